@@ -1,0 +1,2 @@
+//! Everything before kernel_main.
+#![no_std]

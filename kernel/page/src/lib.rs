@@ -1,0 +1,2 @@
+//! Reference-counted 4 KiB frames.
+#![no_std]

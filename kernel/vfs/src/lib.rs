@@ -1,0 +1,4 @@
+//! The file-system half.
+#![no_std]
+#![forbid(unsafe_code)]
+extern crate alloc;
