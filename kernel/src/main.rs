@@ -1,8 +1,29 @@
-//! Strata.
+//! Strata: a kernel whose root is a stack of layers.
+//!
+//! [`kernel_main`] brings the machine up from what the boot code hands over, in this order: the console and the log, exceptions
+//! and interrupts, the clock. See `ARCHITECTURE.md` for the rooms and the way the arrows run.
 #![no_std]
 #![no_main]
 
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
+use bootloader_api::BootInfo;
+
+mod arch;
+mod command_line;
+mod console;
+mod log;
+mod panic;
+mod time;
+
+boot::entry_point!(kernel_main);
+
+fn kernel_main(_boot_info: &'static mut BootInfo, line: &'static str) -> ! {
+    command_line::init(line);
+    log::init();
+    arch::serial::COM1.init();
+    arch::serial::COM2.init();
+    arch::init();
+    arch::init_clock();
+    time::init();
+    log!("strata {}, command line: {line}", env!("CARGO_PKG_VERSION"));
+    arch::exit::power_off()
 }

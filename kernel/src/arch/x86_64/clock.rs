@@ -1,0 +1,42 @@
+//! The monotonic clock: the time-stamp counter, its rate found with the timer's help.
+//!
+//! Under an emulator that counts instructions the counter advances with the emulated timer, so the same calibration holds.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+
+use super::{instructions, interrupts, pit};
+
+/// How long one measurement takes, in the timer's counts: about two milliseconds.
+const MEASURE_COUNTS: u16 = (pit::FREQUENCY / 500) as u16;
+
+/// The least of this many measurements counts: being interrupted only ever makes one longer.
+const MEASUREMENTS: usize = 2;
+
+/// Nanoseconds for one count of the time-stamp counter, times 2^32. Until it is known: one.
+static NANOSECONDS_PER_COUNT: AtomicU64 = AtomicU64::new(1 << 32);
+
+/// Finds the counter's rate.
+pub(super) fn calibrate() {
+    let counts = (0..MEASUREMENTS)
+        .map(|_| interrupts::without(|| pit::measure(MEASURE_COUNTS, instructions)))
+        .min()
+        .unwrap_or(0)
+        .max(1);
+    let nanoseconds = u64::from(MEASURE_COUNTS) * 1_000_000_000 / pit::FREQUENCY;
+    let rate = (u128::from(nanoseconds) << 32) / u128::from(counts);
+    NANOSECONDS_PER_COUNT.store(rate as u64, Ordering::Relaxed);
+}
+
+/// Time since the kernel's first instruction. Never goes back once the clock is calibrated.
+pub fn since_boot() -> Duration {
+    let counts = instructions().saturating_sub(boot::entry_ticks());
+    let rate = NANOSECONDS_PER_COUNT.load(Ordering::Relaxed);
+    Duration::from_nanos(((u128::from(counts) * u128::from(rate)) >> 32) as u64)
+}
+
+/// The time-stamp counter's frequency in hertz.
+pub fn frequency() -> u64 {
+    let rate = NANOSECONDS_PER_COUNT.load(Ordering::Relaxed).max(1);
+    ((1_000_000_000u128 << 32) / u128::from(rate)) as u64
+}

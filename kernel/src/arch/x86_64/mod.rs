@@ -1,0 +1,49 @@
+//! The x86-64 PC.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`serial`] | COM1 and COM2: output, and input by interrupt |
+//! | [`gdt`] | segments and the stacks that exceptions get |
+//! | [`interrupts`] | the table of 256 gates, their common entry, the interrupt controller, counters |
+//! | [`trap`] | what the entry saves, the exceptions' names, and what is done about them |
+//! | [`probe`] | reading an address that may fault |
+//! | [`backtrace`] | walking frame pointers |
+//! | [`pit`], [`clock`], [`rtc`] | the tick, the monotonic clock, the wall clock |
+//! | [`random`] | unpredictable numbers |
+//! | [`exit`] | ending: power off, reboot, an exit code for the emulator |
+//!
+//! One processor is used. What an interrupt handler and ordinary code share is either atomic or behind a lock that ordinary code
+//! takes only with interrupts off ([`interrupts::without`]).
+
+pub mod backtrace;
+pub mod clock;
+pub mod exit;
+mod gdt;
+pub mod interrupts;
+mod pic;
+pub mod pit;
+pub mod probe;
+pub mod random;
+pub mod rtc;
+pub mod serial;
+pub mod trap;
+
+/// Makes exceptions reportable and the tick run, and lets interrupts in. To be called once, before anything that may fault
+/// on purpose; needs no heap.
+pub fn init() {
+    gdt::init();
+    interrupts::init();
+    pit::start();
+    interrupts::enable();
+}
+
+/// Finds the clock's rate. Takes some milliseconds.
+pub fn init_clock() {
+    clock::calibrate();
+}
+
+/// The time-stamp counter: instructions executed when the emulator counts them (`-icount shift=0`), else cycles.
+pub fn instructions() -> u64 {
+    // SAFETY: reading the counter has no effect on memory.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}

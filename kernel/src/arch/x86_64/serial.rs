@@ -1,0 +1,165 @@
+//! The serial ports: COM1 is the console, COM2 takes the kernel log when the command line says so.
+//!
+//! Output waits for the device, a FIFO's worth at a time with interrupts off. Input comes by interrupt into a ring, from which
+//! [`Port::read`] takes it; while the ring is empty the processor sleeps. Bytes go out as they are: a newline is not turned into
+//! carriage return and newline here, because output may as well be a file.
+
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use spin::Mutex;
+use uart_16550::backend::PioBackend;
+use uart_16550::spec::registers::{FifoTriggerLevel, IER};
+use uart_16550::{BaudRate, Config, Uart16550};
+
+use super::interrupts;
+
+/// Bytes that may wait for a reader; more are dropped, as the device itself would.
+const RING_CAPACITY: usize = 4096;
+
+/// How many bytes are sent with interrupts off at a time: the device's FIFO.
+const CHUNK: usize = 16;
+
+/// The console.
+pub static COM1: Port = Port::new(0x3f8);
+
+/// The second port: the kernel log, when it must not mix with the console.
+pub static COM2: Port = Port::new(0x2f8);
+
+/// One serial port. Until [`Port::init`] has found a device, output vanishes and no input comes.
+pub struct Port {
+    base: u16,
+    /// Taken only with interrupts off: the interrupt handler takes it too.
+    device: Mutex<Option<Uart16550<PioBackend>>>,
+    received: Ring,
+}
+
+impl Port {
+    const fn new(base: u16) -> Self {
+        Self {
+            base,
+            device: Mutex::new(None),
+            received: Ring::new(),
+        }
+    }
+
+    /// Sets the device to 115200 8N1 with its receive interrupt on. Returns whether there is one.
+    pub fn init(&self) -> bool {
+        // SAFETY: `base` is COM1's or COM2's address, where a PC has a 16550 or nothing at all; only this type uses it.
+        let Ok(mut device) = (unsafe { Uart16550::new_port(self.base) }) else {
+            return false;
+        };
+        let config = Config {
+            interrupts: IER::DATA_READY,
+            baud_rate: BaudRate::Baud115200,
+            fifo_trigger_level: Some(FifoTriggerLevel::One),
+            ..Config::DEFAULT
+        };
+        if device.init(config).is_err() {
+            return false;
+        }
+        interrupts::without(|| *self.device.lock() = Some(device));
+        true
+    }
+
+    /// Sends all of `bytes`, waiting for the device.
+    pub fn write(&self, bytes: &[u8]) {
+        for chunk in bytes.chunks(CHUNK) {
+            interrupts::without(|| {
+                if let Some(device) = self.device.lock().as_mut() {
+                    device.send_bytes_exact(chunk);
+                }
+            });
+        }
+    }
+
+    /// Takes at least one byte of input, and as many as there are and fit; sleeps until there is one. Returns how many.
+    pub fn read(&self, buffer: &mut [u8]) -> usize {
+        if buffer.is_empty() {
+            return 0;
+        }
+        loop {
+            let count = self.try_read(buffer);
+            if count > 0 {
+                return count;
+            }
+            interrupts::sleep_while(|| self.received.is_empty());
+        }
+    }
+
+    /// Takes what input there is, without waiting. Returns how many bytes.
+    pub fn try_read(&self, buffer: &mut [u8]) -> usize {
+        let mut count = 0;
+        while let Some(slot) = buffer.get_mut(count) {
+            let Some(byte) = self.received.pop() else {
+                break;
+            };
+            *slot = byte;
+            count += 1;
+        }
+        count
+    }
+
+    /// Whether [`Port::read`] would return at once.
+    pub fn has_input(&self) -> bool {
+        !self.received.is_empty()
+    }
+
+    /// Called by the interrupt handler: empties the device into the ring.
+    pub(super) fn on_interrupt(&self) {
+        if let Some(device) = self.device.lock().as_mut() {
+            while let Ok(byte) = device.try_receive_byte() {
+                self.received.push(byte);
+            }
+        }
+    }
+
+    /// Makes the port usable for a last report, whoever holds its lock.
+    ///
+    /// # Safety
+    /// Interrupts must be off for good: the holder must never run again.
+    pub unsafe fn seize(&self) {
+        // SAFETY: the holder, if any, never runs again (the caller's promise), so its access is over.
+        unsafe { self.device.force_unlock() };
+    }
+}
+
+/// A ring of bytes with one writer (the interrupt handler) and one reader.
+struct Ring {
+    bytes: [AtomicU8; RING_CAPACITY],
+    /// Counts bytes taken; only the reader changes it.
+    head: AtomicUsize,
+    /// Counts bytes put; only the writer changes it.
+    tail: AtomicUsize,
+}
+
+impl Ring {
+    const fn new() -> Self {
+        Self {
+            bytes: [const { AtomicU8::new(0) }; RING_CAPACITY],
+            head: AtomicUsize::new(0),
+            tail: AtomicUsize::new(0),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.head.load(Ordering::Relaxed) == self.tail.load(Ordering::Acquire)
+    }
+
+    fn push(&self, byte: u8) {
+        let tail = self.tail.load(Ordering::Relaxed);
+        if tail.wrapping_sub(self.head.load(Ordering::Acquire)) < RING_CAPACITY {
+            self.bytes[tail % RING_CAPACITY].store(byte, Ordering::Relaxed);
+            self.tail.store(tail.wrapping_add(1), Ordering::Release);
+        }
+    }
+
+    fn pop(&self) -> Option<u8> {
+        let head = self.head.load(Ordering::Relaxed);
+        if head == self.tail.load(Ordering::Acquire) {
+            return None;
+        }
+        let byte = self.bytes[head % RING_CAPACITY].load(Ordering::Relaxed);
+        self.head.store(head.wrapping_add(1), Ordering::Release);
+        Some(byte)
+    }
+}

@@ -1,0 +1,38 @@
+//! The kernel's command line: words of the form `name` or `name=value`.
+//!
+//! Words the kernel knows: `log=com2` (the log does not go to the console), and those of the tests (`ktest.…`) and the
+//! benchmarks (`bench`, `bench.filter=`). Unknown words are left alone: they may be meant for others.
+
+use spin::Once;
+
+static LINE: Once<&'static str> = Once::new();
+
+/// Keeps the line; the first call counts.
+pub fn init(line: &'static str) {
+    LINE.call_once(|| line);
+}
+
+/// The whole line.
+pub fn get() -> &'static str {
+    LINE.get().copied().unwrap_or_default()
+}
+
+/// Whether the word `name` stands on the line, alone.
+pub fn has(name: &str) -> bool {
+    has_word(get(), name)
+}
+
+/// What stands after `name=`; the last one counts when there are several.
+pub fn value(name: &str) -> Option<&'static str> {
+    find_value(get(), name)
+}
+
+fn has_word(line: &str, name: &str) -> bool {
+    line.split_ascii_whitespace().any(|word| word == name)
+}
+
+fn find_value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.split_ascii_whitespace()
+        .filter_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+        .next_back()
+}

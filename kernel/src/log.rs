@@ -1,0 +1,125 @@
+//! The kernel's log: a ring in memory, which `dmesg` shows, and a copy on a serial port as it is written.
+//!
+//! A message is formatted on the stack first and then added under the lock, so that formatting may itself log. A message longer
+//! than [`LINE_MAX`] is cut. The lock is taken with interrupts off and may be taken in interrupt handlers.
+
+use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use spin::Mutex;
+
+use crate::arch::{clock, interrupts, serial};
+use crate::command_line;
+
+/// How much of the log is kept, in bytes.
+const CAPACITY: usize = 128 * 1024;
+
+/// The longest message, in bytes.
+const LINE_MAX: usize = 512;
+
+/// Adds a line, formatted as by `format!`, with the time since boot before it.
+#[macro_export]
+macro_rules! log {
+    ($($argument:tt)*) => {
+        $crate::log::add(::core::format_args!($($argument)*))
+    };
+}
+
+/// Whether the copy goes to COM2 rather than to the console.
+static TO_COM2: AtomicBool = AtomicBool::new(false);
+
+static RING: Mutex<Ring> = Mutex::new(Ring {
+    bytes: [0; CAPACITY],
+    written: 0,
+});
+
+struct Ring {
+    bytes: [u8; CAPACITY],
+    /// How many bytes were ever added; the last [`CAPACITY`] of them are in `bytes`.
+    written: usize,
+}
+
+/// Reads from the command line where the copy goes.
+pub fn init() {
+    TO_COM2.store(
+        command_line::value("log") == Some("com2"),
+        Ordering::Relaxed,
+    );
+}
+
+/// The port that the copy goes to.
+pub fn port() -> &'static serial::Port {
+    if TO_COM2.load(Ordering::Relaxed) {
+        &serial::COM2
+    } else {
+        &serial::COM1
+    }
+}
+
+/// What [`log!`](crate::log!) calls.
+pub fn add(message: fmt::Arguments<'_>) {
+    let mut line = Line {
+        bytes: [0; LINE_MAX],
+        length: 0,
+    };
+    let now = clock::since_boot();
+    let written = write!(
+        line,
+        "[{:5}.{:06}] {message}",
+        now.as_secs(),
+        now.subsec_micros()
+    );
+    // Either the message was too long and is cut, or a `Display` of the message's own gave up; what there is is kept.
+    let cut = written.is_err();
+    let bytes = line.finish(cut);
+    interrupts::without(|| RING.lock().push(bytes));
+    port().write(bytes);
+}
+
+/// Makes the log usable for a last report, whoever holds its lock.
+///
+/// # Safety
+/// Interrupts must be off for good: the holder must never run again.
+pub unsafe fn seize() {
+    // SAFETY: the holder, if any, never runs again (the caller's promise), so its access is over.
+    unsafe { RING.force_unlock() };
+}
+
+impl Ring {
+    fn push(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.bytes[self.written % CAPACITY] = byte;
+            self.written += 1;
+        }
+    }
+}
+
+/// A message being formatted.
+struct Line {
+    bytes: [u8; LINE_MAX],
+    length: usize,
+}
+
+impl Line {
+    /// Ends the line, with an ellipsis if it was cut.
+    fn finish(&mut self, cut: bool) -> &[u8] {
+        let end: &[u8] = if cut { b"...\n" } else { b"\n" };
+        let at = self.length.min(LINE_MAX - end.len());
+        self.bytes[at..at + end.len()].copy_from_slice(end);
+        &self.bytes[..at + end.len()]
+    }
+}
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = LINE_MAX - self.length;
+        let taken = text.len().min(room);
+        self.bytes[self.length..self.length + taken].copy_from_slice(&text.as_bytes()[..taken]);
+        self.length += taken;
+        if taken == text.len() {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
+    }
+}
