@@ -3,6 +3,7 @@
 //! A message is formatted on the stack first and then added under the lock, so that formatting may itself log. A message longer
 //! than [`LINE_MAX`] is cut. The lock is taken with interrupts off and may be taken in interrupt handlers.
 
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -76,6 +77,19 @@ pub fn add(message: fmt::Arguments<'_>) {
     port().write(bytes);
 }
 
+/// A copy of what is kept, the oldest whole line first; `None` when there is no memory for it.
+pub fn snapshot() -> Option<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(CAPACITY).ok()?;
+    interrupts::without(|| {
+        let ring = RING.lock();
+        let (older, newer) = ring.kept();
+        copy.extend_from_slice(older);
+        copy.extend_from_slice(newer);
+    });
+    Some(copy)
+}
+
 /// Makes the log usable for a last report, whoever holds its lock.
 ///
 /// # Safety
@@ -91,6 +105,19 @@ impl Ring {
             self.bytes[self.written % CAPACITY] = byte;
             self.written += 1;
         }
+    }
+
+    /// What is kept, in two pieces, without the line whose beginning has been overwritten.
+    fn kept(&self) -> (&[u8], &[u8]) {
+        if self.written <= CAPACITY {
+            return (&self.bytes[..self.written], &[]);
+        }
+        let (newer, older) = self.bytes.split_at(self.written % CAPACITY);
+        let whole = older
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .map_or(older.len(), |at| at + 1);
+        (&older[whole..], newer)
     }
 }
 

@@ -6,9 +6,11 @@
 //! | [`gdt`] | segments and the stacks that exceptions get |
 //! | [`interrupts`] | the table of 256 gates, their common entry, the interrupt controller, counters |
 //! | [`trap`] | what the entry saves, the exceptions' names, and what is done about them |
+//! | [`page_table`] | the page tables' format |
 //! | [`probe`] | reading an address that may fault |
 //! | [`backtrace`] | walking frame pointers |
 //! | [`pit`], [`clock`], [`rtc`] | the tick, the monotonic clock, the wall clock |
+//! | [`fw_cfg`] | what the emulator has for its guest |
 //! | [`random`] | unpredictable numbers |
 //! | [`exit`] | ending: power off, reboot, an exit code for the emulator |
 //!
@@ -18,8 +20,10 @@
 pub mod backtrace;
 pub mod clock;
 pub mod exit;
+pub mod fw_cfg;
 mod gdt;
 pub mod interrupts;
+pub mod page_table;
 mod pic;
 pub mod pit;
 pub mod probe;
@@ -35,6 +39,11 @@ pub fn init() {
     interrupts::init();
     pit::start();
     interrupts::enable();
+}
+
+/// The addresses of the pages under the exceptions' stacks, which must not be mapped.
+pub fn stack_guards() -> impl Iterator<Item = u64> {
+    gdt::guard_pages()
 }
 
 /// Finds the clock's rate. Takes some milliseconds.
