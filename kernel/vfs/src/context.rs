@@ -1,0 +1,148 @@
+//! Who asks, and from where: the context that every operation of a namespace takes.
+//!
+//! Permission checks live here, once, for the shell, system calls and tests alike.
+
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::metadata::{FileType, Permissions};
+use crate::mount::Path;
+use crate::node::VfsNode;
+use alloc::sync::Arc;
+use bitflags::bitflags;
+
+bitflags! {
+    /// What somebody may do beyond the permission bits (`capabilities(7)`).
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct Capabilities: u64 {
+        /// Change owners at will.
+        const CHOWN = 1 << 0;
+        /// Read, write and search whatever the permission bits say.
+        const DAC_OVERRIDE = 1 << 1;
+        /// Read files and search directories whatever the permission bits say.
+        const DAC_READ_SEARCH = 1 << 2;
+        /// Do what only the owner may.
+        const FOWNER = 1 << 3;
+        /// Keep set-id bits over a change of content or owner.
+        const FSETID = 1 << 4;
+        /// Mount, pivot, and read and write `trusted.` attributes.
+        const SYS_ADMIN = 1 << 21;
+        /// Change the root directory.
+        const SYS_CHROOT = 1 << 18;
+        /// Make device nodes.
+        const MKNOD = 1 << 27;
+    }
+}
+
+bitflags! {
+    /// What somebody wants to do with a node; the values of `access(2)`.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct AccessMode: u32 {
+        /// Execute, or search a directory.
+        const EXECUTE = 1;
+        /// Write.
+        const WRITE = 2;
+        /// Read.
+        const READ = 4;
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// User for file access (`fsuid`).
+    pub uid: u32,
+    /// Group for file access (`fsgid`).
+    pub gid: u32,
+    /// Supplementary groups.
+    pub groups: Arc<[u32]>,
+    /// What is allowed beyond the permission bits.
+    pub capabilities: Capabilities,
+}
+
+impl Credentials {
+    /// The superuser: 0:0 with every capability.
+    pub fn root() -> Self {
+        Self { uid: 0, gid: 0, groups: Arc::from([]), capabilities: Capabilities::all() }
+    }
+
+    /// A user without capabilities.
+    pub fn user(uid: u32, gid: u32) -> Self {
+        Self { uid, gid, groups: Arc::from([]), capabilities: Capabilities::empty() }
+    }
+
+    /// Whether `gid` is the group or a supplementary one.
+    pub fn in_group(&self, gid: u32) -> bool {
+        self.gid == gid || self.groups.contains(&gid)
+    }
+
+    /// Whether the capabilities hold.
+    pub const fn capable(&self, capabilities: Capabilities) -> bool {
+        self.capabilities.contains(capabilities)
+    }
+
+    /// Whether this is the owner of what has these permissions, or may act as it.
+    pub const fn owns(&self, permissions: Permissions) -> bool {
+        self.uid == permissions.uid || self.capable(Capabilities::FOWNER)
+    }
+
+    /// Requires capabilities.
+    ///
+    /// # Errors
+    /// `EPERM`.
+    pub const fn require(&self, capabilities: Capabilities) -> Result<()> {
+        if self.capable(capabilities) { Ok(()) } else { fail(FileSystemErrorKind::NotPermitted) }
+    }
+
+    /// Checks the permission bits of a node (`path_resolution(7)`): owner's, else group's, else others'.
+    ///
+    /// # Errors
+    /// `EACCES`.
+    pub fn check(&self, node: &dyn VfsNode, wanted: AccessMode) -> Result<()> {
+        let permissions = node.permissions();
+        let granted = if self.uid == permissions.uid {
+            permissions.mode >> 6
+        } else if self.in_group(permissions.gid) {
+            permissions.mode >> 3
+        } else {
+            permissions.mode
+        };
+        if wanted.bits() & !granted & 0o7 == 0 || self.overrides(node.kind(), permissions.mode, wanted) {
+            Ok(())
+        } else {
+            fail(FileSystemErrorKind::PermissionDenied)
+        }
+    }
+
+    /// Whether a capability grants what the permission bits do not: all but executing what nobody may execute.
+    const fn overrides(&self, kind: FileType, mode: u32, wanted: AccessMode) -> bool {
+        let directory = matches!(kind, FileType::Directory);
+        if self.capable(Capabilities::DAC_OVERRIDE) {
+            return directory || !wanted.contains(AccessMode::EXECUTE) || mode & 0o111 != 0;
+        }
+        let beyond_reading = if directory {
+            wanted.contains(AccessMode::WRITE)
+        } else {
+            wanted.intersects(AccessMode::WRITE.union(AccessMode::EXECUTE))
+        };
+        self.capable(Capabilities::DAC_READ_SEARCH) && !beyond_reading
+    }
+}
+
+/// Who asks, and from where.
+#[derive(Clone)]
+pub struct Context {
+    /// Who asks.
+    pub credentials: Credentials,
+    /// Permission bits that new nodes do not get.
+    pub umask: u32,
+    /// Where `/` is, and above which `..` does not lead.
+    pub root: Path,
+    /// Where relative paths start.
+    pub cwd: Path,
+}
+
+impl Context {
+    /// The same, with relative paths starting at `directory` (the `*at` calls).
+    pub fn at(&self, directory: Path) -> Self {
+        Self { cwd: directory, ..self.clone() }
+    }
+}

@@ -1,0 +1,1 @@
+//! The file systems that come with the crate. The core knows none of them: each registers itself.

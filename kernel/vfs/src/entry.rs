@@ -1,0 +1,3 @@
+//! The dentry.
+/// A name in the tree.
+pub struct VfsEntry;

@@ -1,0 +1,3 @@
+//! A mount namespace.
+/// A mount namespace.
+pub struct VfsManager;

@@ -1,0 +1,404 @@
+//! The inode: what a file system must be able to do with one of its objects.
+//!
+//! A [`VfsNode`] is an object with operations, not a number with a table. Names are bytes, at most 255 of them, never
+//! empty, `.` or `..`, without `/` and NUL: the walker has checked that before a node sees them. Permission checks,
+//! read-only mounts and limits of path length are the manager's business as well; a node checks only what belongs to
+//! its own state, and does so atomically: two callers that create one name at once get one node and one `EEXIST`.
+//!
+//! Locks: an implementation may take its own locks inside an operation, and call into another file system only
+//! downwards in stacking order. The caller holds no lock of the node's file system.
+
+use crate::content::Content;
+use crate::environment::OpenStream;
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::file_system::FileSystemOperations;
+use crate::io::{Sink, Source};
+use crate::metadata::{DeviceNumber, FileType, Metadata, NodeId, Permissions, SetAttributes};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use bitflags::bitflags;
+use core::any::Any;
+
+/// A shared node.
+pub type NodeRef = Arc<dyn VfsNode>;
+
+/// What a new node is, with what its kind needs.
+#[derive(Clone, Copy, Debug)]
+pub enum NewKind<'a> {
+    /// An empty regular file.
+    Regular,
+    /// An empty directory.
+    Directory,
+    /// A symbolic link to this target (1 to 4095 bytes).
+    Symlink(&'a [u8]),
+    /// A character device.
+    CharDevice(DeviceNumber),
+    /// A block device.
+    BlockDevice(DeviceNumber),
+    /// A named pipe.
+    Fifo,
+    /// A socket's name.
+    Socket,
+}
+
+impl NewKind<'_> {
+    /// The type of the node this makes.
+    pub const fn file_type(&self) -> FileType {
+        match self {
+            Self::Regular => FileType::Regular,
+            Self::Directory => FileType::Directory,
+            Self::Symlink(_) => FileType::Symlink,
+            Self::CharDevice(_) => FileType::CharDevice,
+            Self::BlockDevice(_) => FileType::BlockDevice,
+            Self::Fifo => FileType::Fifo,
+            Self::Socket => FileType::Socket,
+        }
+    }
+}
+
+/// A node to make: final mode (umask and set-gid inheritance are already applied by the manager) and owner.
+#[derive(Clone, Copy, Debug)]
+pub struct NewNode<'a> {
+    /// What it is.
+    pub kind: NewKind<'a>,
+    /// Permission bits (`0o7777`).
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+bitflags! {
+    /// How `renameat2(2)` treats the new name.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct RenameFlags: u32 {
+        /// `RENAME_NOREPLACE`: `EEXIST` if the new name exists.
+        const NO_REPLACE = 1;
+        /// `RENAME_EXCHANGE`: both names exist and trade places.
+        const EXCHANGE = 2;
+        /// `RENAME_WHITEOUT`: a character device 0:0 takes the old name's place in the same step.
+        const WHITEOUT = 4;
+    }
+}
+
+/// One rename, as the manager has resolved it.
+///
+/// The manager has checked: both directories are on one file system, types fit (`EISDIR`, `ENOTDIR`), neither is
+/// moved below itself (`EINVAL`), the flags are not contradictory. The node checks, as part of its atomic step, that
+/// `name` is still `source` and `to_name` still `target` (`ESTALE`; the manager looks again), and that a replaced
+/// directory is empty (`ENOTEMPTY`).
+#[derive(Clone, Copy)]
+pub struct Rename<'a> {
+    /// The old name, in the directory the operation is called on.
+    pub name: &'a [u8],
+    /// What the old name is bound to.
+    pub source: &'a NodeRef,
+    /// The new directory (may be the same).
+    pub to_directory: &'a NodeRef,
+    /// The new name.
+    pub to_name: &'a [u8],
+    /// What the new name is bound to, if anything.
+    pub target: Option<&'a NodeRef>,
+    /// How to treat the new name.
+    pub flags: RenameFlags,
+}
+
+/// Whether [`VfsNode::set_xattr`] may create or replace (`setxattr(2)`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SetXattr {
+    /// Either.
+    Any,
+    /// `XATTR_CREATE`: `EEXIST` if the attribute exists.
+    Create,
+    /// `XATTR_REPLACE`: `ENODATA` if it does not.
+    Replace,
+}
+
+/// Where a write starts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WriteAt {
+    /// At this byte.
+    Offset(u64),
+    /// At the end, found and written in one step (`O_APPEND`).
+    End,
+}
+
+/// What `fallocate(2)` does with a range.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Allocate {
+    /// Takes memory now, so that later writes cannot fail for space; grows the file unless `keep_size`.
+    Reserve {
+        /// `FALLOC_FL_KEEP_SIZE`.
+        keep_size: bool,
+    },
+    /// Gives the range back: it reads as zeros, the size stays.
+    PunchHole,
+    /// Makes the range read as zeros and grows the file unless `keep_size`.
+    Zero {
+        /// `FALLOC_FL_KEEP_SIZE`.
+        keep_size: bool,
+    },
+}
+
+/// What `SEEK_DATA` and `SEEK_HOLE` look for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    /// The next byte that has data.
+    Data,
+    /// The next byte that has none; the end of the file counts as one.
+    Hole,
+}
+
+bitflags! {
+    /// What an open file may do.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct Access: u8 {
+        /// Read.
+        const READ = 1;
+        /// Write.
+        const WRITE = 2;
+    }
+}
+
+/// One entry of a listing.
+#[derive(Clone, Copy, Debug)]
+pub struct DirectoryItem<'a> {
+    /// The name.
+    pub name: &'a [u8],
+    /// Its inode number (`d_ino`), the one `stat` shows.
+    pub inode: u64,
+    /// Its type (`d_type`).
+    pub kind: FileType,
+    /// The cursor from which a listing goes on after this entry.
+    pub next: u64,
+}
+
+/// The first cursor a node may give out: 0 and 1 stand for `.` and `..`, which the open file adds.
+pub const FIRST_CURSOR: u64 = 2;
+
+/// What a listing calls for each entry; `false` means that it took nothing and the listing ends before the entry.
+pub type EmitItem<'a> = dyn FnMut(DirectoryItem<'_>) -> bool + 'a;
+
+/// An inode. See the module's text for who checks what.
+///
+/// The defaults answer what Linux answers for a node that lacks the operation: `ENOTDIR` for operations on names,
+/// `EINVAL` for a link that is none, `EOPNOTSUPP` for extended attributes.
+pub trait VfsNode: Send + Sync {
+    /// Itself, for its own driver to recognise.
+    fn as_any(&self) -> &dyn Any;
+
+    /// Identity. Never changes during the node's life.
+    fn id(&self) -> NodeId;
+
+    /// Type. Never changes during the node's life.
+    fn kind(&self) -> FileType;
+
+    /// Mode and owner, without waiting for anybody: called on every step of every walk.
+    fn permissions(&self) -> Permissions;
+
+    /// What `stat(2)` shows.
+    fn metadata(&self) -> Result<Metadata>;
+
+    /// The file system it belongs to; `ESTALE` where that is gone.
+    fn file_system(&self) -> Result<Arc<dyn FileSystemOperations>>;
+
+    /// Changes metadata in one step and sets the change time.
+    ///
+    /// # Errors
+    /// `EINVAL` or `EISDIR` for a size on what is no regular file, `EFBIG`, `ENOSPC`, `EROFS`.
+    fn set_attributes(&self, set: &SetAttributes) -> Result<()>;
+
+    // ---- directories
+
+    /// A number that is different after every change of a name in this directory, so that a cached answer can be
+    /// checked without asking again. Read *before* the answer that it vouches for. Waits for nobody.
+    fn change(&self) -> u64 {
+        0
+    }
+
+    /// The node of that name.
+    ///
+    /// # Errors
+    /// `ENOENT`.
+    fn lookup(&self, _name: &[u8]) -> Result<NodeRef> {
+        fail(FileSystemErrorKind::NotADirectory)
+    }
+
+    /// Makes a node under a name that is free.
+    ///
+    /// # Errors
+    /// `EEXIST`, `ENOENT` when the directory itself is removed, `ENOSPC`, `EINVAL` for a name the format reserves.
+    fn create(&self, _name: &[u8], _new: &NewNode<'_>) -> Result<NodeRef> {
+        fail(FileSystemErrorKind::NotADirectory)
+    }
+
+    /// Makes a node that has no name yet (`O_TMPFILE`; any kind, so that what is staged can be built unseen). It goes
+    /// away with its last reference unless [`VfsNode::link`] or
+    /// [`FileSystemOperations::commit`] gives it a name.
+    ///
+    /// # Errors
+    /// `ENOSPC`; `EOPNOTSUPP` where the file system cannot.
+    fn create_unnamed(&self, _new: &NewNode<'_>) -> Result<NodeRef> {
+        fail(FileSystemErrorKind::NotSupported)
+    }
+
+    /// Gives `node`, which is on the same file system and no directory, one more name.
+    ///
+    /// # Errors
+    /// `EEXIST`, `EMLINK`, `ENOENT` when the directory is removed (or `node` is, and was not made unnamed).
+    fn link(&self, _name: &[u8], _node: &NodeRef) -> Result<()> {
+        fail(FileSystemErrorKind::NotADirectory)
+    }
+
+    /// Removes a name that is bound to `victim`, which is no directory.
+    ///
+    /// # Errors
+    /// `ENOENT`; `ESTALE` when the name is bound to something else by now.
+    fn unlink(&self, _name: &[u8], _victim: &NodeRef) -> Result<()> {
+        fail(FileSystemErrorKind::NotADirectory)
+    }
+
+    /// Removes a name that is bound to the empty directory `victim`.
+    ///
+    /// # Errors
+    /// `ENOENT`, `ENOTEMPTY`; `ESTALE` when the name is bound to something else by now.
+    fn remove_directory(&self, _name: &[u8], _victim: &NodeRef) -> Result<()> {
+        fail(FileSystemErrorKind::NotADirectory)
+    }
+
+    /// Moves a name, atomically for everyone who looks. See [`Rename`] for who checks what.
+    ///
+    /// # Errors
+    /// `ESTALE`, `ENOTEMPTY`, `ENOSPC`, `EEXIST` under [`RenameFlags::NO_REPLACE`].
+    fn rename(&self, _rename: &Rename<'_>) -> Result<()> {
+        fail(FileSystemErrorKind::NotADirectory)
+    }
+
+    /// Lists names from `cursor` on ([`FIRST_CURSOR`] or one that an item gave as `next`; smaller ones mean the
+    /// start), without `.` and `..`, and returns the cursor at which a later call goes on. Cursors stay valid while
+    /// entries come and go: no entry twice, none lost that was there throughout (`readdir(3)`).
+    ///
+    /// `emit` may be called with a lock of this directory held: it must not call back into the file system.
+    fn list(&self, _cursor: u64, _emit: &mut EmitItem<'_>) -> Result<u64> {
+        fail(FileSystemErrorKind::NotADirectory)
+    }
+
+    // ---- symbolic links
+
+    /// The target of a symbolic link.
+    ///
+    /// # Errors
+    /// `EINVAL` when it is none.
+    fn read_link(&self) -> Result<Arc<[u8]>> {
+        fail(FileSystemErrorKind::InvalidArgument)
+    }
+
+    // ---- content
+
+    /// Called when the node is opened, after all checks: what must happen first (an overlay copies up for writing),
+    /// and for what has no content of its own, the stream that reads and writes go to.
+    fn open(&self, _access: Access) -> Result<Option<Arc<dyn OpenStream>>> {
+        Ok(None)
+    }
+
+    /// Reads from `offset` into `sink`, as much as it has room for or there is; returns the bytes read, 0 at the end.
+    ///
+    /// # Errors
+    /// `EISDIR`, `EINVAL` for what cannot be read, `EIO`, `EFAULT` from the sink when nothing was read yet.
+    fn read(&self, _offset: u64, _sink: &mut dyn Sink) -> Result<usize> {
+        fail(self.no_content())
+    }
+
+    /// Writes what `source` has; returns where the write began and how many bytes were written, which is fewer than
+    /// asked only if space or the source ended midway.
+    ///
+    /// # Errors
+    /// `EISDIR`, `EINVAL`, `EFBIG`, `ENOSPC`, `ENOMEM`, `EROFS`.
+    fn write(&self, _at: WriteAt, _source: &mut dyn Source) -> Result<(u64, usize)> {
+        fail(self.no_content())
+    }
+
+    /// `fallocate(2)`.
+    ///
+    /// # Errors
+    /// `ENODEV` for what is no regular file, `EFBIG`, `ENOSPC`, `ENOMEM`.
+    fn allocate(&self, _what: Allocate, _offset: u64, _length: u64) -> Result<()> {
+        fail(FileSystemErrorKind::NoSuchDevice)
+    }
+
+    /// The next data or hole at or after `offset` (`lseek(2)` with `SEEK_DATA`, `SEEK_HOLE`).
+    ///
+    /// # Errors
+    /// `ENXIO` at or after the end, and when no data follows.
+    fn seek_extent(&self, _what: Extent, _offset: u64) -> Result<u64> {
+        fail(self.no_content())
+    }
+
+    /// A snapshot of a regular file's content, in constant time whatever its size; later writes on either side do not
+    /// show on the other.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` where content is no page tree (a device, a file of procfs).
+    fn content(&self) -> Result<Content> {
+        fail(FileSystemErrorKind::NotSupported)
+    }
+
+    /// Replaces a regular file's content in one step (clone, copy-up). Sets size and modification time.
+    ///
+    /// # Errors
+    /// `ENOSPC`, `EOPNOTSUPP`.
+    fn set_content(&self, _content: Content) -> Result<()> {
+        fail(FileSystemErrorKind::NotSupported)
+    }
+
+    /// Makes what was written durable (`fsync(2)`); in memory there is nothing to do.
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+
+    // ---- extended attributes
+
+    /// The value of an extended attribute.
+    ///
+    /// # Errors
+    /// `ENODATA`, `EOPNOTSUPP`.
+    fn get_xattr(&self, _name: &[u8]) -> Result<Vec<u8>> {
+        fail(FileSystemErrorKind::NotSupported)
+    }
+
+    /// Sets an extended attribute.
+    ///
+    /// # Errors
+    /// `EEXIST`, `ENODATA` ([`SetXattr`]), `ENOSPC`, `EOPNOTSUPP`, `EROFS`.
+    fn set_xattr(&self, _name: &[u8], _value: &[u8], _how: SetXattr) -> Result<()> {
+        fail(FileSystemErrorKind::NotSupported)
+    }
+
+    /// Removes an extended attribute.
+    ///
+    /// # Errors
+    /// `ENODATA`, `EOPNOTSUPP`, `EROFS`.
+    fn remove_xattr(&self, _name: &[u8]) -> Result<()> {
+        fail(FileSystemErrorKind::NotSupported)
+    }
+
+    /// Calls `emit` with the name of each extended attribute; none where there are none or cannot be any. `emit` may
+    /// be called with a lock of this node held.
+    fn list_xattrs(&self, _emit: &mut dyn FnMut(&[u8])) -> Result<()> {
+        Ok(())
+    }
+
+    /// What reading or writing a node of this kind answers where it has no content: `EISDIR` or `EINVAL`.
+    fn no_content(&self) -> FileSystemErrorKind {
+        match self.kind() {
+            FileType::Directory => FileSystemErrorKind::IsADirectory,
+            _ => FileSystemErrorKind::InvalidArgument,
+        }
+    }
+}
+
+/// Whether two nodes are one.
+pub fn same_node(one: &NodeRef, other: &NodeRef) -> bool {
+    one.id() == other.id()
+}
