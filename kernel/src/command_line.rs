@@ -36,3 +36,27 @@ fn find_value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
         .filter_map(|word| word.strip_prefix(name)?.strip_prefix('='))
         .next_back()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{find_value, has_word};
+    use crate::ktest;
+
+    ktest! {
+        fn words_are_whole() {
+            let line = "quiet bench.filter=a log=com2";
+            assert!(has_word(line, "quiet"));
+            assert!(!has_word(line, "qui"));
+            assert!(!has_word(line, "bench"));
+        }
+
+        fn values_follow_their_name_and_the_last_one_counts() {
+            let line = "a=1 ab=2 a=3=4 b= c";
+            assert_eq!(find_value(line, "a"), Some("3=4"));
+            assert_eq!(find_value(line, "ab"), Some("2"));
+            assert_eq!(find_value(line, "b"), Some(""));
+            assert_eq!(find_value(line, "c"), None);
+            assert_eq!(find_value("", "a"), None);
+        }
+    }
+}

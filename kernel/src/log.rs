@@ -150,3 +150,44 @@ impl Write for Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+    use core::fmt::Write;
+
+    use super::{CAPACITY, LINE_MAX, Line, Ring, snapshot};
+    use crate::ktest;
+
+    ktest! {
+        fn what_is_logged_can_be_read_again() {
+            crate::log!("a line to be found, {}", 6 * 7);
+            let log = snapshot().expect("there is memory for a copy");
+            assert!(log.ends_with(b"] a line to be found, 42\n"));
+        }
+
+        fn a_full_ring_forgets_whole_lines_the_oldest_first() {
+            // Too large for the stack.
+            let mut ring = Box::new(Ring { bytes: [0; CAPACITY], written: 0 });
+            let line = *b"0123456789abcde\n";
+            ring.push(b"first\n");
+            for _ in 0..CAPACITY / line.len() {
+                ring.push(&line);
+            }
+            let (older, newer) = ring.kept();
+            assert!(older.starts_with(&line));
+            assert!(newer.is_empty() || newer.ends_with(&line) || newer.len() < line.len());
+            assert_eq!((older.len() + newer.len()) % line.len(), 0);
+            assert!(older.len() + newer.len() > CAPACITY - 2 * line.len());
+        }
+
+        fn a_message_that_is_too_long_is_cut_and_says_so() {
+            let mut line = Line { bytes: [0; LINE_MAX], length: 0 };
+            let written = (0..LINE_MAX).try_for_each(|_| line.write_str("xy"));
+            assert!(written.is_err());
+            let bytes = line.finish(true);
+            assert_eq!(bytes.len(), LINE_MAX);
+            assert!(bytes.ends_with(b"xyx...\n") || bytes.ends_with(b"xy...\n"));
+        }
+    }
+}

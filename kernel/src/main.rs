@@ -10,8 +10,12 @@ extern crate alloc;
 use bootloader_api::BootInfo;
 
 mod arch;
+#[cfg(feature = "bench")]
+mod bench;
 mod command_line;
 mod console;
+#[cfg(test)]
+mod ktest;
 mod log;
 mod mm;
 mod panic;
@@ -35,5 +39,18 @@ fn kernel_main(boot_info: &'static mut BootInfo, line: &'static str) -> ! {
         usage.free_frames * 4,
         usage.total_frames * 4
     );
+    #[cfg(test)]
+    ktest::run();
+    #[cfg(not(test))]
+    run()
+}
+
+/// What the kernel is for, once the machine is up.
+#[cfg(not(test))]
+fn run() -> ! {
+    #[cfg(feature = "bench")]
+    if command_line::has("bench") {
+        bench::run();
+    }
     arch::exit::power_off()
 }

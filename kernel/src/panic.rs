@@ -3,6 +3,8 @@
 //! The report goes to the log's port: what happened, the registers, and one line `  at 0x…` for each call that led there, which
 //! the host's runner turns into `function file:line`. Then the emulator exits with [`exit::Code::Panic`]. A panic while
 //! reporting says so in one line and ends the machine; a third just ends it.
+//!
+//! Nothing here allocates or waits for a lock: locks are taken from whoever held them, who never runs again.
 
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
@@ -10,15 +12,18 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::arch::trap::TrapFrame;
 use crate::arch::{backtrace, exit, interrupts, serial};
-use crate::log;
+use crate::{log, mm};
 
 /// How many ends have begun.
 static DEPTH: AtomicU32 = AtomicU32::new(0);
 
 #[panic_handler]
 fn on_panic(info: &PanicInfo<'_>) -> ! {
-    if begin(&format_args!("{info}")) {
-        write(format_args!("panic: {}\n", OneLine(info)));
+    if begin(info) && is_reported(&info.message()) {
+        match info.location() {
+            Some(at) => write(format_args!("panic: {} at {at}\n", OneLine(info.message()))),
+            None => write(format_args!("panic: {}\n", OneLine(info.message()))),
+        }
         backtrace::from_here(write_frame);
     }
     exit::with_code(exit::Code::Panic)
@@ -26,14 +31,26 @@ fn on_panic(info: &PanicInfo<'_>) -> ! {
 
 /// Called on an exception that nobody recovers from.
 pub fn on_exception(frame: &TrapFrame) -> ! {
-    if begin(&frame.cause()) {
-        write(format_args!("exception: {}\n{frame}", frame.cause()));
+    let what = Exception(frame);
+    if begin(&what) && is_reported(&what) {
+        write(format_args!("exception: {what}\n{frame}"));
         backtrace::from_trap(frame, write_frame);
     }
     exit::with_code(exit::Code::Panic)
 }
 
-/// Stops everything else. Returns whether to report in full.
+/// Ends the machine in the middle of what `frame` interrupted, after `report` has said why.
+#[cfg(test)]
+pub fn on_timeout(frame: &TrapFrame, report: impl FnOnce()) -> ! {
+    if begin(&"timeout") {
+        report();
+        write(format_args!("{frame}"));
+        backtrace::from_trap(frame, write_frame);
+    }
+    exit::with_code(exit::Code::Panic)
+}
+
+/// Stops everything else. Returns whether to go on with a report; if not, one has begun already, and `what` came in between.
 fn begin(what: &dyn fmt::Display) -> bool {
     interrupts::disable();
     let depth = DEPTH.fetch_add(1, Ordering::Relaxed);
@@ -46,11 +63,24 @@ fn begin(what: &dyn fmt::Display) -> bool {
     match depth {
         0 => true,
         1 => {
-            write(format_args!("panic: while reporting: {}\n", OneLine(what)));
+            if is_reported(what) {
+                write(format_args!("panic: while reporting: {}\n", OneLine(what)));
+            }
             false
         }
         _ => exit::with_code(exit::Code::Panic),
     }
+}
+
+/// Whether anyone wants a report: no one does for what a test expects.
+#[cfg(test)]
+fn is_reported(what: &dyn fmt::Display) -> bool {
+    crate::ktest::on_end(what) == crate::ktest::Ending::Unexpected
+}
+
+#[cfg(not(test))]
+fn is_reported(_what: &dyn fmt::Display) -> bool {
+    true
 }
 
 fn write_frame(address: u64) {
@@ -58,7 +88,7 @@ fn write_frame(address: u64) {
 }
 
 fn write(text: fmt::Arguments<'_>) {
-    // `Report` never fails.
+    // `Report` never fails; what a `Display` keeps to itself is lost.
     let _ = Report.write_fmt(text);
 }
 
@@ -68,6 +98,23 @@ struct Report;
 impl Write for Report {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         log::port().write(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Displays an exception's cause, and whether a stack had no room left.
+struct Exception<'a>(&'a TrapFrame);
+
+impl fmt::Display for Exception<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0.cause())?;
+        if let Some(guard) = self
+            .0
+            .fault_address()
+            .filter(|&address| mm::paging::is_stack_guard(address))
+        {
+            write!(out, ": the stack ran into its guard page at {guard:#x}")?;
+        }
         Ok(())
     }
 }

@@ -199,3 +199,81 @@ impl Bitmap {
         Some(number)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::{Buddy, MAX_ORDER};
+    use crate::ktest;
+
+    /// Tables for a system under test. They are leaked by design of the type, so every test shares one set of words.
+    fn with_buddy(frames: usize, test: impl FnOnce(&mut Buddy)) {
+        let words = vec![0; Buddy::words_for(frames)].into_boxed_slice();
+        let pointer = alloc::boxed::Box::into_raw(words);
+        // SAFETY: the words outlive the system, which does not leave this function.
+        let mut buddy = Buddy::new(frames, unsafe { &mut *pointer });
+        test(&mut buddy);
+        drop(buddy);
+        // SAFETY: the pointer came from a box, and the system that borrowed it is gone.
+        drop(unsafe { alloc::boxed::Box::from_raw(pointer) });
+    }
+
+    ktest! {
+        /// [3..5) is free: the blocks are 3 and 4, and no block of two.
+        fn unaligned_ranges_are_cut_into_aligned_blocks() {
+            with_buddy(64, |buddy| {
+                buddy.add(3, 5);
+                assert_eq!(buddy.free_frames(), 2);
+                assert_eq!(buddy.allocate(1), None);
+                assert_eq!(buddy.allocate(0), Some(3));
+                assert_eq!(buddy.allocate(0), Some(4));
+                assert_eq!(buddy.allocate(0), None);
+            });
+        }
+
+        /// Take every frame of 1000, give them back in a scattered order: the blocks are as large as they were at first.
+        fn freed_frames_merge_into_the_largest_blocks_again() {
+            with_buddy(1024, |buddy| {
+                buddy.add(0, 1024);
+                let mut frames: Vec<usize> = (0..1024).map_while(|_| buddy.allocate(0)).collect();
+                assert_eq!(frames.len(), 1024);
+                assert_eq!(buddy.free_frames(), 0);
+                frames.sort_unstable_by_key(|frame| frame * 619 % 1024);
+                frames.iter().for_each(|&frame| buddy.free(frame, 0));
+                assert_eq!(buddy.allocate(MAX_ORDER), Some(0));
+            });
+        }
+
+        /// A thousand steps of taking and giving back blocks of all sizes: no frame is ever given out twice.
+        fn no_frame_is_given_twice() {
+            const FRAMES: usize = 700;
+            with_buddy(FRAMES, |buddy| {
+                buddy.add(0, FRAMES);
+                let mut taken = vec![false; FRAMES];
+                let mut blocks: Vec<(usize, usize)> = Vec::new();
+                let mut random = 12345u32;
+                for _ in 0..1000 {
+                    random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let order = (random >> 16) as usize % 5;
+                    if random >> 24 & 1 == 0 || blocks.is_empty() {
+                        let Some(frame) = buddy.allocate(order) else { continue };
+                        assert_eq!(frame % (1 << order), 0);
+                        for slot in &mut taken[frame..frame + (1 << order)] {
+                            assert!(!*slot, "frame given twice");
+                            *slot = true;
+                        }
+                        blocks.push((frame, order));
+                    } else {
+                        let (frame, order) = blocks.swap_remove((random >> 8) as usize % blocks.len());
+                        taken[frame..frame + (1 << order)].fill(false);
+                        buddy.free(frame, order);
+                    }
+                    let free = taken.iter().filter(|&&slot| !slot).count();
+                    assert_eq!(buddy.free_frames(), free);
+                }
+            });
+        }
+    }
+}

@@ -196,3 +196,69 @@ impl Frames {
 fn frame_number(address: u64) -> usize {
     (address / PAGE_SIZE as u64) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::{Frame, allocate, allocate_block, counts, free};
+    use crate::ktest;
+    use crate::mm::direct_map;
+
+    ktest! {
+        fn taking_and_giving_back_is_counted() {
+            let before = counts();
+            let frames: Vec<Frame> = (0..100).map_while(|_| allocate()).collect();
+            assert_eq!(frames.len(), 100);
+            assert_eq!(counts().free, before.free - 100);
+            frames.into_iter().for_each(free);
+            assert_eq!(counts(), before);
+        }
+
+        /// Every frame of a hundred holds what was written to it: none is shared, and none lies where there is no memory.
+        fn frames_are_distinct_memory() {
+            let frames: Vec<Frame> = (0..100).map_while(|_| allocate()).collect();
+            for frame in &frames {
+                // SAFETY: the frame is this test's own, and the direct map reaches it.
+                unsafe { direct_map(frame.address()).cast::<u64>().write(frame.address()) };
+            }
+            for frame in &frames {
+                // SAFETY: as above.
+                let found = unsafe { direct_map(frame.address()).cast::<u64>().read() };
+                assert_eq!(found, frame.address());
+            }
+            frames.into_iter().for_each(free);
+        }
+
+        fn a_block_is_aligned_and_given_back_frame_by_frame() {
+            let before = counts();
+            let block = allocate_block(5).expect("a fresh machine has 32 frames in a row");
+            assert_eq!(block.address() % (32 << 12), 0);
+            assert_eq!(counts().free, before.free - 32);
+            (0..32).for_each(|index| free(block.offset(index)));
+            assert_eq!(counts(), before);
+        }
+
+        /// Take all there are: the answer is then "no", and nothing else happens.
+        fn running_out_is_an_answer() {
+            let before = counts();
+            let mut last = None;
+            // The frames are chained through their own memory, because there is none left for a list of them.
+            while let Some(frame) = allocate() {
+                let link = last.map_or(0, Frame::address);
+                // SAFETY: the frame is this test's own, and the direct map reaches it.
+                unsafe { direct_map(frame.address()).cast::<u64>().write(link) };
+                last = Some(frame);
+            }
+            assert_eq!(counts().free, 0);
+            assert!(allocate_block(0).is_none());
+            while let Some(frame) = last {
+                // SAFETY: as above.
+                let link = unsafe { direct_map(frame.address()).cast::<u64>().read() };
+                last = (link != 0).then(|| Frame::containing(link));
+                free(frame);
+            }
+            assert_eq!(counts(), before);
+        }
+    }
+}

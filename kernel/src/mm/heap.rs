@@ -277,3 +277,77 @@ fn unmap_pages(block: u64) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+    use alloc::vec::Vec;
+
+    use super::{BLOCK_SIZE, IDLE_BLOCKS_MAX, PAGE_SIZE, bytes_in_use, frames};
+    use crate::ktest;
+    use crate::mm::paging;
+
+    ktest! {
+        fn what_is_in_use_is_counted_to_the_byte() {
+            let before = bytes_in_use();
+            let value = core::hint::black_box(Box::new([0u8; 1000]));
+            assert_eq!(bytes_in_use(), before + 1000);
+            drop(value);
+            assert_eq!(bytes_in_use(), before);
+        }
+
+        /// 32 MiB are taken and dropped: all their frames but the idle blocks' and each block's first come back.
+        fn a_shrunken_heap_gives_its_frames_back() {
+            const SIZE: usize = 32 << 20;
+            let before = frames();
+            let mut large: Vec<u8> = Vec::new();
+            large.try_reserve_exact(SIZE).expect("the machine has this much memory");
+            assert!(frames() >= before + SIZE / PAGE_SIZE - IDLE_BLOCKS_MAX * BLOCK_SIZE / PAGE_SIZE);
+            drop(large);
+            let kept = SIZE / BLOCK_SIZE + 1 + IDLE_BLOCKS_MAX * BLOCK_SIZE / PAGE_SIZE;
+            assert!(frames() <= before + kept, "{before} before, {} after", frames());
+        }
+
+        /// A terabyte is refused as an error; the heap goes on.
+        fn running_out_is_an_error_for_who_asks_fallibly() {
+            let mut huge: Vec<u8> = Vec::new();
+            assert!(huge.try_reserve_exact(1 << 40).is_err());
+            assert_eq!(*Box::new(7), 7);
+        }
+
+        /// More than there are frames for, but not more than there is address space: what was mapped meanwhile is given back.
+        fn failing_half_way_leaves_nothing_mapped() {
+            let total = crate::mm::usage().total_frames * PAGE_SIZE;
+            let mut huge: Vec<u8> = Vec::new();
+            assert!(huge.try_reserve_exact(total).is_err());
+            let usage = crate::mm::usage();
+            assert!(usage.free_frames > usage.total_frames / 2, "{usage:?}");
+        }
+
+        /// Many objects of many sizes hold what was written to them while others come and go.
+        fn objects_do_not_overlap() {
+            let mut objects: Vec<Vec<u8>> = Vec::new();
+            let mut random = 1u32;
+            for step in 0..4000u32 {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                if random >> 30 == 0 && !objects.is_empty() {
+                    let object = objects.swap_remove((random >> 8) as usize % objects.len());
+                    let byte = object[0];
+                    assert!(object.iter().all(|&other| other == byte));
+                } else {
+                    let size = 1 + (random >> 16) as usize % 3000;
+                    objects.push(alloc::vec![step as u8; size]);
+                }
+            }
+            for object in &objects {
+                assert!(object.iter().all(|&other| other == object[0]));
+            }
+        }
+
+        fn the_heap_is_not_executable() {
+            let value = Box::new(0u64);
+            let (_, rights) = paging::lookup(&raw const *value as u64).expect("an object is mapped");
+            assert_eq!(rights, crate::arch::page_table::Rights::ReadWrite);
+        }
+    }
+}

@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 use core::ptr::addr_of;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bootloader_api::BootInfo;
 use bootloader_api::info::MemoryRegionKind;
@@ -28,6 +28,9 @@ static TABLES: Once<Mutex<PageTables>> = Once::new();
 
 /// How many frames the tables consist of.
 static TABLE_FRAMES: AtomicUsize = AtomicUsize::new(0);
+
+/// The page under the boot stack, which stays the kernel's own stack.
+static BOOT_STACK_GUARD: AtomicU64 = AtomicU64::new(0);
 
 /// Where the parts of the kernel's image are linked.
 struct Image {
@@ -71,6 +74,8 @@ impl Image {
 /// # Panics
 /// When there is not enough memory for the tables.
 pub(super) fn init(boot_info: &BootInfo) {
+    let guard = boot_info.kernel_stack_bottom - PAGE_SIZE as u64;
+    BOOT_STACK_GUARD.store(guard, Ordering::Relaxed);
     let tables = build(boot_info).expect("there is memory for the kernel's page tables");
     // SAFETY: the image, with the running code, its data and the boot stack, is mapped where it is linked.
     unsafe { tables.activate() };
@@ -81,11 +86,7 @@ fn build(boot_info: &BootInfo) -> Result<PageTables, NoFrame> {
     // SAFETY: frames come from the allocator, which gives each once, and lie in the boot code's direct map as in this one.
     let mut tables = unsafe { PageTables::new(allocate_table)? };
     let image = Image::new();
-    map_image(
-        &mut tables,
-        &image,
-        boot_info.kernel_stack_bottom - PAGE_SIZE as u64,
-    )?;
+    map_image(&mut tables, &image)?;
     map_physical(&mut tables, &image, end_of_memory(boot_info))?;
     // The heap's topmost entry is there from the start, so that every address space can share it.
     tables.prepare(HEAP_START)?;
@@ -93,7 +94,7 @@ fn build(boot_info: &BootInfo) -> Result<PageTables, NoFrame> {
 }
 
 /// Maps the kernel's image, but for the pages under its stacks.
-fn map_image(tables: &mut PageTables, image: &Image, boot_stack_guard: u64) -> Result<(), NoFrame> {
+fn map_image(tables: &mut PageTables, image: &Image) -> Result<(), NoFrame> {
     let parts = [
         (&image.text, Rights::ReadExecute),
         (&image.constants, Rights::Read),
@@ -101,9 +102,7 @@ fn map_image(tables: &mut PageTables, image: &Image, boot_stack_guard: u64) -> R
     ];
     for (part, rights) in parts {
         for address in part.clone().step_by(PAGE_SIZE) {
-            let is_guard =
-                address == boot_stack_guard || stack_guards().any(|guard| guard == address);
-            if !is_guard {
+            if !is_stack_guard(address) {
                 tables.map(address, address - boot::KERNEL_BASE, rights)?;
             }
         }
@@ -149,6 +148,12 @@ fn end_of_memory(boot_info: &BootInfo) -> u64 {
     memory.map(|region| region.end).max().unwrap_or(0)
 }
 
+/// Whether `address` lies in the page under one of the kernel's stacks.
+pub fn is_stack_guard(address: u64) -> bool {
+    let page = address - address % PAGE_SIZE as u64;
+    page == BOOT_STACK_GUARD.load(Ordering::Relaxed) || stack_guards().any(|guard| guard == page)
+}
+
 /// Maps the page at `page` to `frame`, readable and writable. Fails when there is no frame for a table on the way.
 pub(super) fn map(page: u64, frame: Frame) -> Result<(), NoFrame> {
     let tables = TABLES.get().ok_or(NoFrame)?;
@@ -174,4 +179,121 @@ fn allocate_table() -> Option<u64> {
     let frame = frames::allocate()?;
     TABLE_FRAMES.fetch_add(1, Ordering::Relaxed);
     Some(frame.address())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BOOT_STACK_GUARD, Image, Rights, addr_of, is_stack_guard, lookup};
+    use crate::arch::{probe, stack_guards};
+    use crate::ktest;
+    use crate::mm::PAGE_SIZE;
+    use core::hint::black_box;
+    use core::sync::atomic::Ordering;
+
+    /// A constant and a variable, to be looked at.
+    static CONSTANT: u64 = 42;
+    static mut VARIABLE: u64 = 0xc3c3_c3c3_c3c3_c3c3;
+
+    /// What `address` and its name in the direct map allow.
+    fn rights_of(address: u64) -> (Rights, Rights) {
+        let (physical, rights) = lookup(address).expect("it is mapped");
+        let (_, direct) = lookup(boot::PHYSICAL_MEMORY_OFFSET + physical)
+            .expect("all memory is in the direct map");
+        (rights, direct)
+    }
+
+    fn each_page(mut check: impl FnMut(u64, Rights)) {
+        let image = Image::new();
+        for address in (image.text.start..image.data.end).step_by(PAGE_SIZE) {
+            if let Some((_, rights)) = lookup(address) {
+                check(address, rights);
+            }
+        }
+    }
+
+    /// Runs on until the stack is used up.
+    fn recurse(depth: u64) -> u64 {
+        let room = black_box([depth; 64]);
+        if depth == u64::MAX {
+            return 0;
+        }
+        room[depth as usize % 64] + recurse(black_box(depth + 1))
+    }
+
+    ktest! {
+        fn text_is_executed_and_never_written() {
+            let (rights, direct) = rights_of(rights_of as fn(u64) -> (Rights, Rights) as usize as u64);
+            assert_eq!((rights, direct), (Rights::ReadExecute, Rights::Read));
+        }
+
+        fn constants_are_only_read() {
+            assert_eq!(rights_of(addr_of!(CONSTANT) as u64), (Rights::Read, Rights::Read));
+            assert_eq!(rights_of("text" .as_ptr() as u64), (Rights::Read, Rights::Read));
+        }
+
+        fn data_is_written_and_never_executed() {
+            assert_eq!(rights_of(&raw const VARIABLE as u64), (Rights::ReadWrite, Rights::ReadWrite));
+        }
+
+        fn no_page_of_the_image_is_writable_and_executable() {
+            let mut pages = 0;
+            each_page(|address, rights| {
+                assert_ne!(rights, Rights::ReadWriteExecute, "{address:#x}");
+                pages += 1;
+            });
+            assert!(pages > 100, "only {pages} pages were looked at");
+        }
+
+        /// The rights in the tables are the ones the processor enforces.
+        fn writing_text_and_constants_faults() {
+            let text = rights_of as fn(u64) -> (Rights, Rights) as usize as u64;
+            // SAFETY: neither can be written; that is what is tested.
+            unsafe {
+                assert!(!probe::write(text, 0xcc));
+                assert!(!probe::write(addr_of!(CONSTANT) as u64, 1));
+            }
+            assert_eq!(CONSTANT, 42);
+            let physical = lookup(text).expect("text is mapped").0;
+            // SAFETY: as above.
+            assert!(!unsafe { probe::write(boot::PHYSICAL_MEMORY_OFFSET + physical, 0xcc) });
+        }
+
+        fn executing_data_faults() panics "execute" {
+            let address = &raw const VARIABLE;
+            // SAFETY: the bytes there are `ret` instructions, but the page is not executable: the call faults.
+            let function: extern "C" fn() = unsafe { core::mem::transmute(address) };
+            function();
+        }
+
+        fn nothing_is_mapped_at_zero_nor_in_the_lower_half() {
+            for address in [0, 8, 0xfff, 0x10_0000, 0x7fff_ffff_f000] {
+                assert_eq!(probe::read(address), None, "{address:#x}");
+            }
+        }
+
+        fn reading_through_a_null_pointer_is_reported() panics "read of 0x0 in kernel mode, page not present" {
+            let null = black_box(core::ptr::null::<u64>());
+            // SAFETY: it is not safe; it faults, which is what is tested.
+            black_box(unsafe { null.read_volatile() });
+        }
+
+        fn the_page_under_every_stack_is_missing() {
+            let guards = stack_guards().chain([BOOT_STACK_GUARD.load(Ordering::Relaxed)]);
+            for guard in guards {
+                assert!(is_stack_guard(guard + 100));
+                assert_eq!(lookup(guard), None);
+                assert_eq!(probe::read(guard), None);
+                assert!(probe::read(guard + PAGE_SIZE as u64).is_some(), "the stack itself is mapped");
+            }
+        }
+
+        fn a_stack_overflow_ends_in_the_guard_page() panics "the stack ran into its guard page" {
+            black_box(recurse(0));
+        }
+
+        fn large_pages_translate_with_their_offset() {
+            let address = boot::PHYSICAL_MEMORY_OFFSET + (32 << 20) + 0x12345;
+            assert_eq!(lookup(address), Some(((32 << 20) + 0x12345, Rights::ReadWrite)));
+        }
+    }
 }

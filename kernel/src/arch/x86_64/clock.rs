@@ -40,3 +40,38 @@ pub fn frequency() -> u64 {
     let rate = NANOSECONDS_PER_COUNT.load(Ordering::Relaxed).max(1);
     ((1_000_000_000u128 << 32) / u128::from(rate)) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::{frequency, since_boot};
+    use crate::arch::{interrupts, pit};
+    use crate::ktest;
+
+    ktest! {
+        fn the_clock_never_goes_back() {
+            let mut last = since_boot();
+            for _ in 0..10_000 {
+                let now = since_boot();
+                assert!(now >= last);
+                last = now;
+            }
+        }
+
+        /// Twenty ticks of ten milliseconds. A busy host may make the guest late, and then deliver ticks in a burst.
+        fn the_clock_agrees_with_the_tick() {
+            let (start, first) = (since_boot(), pit::ticks());
+            while pit::ticks() < first + 20 {
+                interrupts::sleep_while(|| pit::ticks() < first + 20);
+            }
+            let elapsed = since_boot() - start;
+            assert!(elapsed > Duration::from_millis(50), "{elapsed:?}");
+            assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
+        }
+
+        fn the_frequency_is_one_that_processors_have() {
+            assert!((100_000_000..20_000_000_000).contains(&frequency()), "{}", frequency());
+        }
+    }
+}

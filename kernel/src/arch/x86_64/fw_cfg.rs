@@ -62,3 +62,22 @@ impl Device {
         core::array::from_fn(|_| self.read_byte())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::read_file;
+    use crate::ktest;
+
+    ktest! {
+        fn a_file_that_is_not_there_is_none() {
+            assert_eq!(read_file("opt/strata/nothing"), None);
+        }
+
+        /// Every machine of QEMU has its ACPI tables' loader script in a file; its records are of 128 bytes.
+        fn a_file_that_qemu_always_has_is_read_whole() {
+            let loader = read_file("etc/table-loader").expect("QEMU offers this file");
+            assert!(!loader.is_empty());
+            assert_eq!(loader.len() % 128, 0);
+        }
+    }
+}

@@ -69,3 +69,44 @@ fn mix(mut value: u64) -> u64 {
     value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{fallback, fill, next};
+    use crate::ktest;
+
+    /// Counts how often each bit is set in `count` numbers: about half of the time.
+    fn assert_balanced(mut number: impl FnMut() -> u64) {
+        let mut set = [0u32; 64];
+        for _ in 0..1000 {
+            let value = number();
+            for (bit, count) in set.iter_mut().enumerate() {
+                *count += (value >> bit & 1) as u32;
+            }
+        }
+        assert!(
+            set.iter().all(|count| (350..650).contains(count)),
+            "{set:?}"
+        );
+    }
+
+    ktest! {
+        fn every_bit_changes() {
+            assert_balanced(next);
+            assert_balanced(fallback);
+        }
+
+        fn a_buffer_of_any_length_is_filled() {
+            let mut buffer = [0; 29];
+            // That a random byte is zero happens; that it is so every time does not.
+            let mut seen = [false; 29];
+            for _ in 0..20 {
+                fill(&mut buffer);
+                for (seen, &byte) in seen.iter_mut().zip(&buffer) {
+                    *seen |= byte != 0;
+                }
+            }
+            assert_eq!(seen, [true; 29]);
+        }
+    }
+}

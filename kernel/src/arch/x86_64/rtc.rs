@@ -100,3 +100,47 @@ fn register(index: u8) -> u8 {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{IS_24_HOUR, IS_BINARY, days_since_1970, read, seconds_since_1970};
+    use crate::ktest;
+
+    ktest! {
+        fn days_are_counted_over_leap_years() {
+            assert_eq!(days_since_1970(1970, 1, 1), 0);
+            assert_eq!(days_since_1970(2000, 2, 29), 11_016);
+            assert_eq!(days_since_1970(2000, 3, 1), 11_017);
+            assert_eq!(days_since_1970(2026, 11, 21), 20_778);
+            assert_eq!(days_since_1970(2100, 3, 1) - days_since_1970(2100, 2, 28), 1, "2100 is no leap year");
+        }
+
+        /// 2024-02-29 23:59:58, in each of the four ways that the registers may hold it.
+        fn every_format_of_the_registers_is_read() {
+            const EXPECTED: Option<u64> = Some(1_709_251_198);
+            let decimal = [0x58, 0x59, 0x23, 0x29, 0x02, 0x24];
+            let binary = [58, 59, 23, 29, 2, 24];
+            let decimal_afternoon = [0x58, 0x59, 0x11 | 0x80, 0x29, 0x02, 0x24];
+            let binary_afternoon = [58, 59, 11 | 0x80, 29, 2, 24];
+            assert_eq!(seconds_since_1970(decimal, IS_24_HOUR), EXPECTED);
+            assert_eq!(seconds_since_1970(binary, IS_24_HOUR | IS_BINARY), EXPECTED);
+            assert_eq!(seconds_since_1970(decimal_afternoon, 0), EXPECTED);
+            assert_eq!(seconds_since_1970(binary_afternoon, IS_BINARY), EXPECTED);
+        }
+
+        fn midnight_and_noon_of_a_twelve_hour_clock() {
+            let at = |hour| seconds_since_1970([0, 0, hour, 1, 1, 24], IS_BINARY).expect("a date") % 86_400;
+            assert_eq!(at(12), 0);
+            assert_eq!(at(12 | 0x80), 12 * 3600);
+        }
+
+        fn registers_without_a_date_are_noticed() {
+            assert_eq!(seconds_since_1970([0xff; 6], 0), None);
+            assert_eq!(seconds_since_1970([0, 0, 0, 0, 0, 0], 0), None, "there is no day 0");
+        }
+
+        fn the_emulated_clock_is_after_2020() {
+            assert!(read().as_secs() > 1_577_836_800);
+        }
+    }
+}

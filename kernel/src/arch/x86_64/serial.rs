@@ -163,3 +163,31 @@ impl Ring {
         Some(byte)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{COM1, RING_CAPACITY, Ring};
+    use crate::ktest;
+
+    ktest! {
+        fn a_ring_gives_bytes_in_their_order_and_drops_what_does_not_fit() {
+            static RING: Ring = Ring::new();
+            for round in 0..3u8 {
+                for index in 0..RING_CAPACITY + 10 {
+                    RING.push((index as u8).wrapping_add(round));
+                }
+                for index in 0..RING_CAPACITY {
+                    assert_eq!(RING.pop(), Some((index as u8).wrapping_add(round)));
+                }
+                assert_eq!(RING.pop(), None);
+            }
+        }
+
+        fn without_input_there_is_nothing_to_take() {
+            let mut buffer = [0; 4];
+            assert!(!COM1.has_input());
+            assert_eq!(COM1.try_read(&mut buffer), 0);
+            assert_eq!(COM1.read(&mut []), 0, "no room: no waiting");
+        }
+    }
+}

@@ -36,6 +36,7 @@ pub struct TrapFrame {
 }
 
 const VECTOR_BREAKPOINT: u64 = 3;
+const VECTOR_DOUBLE_FAULT: u64 = 8;
 const VECTOR_GENERAL_PROTECTION: u64 = 13;
 const VECTOR_PAGE_FAULT: u64 = 14;
 const FIRST_DEVICE_VECTOR: u64 = pic::FIRST_VECTOR as u64;
@@ -99,6 +100,11 @@ extern "C" fn interrupt_dispatch(frame: &mut TrapFrame) {
 }
 
 impl TrapFrame {
+    /// The address that could not be accessed. A double fault has one too: it comes of a page fault when a stack has no room left.
+    pub fn fault_address(&self) -> Option<u64> {
+        matches!(self.vector, VECTOR_PAGE_FAULT | VECTOR_DOUBLE_FAULT).then(Cr2::read_raw)
+    }
+
     /// What happened, on one line: `#PF page fault: write to 0x10, page not present`.
     pub fn cause(&self) -> Cause<'_> {
         Cause(self)
@@ -185,5 +191,102 @@ impl fmt::Display for TrapFrame {
             cr3.start_address(),
             self.error_code
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::arch::asm;
+
+    use crate::arch::{backtrace, interrupts, pit, probe};
+    use crate::ktest;
+
+    /// A frame of its own for the backtrace to find.
+    #[inline(never)]
+    fn count_frames() -> usize {
+        let mut count = 0;
+        backtrace::from_here(|_| count += 1);
+        count
+    }
+
+    #[inline(never)]
+    fn count_frames_one_deeper() -> usize {
+        core::hint::black_box(count_frames())
+    }
+
+    ktest! {
+        fn a_division_by_zero_is_reported() panics "#DE divide error" {
+            // SAFETY: the exception ends the test.
+            unsafe { asm!("xor edx, edx", "mov eax, 1", "xor ecx, ecx", "div ecx", out("eax") _, out("ecx") _, out("edx") _) };
+        }
+
+        fn an_invalid_instruction_is_reported() panics "#UD invalid opcode" {
+            // SAFETY: the exception ends the test.
+            unsafe { asm!("ud2") };
+        }
+
+        fn a_segment_that_does_not_exist_is_reported_with_its_number() panics "#GP general protection: error code 0x78 (GDT entry 15)" {
+            // SAFETY: the exception ends the test.
+            unsafe { asm!("mov ds, {0:x}", in(reg) 0x78u64) };
+        }
+
+        fn an_address_that_is_not_canonical_is_reported() panics "#GP general protection" {
+            // SAFETY: the exception ends the test.
+            unsafe { asm!("mov rax, [{}]", in(reg) 0x8000_0000_0000_0000u64, out("rax") _) };
+        }
+
+        fn a_write_to_a_missing_page_says_so() panics "write to 0x1000 in kernel mode, page not present" {
+            // SAFETY: the exception ends the test.
+            unsafe { asm!("mov byte ptr [{}], 1", in(reg) 0x1000u64) };
+        }
+
+        fn an_unexpected_vector_is_reported() panics "unexpected interrupt 200" {
+            // SAFETY: the gate exists, and its handler ends the test.
+            unsafe { asm!("int 200") };
+        }
+
+        /// All registers come back from a breakpoint as they were.
+        fn a_breakpoint_is_logged_and_passed_over() {
+            let (mut a, mut b): (u64, u64) = (0x1111_2222_3333_4444, 0x5555_6666_7777_8888);
+            // SAFETY: the handler returns behind the instruction.
+            unsafe { asm!("int3", inout("r12") a, inout("r9") b) };
+            assert_eq!((a, b), (0x1111_2222_3333_4444, 0x5555_6666_7777_8888));
+        }
+
+        fn a_probe_reads_what_is_there_and_reports_what_is_not() {
+            let value = 0x1234_5678_9abc_def0u64;
+            assert_eq!(probe::read(&raw const value as u64), Some(value));
+            assert_eq!(probe::read(0x10), None);
+            assert_eq!(probe::read(0x8000_0000_0000_0000), None, "not canonical: another exception");
+        }
+
+        fn a_backtrace_finds_every_caller() {
+            assert_eq!(count_frames_one_deeper(), count_frames() + 1);
+            assert!(count_frames() >= 3);
+        }
+
+        fn interrupts_come_and_can_be_kept_out() {
+            assert!(interrupts::are_enabled());
+            let before = pit::ticks();
+            while pit::ticks() == before {
+                interrupts::sleep_while(|| pit::ticks() == before);
+            }
+            interrupts::without(|| assert!(!interrupts::are_enabled()));
+            assert!(interrupts::are_enabled());
+            let (_, timer, name) = interrupts::counts().next().expect("the timer has a line");
+            assert!(timer > 0);
+            assert_eq!(name, "timer");
+        }
+
+        /// A message that panics while it is shown: the machine still ends, and says what happened.
+        fn a_panic_inside_a_panic_ends_the_machine() panics "inside" {
+            struct Treacherous;
+            impl core::fmt::Display for Treacherous {
+                fn fmt(&self, _: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                    panic!("inside")
+                }
+            }
+            panic!("{}", Treacherous);
+        }
     }
 }

@@ -1,0 +1,82 @@
+//! Benchmarks that run in the guest, written beside the code they measure; built with the `bench` feature.
+//!
+//! [`bench!`](crate::bench!) puts a benchmark into the list [`BENCHES`]. The word `bench` on the kernel's command line runs those
+//! whose names contain what `bench.filter=` says, by name, and ends the machine. Each prints rows `# bench NAME VALUE UNIT`
+//! on the console. Under `-icount shift=0,sleep=off` the unit `instructions` is exact and repeatable.
+
+use alloc::vec::Vec;
+
+use linkme::distributed_slice;
+
+use crate::arch::{exit, instructions};
+use crate::{command_line, println};
+
+/// All benchmarks, in no order.
+#[distributed_slice]
+pub static BENCHES: [Bench];
+
+/// A benchmark.
+#[derive(Clone, Copy)]
+pub struct Bench {
+    /// The module's path and the function's name; the crate's name in front is not shown.
+    pub path: &'static str,
+    /// Measures, and prints rows with [`row`].
+    pub run: fn(),
+}
+
+impl Bench {
+    fn name(&self) -> &'static str {
+        self.path.strip_prefix("kernel::").unwrap_or(self.path)
+    }
+}
+
+/// Defines benchmarks: `bench! { fn name() { … } }`.
+#[macro_export]
+macro_rules! bench {
+    ($($(#[$attribute:meta])* fn $name:ident() $body:block)*) => {
+        $(
+            $(#[$attribute])*
+            fn $name() {
+                #[::linkme::distributed_slice($crate::bench::BENCHES)]
+                static BENCH: $crate::bench::Bench = $crate::bench::Bench {
+                    path: ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
+                    run: $name,
+                };
+                $body
+            }
+        )*
+    };
+}
+
+/// Runs the benchmarks that the command line selects, and ends the machine.
+pub fn run() -> ! {
+    let filter = command_line::value("bench.filter").unwrap_or_default();
+    let mut selected: Vec<Bench> = BENCHES
+        .iter()
+        .copied()
+        .filter(|bench| bench.name().contains(filter))
+        .collect();
+    selected.sort_unstable_by_key(Bench::name);
+    for bench in &selected {
+        (bench.run)();
+    }
+    println!("# end");
+    exit::with_code(exit::Code::InOrder)
+}
+
+/// Prints one result.
+pub fn row(name: &str, value: u64, unit: &str) {
+    println!("# bench {name} {value} {unit}");
+}
+
+/// What one call of `body` costs, in instructions: the least of `rounds` rounds of `calls` calls each.
+pub fn measure(rounds: usize, calls: u32, mut body: impl FnMut()) -> u64 {
+    let mut round = || {
+        let start = instructions();
+        for _ in 0..calls {
+            body();
+        }
+        (instructions() - start) / u64::from(calls.max(1))
+    };
+    (0..rounds).map(|_| round()).min().unwrap_or(0)
+}
