@@ -53,10 +53,7 @@ macro_rules! entry_point {
     ($path:path) => {
         /// What the boot code calls: checks the function's type and passes on.
         #[unsafe(no_mangle)]
-        fn strata_kernel_main(
-            boot_info: &'static mut $crate::BootInfo,
-            command_line: &'static str,
-        ) -> ! {
+        fn strata_kernel_main(boot_info: &'static mut $crate::BootInfo, command_line: &'static str) -> ! {
             const MAIN: $crate::KernelMain = $path;
             MAIN(boot_info, command_line)
         }

@@ -23,10 +23,7 @@ pub(crate) struct MemoryMap {
 impl MemoryMap {
     /// A map without memory.
     pub(crate) const fn new() -> Self {
-        Self {
-            regions: [MemoryRegion::empty(); CAPACITY],
-            len: 0,
-        }
+        Self { regions: [MemoryRegion::empty(); CAPACITY], len: 0 }
     }
 
     /// Adds what the firmware says of `start..end` (bytes). Usable memory is rounded inwards to whole pages; anything else is
@@ -44,9 +41,7 @@ impl MemoryMap {
     /// Gives `start..end` (bytes, rounded outwards to whole pages) the kind `kind`, whatever was there before.
     pub(crate) fn mark(&mut self, start: u64, end: u64, kind: MemoryRegionKind) {
         let start = start - start % PAGE;
-        let end = end
-            .checked_next_multiple_of(PAGE)
-            .unwrap_or(end - end % PAGE);
+        let end = end.checked_next_multiple_of(PAGE).unwrap_or(end - end % PAGE);
         if start >= end {
             return;
         }
@@ -59,17 +54,11 @@ impl MemoryMap {
             }
             self.remove(index);
             if region.start < start {
-                self.insert(MemoryRegion {
-                    end: start,
-                    ..region
-                });
+                self.insert(MemoryRegion { end: start, ..region });
                 index += 1;
             }
             if region.end > end {
-                self.insert(MemoryRegion {
-                    start: end,
-                    ..region
-                });
+                self.insert(MemoryRegion { start: end, ..region });
                 index += 1;
             }
         }
@@ -90,11 +79,7 @@ impl MemoryMap {
                 return;
             };
             if start < next.start {
-                self.insert(MemoryRegion {
-                    start,
-                    end: next.start,
-                    kind,
-                });
+                self.insert(MemoryRegion { start, end: next.start, kind });
             }
             start = next.end;
         }
@@ -106,11 +91,7 @@ impl MemoryMap {
             if region.kind == MemoryRegionKind::Usable {
                 return;
             }
-            let Some(victim) = self
-                .regions()
-                .iter()
-                .position(|r| r.kind == MemoryRegionKind::Usable)
-            else {
+            let Some(victim) = self.regions().iter().position(|r| r.kind == MemoryRegionKind::Usable) else {
                 return;
             };
             self.remove(victim);

@@ -42,12 +42,7 @@ pub(crate) unsafe fn load(address: u64) -> Loaded {
     // SAFETY: the information begins with its total size.
     let total: u32 = unsafe { read(address) };
     let end = address + u64::from(total);
-    let mut loaded = Loaded {
-        memory: MemoryMap::new(),
-        command_line: None,
-        ramdisk: None,
-        rsdp: None,
-    };
+    let mut loaded = Loaded { memory: MemoryMap::new(), command_line: None, ramdisk: None, rsdp: None };
     let mut tag = address + TAG_HEADER;
     while tag + TAG_HEADER <= end {
         // SAFETY: the tag's header lies before the end of the information.

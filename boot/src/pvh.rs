@@ -56,11 +56,7 @@ pub(crate) unsafe fn load(address: u64) -> Option<Loaded> {
         let entry_address = info.memory_map + index * size_of::<MemoryMapEntry>() as u64;
         // SAFETY: the start info says that this many entries lie there.
         let entry: MemoryMapEntry = unsafe { read(entry_address) };
-        memory.add(
-            entry.start,
-            entry.start.saturating_add(entry.size),
-            entry.kind,
-        );
+        memory.add(entry.start, entry.start.saturating_add(entry.size), entry.kind);
     }
     let ramdisk = (info.module_count > 0).then(|| {
         // SAFETY: the start info says that there is at least one module.

@@ -21,11 +21,8 @@ struct Handover {
     command_line: [u8; COMMAND_LINE_MAX],
 }
 
-static mut HANDOVER: Handover = Handover {
-    boot_info: None,
-    regions: [MemoryRegion::empty(); 128],
-    command_line: [0; COMMAND_LINE_MAX],
-};
+static mut HANDOVER: Handover =
+    Handover { boot_info: None, regions: [MemoryRegion::empty(); 128], command_line: [0; COMMAND_LINE_MAX] };
 
 unsafe extern "C" {
     static __image_start: u8;

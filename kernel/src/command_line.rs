@@ -32,9 +32,7 @@ fn has_word(line: &str, name: &str) -> bool {
 }
 
 fn find_value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    line.split_ascii_whitespace()
-        .filter_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-        .next_back()
+    line.split_ascii_whitespace().filter_map(|word| word.strip_prefix(name)?.strip_prefix('=')).next_back()
 }
 
 #[cfg(test)]

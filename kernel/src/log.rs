@@ -29,10 +29,7 @@ macro_rules! log {
 /// Whether the copy goes to COM2 rather than to the console.
 static TO_COM2: AtomicBool = AtomicBool::new(false);
 
-static RING: Mutex<Ring> = Mutex::new(Ring {
-    bytes: [0; CAPACITY],
-    written: 0,
-});
+static RING: Mutex<Ring> = Mutex::new(Ring { bytes: [0; CAPACITY], written: 0 });
 
 struct Ring {
     bytes: [u8; CAPACITY],
@@ -42,34 +39,19 @@ struct Ring {
 
 /// Reads from the command line where the copy goes.
 pub fn init() {
-    TO_COM2.store(
-        command_line::value("log") == Some("com2"),
-        Ordering::Relaxed,
-    );
+    TO_COM2.store(command_line::value("log") == Some("com2"), Ordering::Relaxed);
 }
 
 /// The port that the copy goes to.
 pub fn port() -> &'static serial::Port {
-    if TO_COM2.load(Ordering::Relaxed) {
-        &serial::COM2
-    } else {
-        &serial::COM1
-    }
+    if TO_COM2.load(Ordering::Relaxed) { &serial::COM2 } else { &serial::COM1 }
 }
 
 /// What [`log!`](crate::log!) calls.
 pub fn add(message: fmt::Arguments<'_>) {
-    let mut line = Line {
-        bytes: [0; LINE_MAX],
-        length: 0,
-    };
+    let mut line = Line { bytes: [0; LINE_MAX], length: 0 };
     let now = clock::since_boot();
-    let written = write!(
-        line,
-        "[{:5}.{:06}] {message}",
-        now.as_secs(),
-        now.subsec_micros()
-    );
+    let written = write!(line, "[{:5}.{:06}] {message}", now.as_secs(), now.subsec_micros());
     // Either the message was too long and is cut, or a `Display` of the message's own gave up; what there is is kept.
     let cut = written.is_err();
     let bytes = line.finish(cut);
@@ -113,10 +95,7 @@ impl Ring {
             return (&self.bytes[..self.written], &[]);
         }
         let (newer, older) = self.bytes.split_at(self.written % CAPACITY);
-        let whole = older
-            .iter()
-            .position(|&byte| byte == b'\n')
-            .map_or(older.len(), |at| at + 1);
+        let whole = older.iter().position(|&byte| byte == b'\n').map_or(older.len(), |at| at + 1);
         (&older[whole..], newer)
     }
 }
@@ -143,11 +122,7 @@ impl Write for Line {
         let taken = text.len().min(room);
         self.bytes[self.length..self.length + taken].copy_from_slice(&text.as_bytes()[..taken]);
         self.length += taken;
-        if taken == text.len() {
-            Ok(())
-        } else {
-            Err(fmt::Error)
-        }
+        if taken == text.len() { Ok(()) } else { Err(fmt::Error) }
     }
 }
 

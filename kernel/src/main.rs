@@ -8,6 +8,8 @@
 extern crate alloc;
 
 use bootloader_api::BootInfo;
+// Named so that the linker sees what it submits, also while nothing else of it is used.
+use vfs as _;
 
 mod arch;
 #[cfg(feature = "bench")]
@@ -34,11 +36,7 @@ fn kernel_main(boot_info: &'static mut BootInfo, line: &'static str) -> ! {
     log!("strata {}, command line: {line}", env!("CARGO_PKG_VERSION"));
     mm::init(boot_info);
     let usage = mm::usage();
-    log!(
-        "memory: {} KiB free of {} KiB",
-        usage.free_frames * 4,
-        usage.total_frames * 4
-    );
+    log!("memory: {} KiB free of {} KiB", usage.free_frames * 4, usage.total_frames * 4);
     #[cfg(test)]
     ktest::run();
     #[cfg(not(test))]

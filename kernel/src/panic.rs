@@ -108,11 +108,7 @@ struct Exception<'a>(&'a TrapFrame);
 impl fmt::Display for Exception<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.0.cause())?;
-        if let Some(guard) = self
-            .0
-            .fault_address()
-            .filter(|&address| mm::paging::is_stack_guard(address))
-        {
+        if let Some(guard) = self.0.fault_address().filter(|&address| mm::paging::is_stack_guard(address)) {
             write!(out, ": the stack ran into its guard page at {guard:#x}")?;
         }
         Ok(())

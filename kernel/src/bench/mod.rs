@@ -1,19 +1,13 @@
 //! Benchmarks that run in the guest, written beside the code they measure; built with the `bench` feature.
 //!
-//! [`bench!`](crate::bench!) puts a benchmark into the list [`BENCHES`]. The word `bench` on the kernel's command line runs those
+//! [`bench!`](crate::bench!) submits a [`Bench`], which the linker collects. The word `bench` on the kernel's command line runs those
 //! whose names contain what `bench.filter=` says, by name, and ends the machine. Each prints rows `# bench NAME VALUE UNIT`
 //! on the console. Under `-icount shift=0,sleep=off` the unit `instructions` is exact and repeatable.
 
 use alloc::vec::Vec;
 
-use linkme::distributed_slice;
-
 use crate::arch::{exit, instructions};
 use crate::{command_line, println};
-
-/// All benchmarks, in no order.
-#[distributed_slice]
-pub static BENCHES: [Bench];
 
 /// A benchmark.
 #[derive(Clone, Copy)]
@@ -37,11 +31,10 @@ macro_rules! bench {
         $(
             $(#[$attribute])*
             fn $name() {
-                #[::linkme::distributed_slice($crate::bench::BENCHES)]
-                static BENCH: $crate::bench::Bench = $crate::bench::Bench {
+                ::registry::submit!($crate::bench::Bench: $crate::bench::Bench {
                     path: ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
                     run: $name,
-                };
+                });
                 $body
             }
         )*
@@ -51,11 +44,8 @@ macro_rules! bench {
 /// Runs the benchmarks that the command line selects, and ends the machine.
 pub fn run() -> ! {
     let filter = command_line::value("bench.filter").unwrap_or_default();
-    let mut selected: Vec<Bench> = BENCHES
-        .iter()
-        .copied()
-        .filter(|bench| bench.name().contains(filter))
-        .collect();
+    let mut selected: Vec<Bench> =
+        registry::entries::<Bench>().copied().filter(|bench| bench.name().contains(filter)).collect();
     selected.sort_unstable_by_key(Bench::name);
     for bench in &selected {
         (bench.run)();

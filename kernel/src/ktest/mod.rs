@@ -1,7 +1,7 @@
 //! Tests that run in the guest, written beside the code they test.
 //!
-//! [`ktest!`](crate::ktest!) puts a test into the list [`TESTS`], which the linker collects; those that the `vfs` crate brings along join
-//! them. `cargo ktest` builds the kernel with them, and [`run()`] takes the place of the shell.
+//! [`ktest!`](crate::ktest!) submits a [`Test`], which the linker collects; those that other crates submit for the guest, as
+//! [`registry::Test`], join them. `cargo ktest` builds the kernel with them, and [`run()`] takes the place of the shell.
 //!
 //! Words of the kernel's command line: `ktest.filter=A,B` runs the tests whose names contain `A` or `B`; with `ktest.exact` they must
 //! be equal; `ktest.list` only lists; `ktest.skip=N` leaves out the first N of the selection; `ktest.timeout=S` is what a test may
@@ -14,18 +14,12 @@
 
 use core::fmt;
 
-use linkme::distributed_slice;
-
 mod report;
 mod run;
 pub mod watchdog;
 
 pub use self::report::{Ending, on_end};
 pub use self::run::run;
-
-/// The kernel's own tests, in no order.
-#[distributed_slice]
-pub static TESTS: [Test];
 
 /// A test: it passes if `run` returns, or panics when a panic is expected.
 #[derive(Clone, Copy)]
@@ -61,12 +55,11 @@ macro_rules! ktest {
         $(
             $(#[$attribute])*
             fn $name() {
-                #[::linkme::distributed_slice($crate::ktest::TESTS)]
-                static TEST: $crate::ktest::Test = $crate::ktest::Test {
+                ::registry::submit!($crate::ktest::Test: $crate::ktest::Test {
                     path: ::core::concat!(::core::module_path!(), "::", ::core::stringify!($name)),
                     run: $name,
                     panics: $crate::ktest!(@expected $($message)?),
-                };
+                });
                 $body
             }
         )*

@@ -62,28 +62,17 @@ pub fn on_end(what: &dyn fmt::Display) -> Ending {
         return Ending::Unexpected;
     };
     let Some(expected) = test.panics else {
-        println!(
-            "not ok {number} {} # panicked: {}",
-            test.name(),
-            Reason(what)
-        );
+        println!("not ok {number} {} # panicked: {}", test.name(), Reason(what));
         return Ending::Unexpected;
     };
-    let mut message = Message {
-        bytes: [0; MESSAGE_MAX],
-        length: 0,
-    };
+    let mut message = Message { bytes: [0; MESSAGE_MAX], length: 0 };
     // A message that is too long is searched as far as it fits.
     let _ = write!(message, "{what}");
     if message.contains(expected) {
         println!("ok {number} {} # panicked as expected", test.name());
         Ending::Expected
     } else {
-        println!(
-            "not ok {number} {} # panicked without \"{expected}\": {}",
-            test.name(),
-            Reason(what)
-        );
+        println!("not ok {number} {} # panicked without \"{expected}\": {}", test.name(), Reason(what));
         Ending::Unexpected
     }
 }
@@ -96,10 +85,7 @@ struct Message {
 
 impl Message {
     fn contains(&self, text: &str) -> bool {
-        text.is_empty()
-            || self.bytes[..self.length]
-                .windows(text.len())
-                .any(|part| part == text.as_bytes())
+        text.is_empty() || self.bytes[..self.length].windows(text.len()).any(|part| part == text.as_bytes())
     }
 }
 
@@ -108,10 +94,6 @@ impl Write for Message {
         let taken = text.len().min(MESSAGE_MAX - self.length);
         self.bytes[self.length..self.length + taken].copy_from_slice(&text.as_bytes()[..taken]);
         self.length += taken;
-        if taken == text.len() {
-            Ok(())
-        } else {
-            Err(fmt::Error)
-        }
+        if taken == text.len() { Ok(()) } else { Err(fmt::Error) }
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{TESTS, Test, report, watchdog};
+use super::{Test, report, watchdog};
 use crate::arch::exit;
 use crate::{command_line, mm};
 
@@ -12,10 +12,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs or lists the tests that the command line selects, and ends the machine.
 pub fn run() -> ! {
-    let tests = select(
-        command_line::value("ktest.filter"),
-        command_line::has("ktest.exact"),
-    );
+    let tests = select(command_line::value("ktest.filter"), command_line::has("ktest.exact"));
     if command_line::has("ktest.list") {
         report::list(&tests);
     } else {
@@ -34,13 +31,7 @@ pub fn run() -> ! {
 fn select(filter: Option<&str>, exact: bool) -> Vec<Test> {
     let is_selected = |test: &Test| {
         filter.is_none_or(|filter| {
-            filter.split(',').any(|part| {
-                if exact {
-                    test.name() == part
-                } else {
-                    test.name().contains(part)
-                }
-            })
+            filter.split(',').any(|part| if exact { test.name() == part } else { test.name().contains(part) })
         })
     };
     let mut tests: Vec<Test> = all().filter(is_selected).collect();
@@ -48,8 +39,14 @@ fn select(filter: Option<&str>, exact: bool) -> Vec<Test> {
     tests
 }
 
+/// The kernel's own tests, and those that other crates bring along.
 fn all() -> impl Iterator<Item = Test> {
-    TESTS.iter().copied()
+    let brought = registry::entries::<registry::Test>().map(|test| Test {
+        path: test.name,
+        run: test.run,
+        panics: test.should_panic.then_some(""),
+    });
+    registry::entries::<Test>().copied().chain(brought)
 }
 
 fn run_one(number: usize, test: &Test) {
@@ -81,11 +78,7 @@ struct Left {
 }
 
 impl Left {
-    const NOTHING: Self = Self {
-        frames: 0,
-        bytes: 0,
-        allocations: 0,
-    };
+    const NOTHING: Self = Self { frames: 0, bytes: 0, allocations: 0 };
 
     fn count() -> Self {
         let usage = mm::usage();

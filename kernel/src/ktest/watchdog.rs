@@ -31,10 +31,7 @@ pub fn on_tick(frame: &TrapFrame) {
     let deadline = DEADLINE.load(Ordering::Relaxed);
     if deadline != 0 && time::monotonic().as_nanos() as u64 > deadline {
         panic::on_timeout(frame, || {
-            report::failed(&format_args!(
-                "timeout after {} s",
-                TIMEOUT.load(Ordering::Relaxed)
-            ));
+            report::failed(&format_args!("timeout after {} s", TIMEOUT.load(Ordering::Relaxed)));
         })
     }
 }

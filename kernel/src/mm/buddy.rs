@@ -29,29 +29,19 @@ pub struct Buddy {
 impl Buddy {
     /// A system without frames.
     pub const fn empty() -> Self {
-        Self {
-            orders: [const { Bitmap::empty() }; MAX_ORDER + 1],
-            nonempty: 0,
-            free: 0,
-        }
+        Self { orders: [const { Bitmap::empty() }; MAX_ORDER + 1], nonempty: 0, free: 0 }
     }
 
     /// How many words [`Buddy::new`] wants for frames 0 to `frames`, exclusive.
     pub fn words_for(frames: usize) -> usize {
-        (0..=MAX_ORDER)
-            .map(|order| Bitmap::words_for(frames >> order))
-            .sum()
+        (0..=MAX_ORDER).map(|order| Bitmap::words_for(frames >> order)).sum()
     }
 
     /// A system for frames 0 to `frames`, exclusive, none of them free. `words` must be zero and at least
     /// [`Buddy::words_for`] long.
     pub fn new(frames: usize, mut words: &'static mut [u64]) -> Self {
         let orders = core::array::from_fn(|order| Bitmap::new(frames >> order, &mut words));
-        Self {
-            orders,
-            nonempty: 0,
-            free: 0,
-        }
+        Self { orders, nonempty: 0, free: 0 }
     }
 
     /// How many frames are free.
@@ -125,9 +115,7 @@ struct Bitmap {
 
 impl Bitmap {
     const fn empty() -> Self {
-        Self {
-            levels: [&mut [], &mut [], &mut [], &mut [], &mut []],
-        }
+        Self { levels: [&mut [], &mut [], &mut [], &mut [], &mut []] }
     }
 
     /// The words of every level of a set of numbers below `bits`; one more bit than asked, so that no level is empty.
@@ -158,9 +146,7 @@ impl Bitmap {
     }
 
     fn contains(&self, number: usize) -> bool {
-        self.levels[0]
-            .get(number / WORD)
-            .is_some_and(|word| word >> (number % WORD) & 1 == 1)
+        self.levels[0].get(number / WORD).is_some_and(|word| word >> (number % WORD) & 1 == 1)
     }
 
     fn insert(&mut self, mut number: usize) {

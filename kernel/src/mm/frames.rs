@@ -48,12 +48,8 @@ pub struct Counts {
     pub free: usize,
 }
 
-static FRAMES: Mutex<Frames> = Mutex::new(Frames {
-    buddy: Buddy::empty(),
-    recent: [0; RECENT],
-    recent_count: 0,
-    total: 0,
-});
+static FRAMES: Mutex<Frames> =
+    Mutex::new(Frames { buddy: Buddy::empty(), recent: [0; RECENT], recent_count: 0, total: 0 });
 
 struct Frames {
     buddy: Buddy,
@@ -68,15 +64,8 @@ struct Frames {
 /// # Panics
 /// When no usable region is large enough for the allocator's own tables: a machine with less than a few MiB of memory.
 pub fn init(regions: &[MemoryRegion]) {
-    let usable = || {
-        regions
-            .iter()
-            .filter(|region| region.kind == MemoryRegionKind::Usable)
-    };
-    let frames = usable()
-        .map(|region| frame_number(region.end))
-        .max()
-        .unwrap_or(0);
+    let usable = || regions.iter().filter(|region| region.kind == MemoryRegionKind::Usable);
+    let frames = usable().map(|region| frame_number(region.end)).max().unwrap_or(0);
     let words = Buddy::words_for(frames);
     let table_frames = (words * size_of::<u64>()).div_ceil(PAGE_SIZE);
 
@@ -109,10 +98,7 @@ pub fn init(regions: &[MemoryRegion]) {
 /// Takes over the usable memory above 4 GiB, which the kernel's own page tables reach.
 pub fn add_high(regions: &[MemoryRegion]) {
     let mut state = FRAMES.lock();
-    for region in regions
-        .iter()
-        .filter(|region| region.kind == MemoryRegionKind::Usable)
-    {
+    for region in regions.iter().filter(|region| region.kind == MemoryRegionKind::Usable) {
         let start = frame_number(region.start).max(FRAMES_MAPPED_AT_BOOT);
         state.add(start, frame_number(region.end));
     }
@@ -131,20 +117,13 @@ pub fn free(frame: Frame) {
 /// Takes `2^order` frames in a row, beginning at a number divisible by that; `order` is at most [`MAX_ORDER`](super::buddy::MAX_ORDER).
 /// They are given back one by one. `None` when no free block is that large.
 pub fn allocate_block(order: usize) -> Option<Frame> {
-    FRAMES
-        .lock()
-        .buddy
-        .allocate(order)
-        .map(|number| Frame(number as u32))
+    FRAMES.lock().buddy.allocate(order).map(|number| Frame(number as u32))
 }
 
 /// How many frames there are, and how many are free.
 pub fn counts() -> Counts {
     let state = FRAMES.lock();
-    Counts {
-        total: state.total,
-        free: state.buddy.free_frames() + state.recent_count,
-    }
+    Counts { total: state.total, free: state.buddy.free_frames() + state.recent_count }
 }
 
 impl Frames {
@@ -165,11 +144,7 @@ impl Frames {
 
     /// Puts some frames at hand, the lowest on top; none when there are none.
     fn refill(&mut self) {
-        let order = if self.buddy.free_frames() >= 1 << REFILL_ORDER {
-            REFILL_ORDER
-        } else {
-            0
-        };
+        let order = if self.buddy.free_frames() >= 1 << REFILL_ORDER { REFILL_ORDER } else { 0 };
         // Memory may be so scattered that there is no such block, and yet single frames.
         let block = self.buddy.allocate(order).map(|first| (first, 1 << order));
         let Some((first, count)) = block.or_else(|| Some((self.buddy.allocate(0)?, 1))) else {

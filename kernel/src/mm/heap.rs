@@ -34,17 +34,10 @@ const IDLE_BLOCKS_MAX: usize = 2;
 struct Heap(Mutex<Talc<GlobalAllocSource<BlockSource>, DefaultBinning>>);
 
 #[global_allocator]
-static HEAP: Heap = Heap(Mutex::new(Talc::new(GlobalAllocSource::with_block_size(
-    BlockSource,
-    BLOCK_SIZE,
-))));
+static HEAP: Heap = Heap(Mutex::new(Talc::new(GlobalAllocSource::with_block_size(BlockSource, BLOCK_SIZE))));
 
 /// The blocks below the heap. Taken only while the heap's own lock is held.
-static BLOCKS: Mutex<Blocks> = Mutex::new(Blocks {
-    holes: FirstFit::empty(),
-    end: HEAP_START,
-    idle: 0,
-});
+static BLOCKS: Mutex<Blocks> = Mutex::new(Blocks { holes: FirstFit::empty(), end: HEAP_START, idle: 0 });
 
 /// Frames mapped in the heap.
 static FRAMES: AtomicUsize = AtomicUsize::new(0);
@@ -95,11 +88,7 @@ unsafe impl GlobalAlloc for Heap {
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller promises that `alloc` gave `pointer` for `layout`, and a size that is not zero.
-        if unsafe {
-            self.0
-                .lock()
-                .try_realloc_in_place(pointer, layout, new_size)
-        } {
+        if unsafe { self.0.lock().try_realloc_in_place(pointer, layout, new_size) } {
             return pointer;
         }
         // SAFETY: the caller promises a size that makes a layout with the old alignment; the new allocation does not overlap
@@ -122,10 +111,7 @@ struct BlockSource;
 // SAFETY: blocks are mapped, writable and given to one taker until it gives them back.
 unsafe impl GlobalAlloc for BlockSource {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BLOCKS
-            .lock()
-            .allocate(layout)
-            .map_or(null_mut(), NonNull::as_ptr)
+        BLOCKS.lock().allocate(layout).map_or(null_mut(), NonNull::as_ptr)
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
@@ -185,10 +171,7 @@ impl Blocks {
 
     /// Makes `size` more bytes of the address space a hole, with the first page of each block mapped.
     fn extend(&mut self, size: usize) -> Option<()> {
-        let end = self
-            .end
-            .checked_add(size as u64)
-            .filter(|&end| end <= HEAP_START + HEAP_MAX)?;
+        let end = self.end.checked_add(size as u64).filter(|&end| end <= HEAP_START + HEAP_MAX)?;
         for block in (self.end..end).step_by(BLOCK_SIZE) {
             // A block that was reached in an earlier attempt, which then failed, has its page already.
             if paging::lookup(block).is_none() && !map_page(block) {
@@ -267,10 +250,7 @@ fn map_page(page: u64) -> bool {
 
 /// Gives back the frames of all pages of `block` but the first.
 fn unmap_pages(block: u64) {
-    for page in (block..block + BLOCK_SIZE as u64)
-        .step_by(PAGE_SIZE)
-        .skip(1)
-    {
+    for page in (block..block + BLOCK_SIZE as u64).step_by(PAGE_SIZE).skip(1) {
         if let Some(frame) = paging::unmap(page) {
             FRAMES.fetch_sub(1, Ordering::Relaxed);
             frames::free(frame);

@@ -45,11 +45,7 @@ impl Image {
         let constants = addr_of!(__text_end) as u64;
         let data = addr_of!(__data_start) as u64;
         let end = addr_of!(__image_end) as u64;
-        Self {
-            text: text..constants,
-            constants: constants..data,
-            data: data..end,
-        }
+        Self { text: text..constants, constants: constants..data, data: data..end }
     }
 
     /// The physical addresses of all parts, from the first to the last.
@@ -61,11 +57,7 @@ impl Image {
     /// a second name.
     fn direct_rights(&self, physical: u64) -> Rights {
         let linked = physical + boot::KERNEL_BASE;
-        if self.text.contains(&linked) || self.constants.contains(&linked) {
-            Rights::Read
-        } else {
-            Rights::ReadWrite
-        }
+        if self.text.contains(&linked) || self.constants.contains(&linked) { Rights::Read } else { Rights::ReadWrite }
     }
 }
 
@@ -95,11 +87,8 @@ fn build(boot_info: &BootInfo) -> Result<PageTables, NoFrame> {
 
 /// Maps the kernel's image, but for the pages under its stacks.
 fn map_image(tables: &mut PageTables, image: &Image) -> Result<(), NoFrame> {
-    let parts = [
-        (&image.text, Rights::ReadExecute),
-        (&image.constants, Rights::Read),
-        (&image.data, Rights::ReadWrite),
-    ];
+    let parts =
+        [(&image.text, Rights::ReadExecute), (&image.constants, Rights::Read), (&image.data, Rights::ReadWrite)];
     for (part, rights) in parts {
         for address in part.clone().step_by(PAGE_SIZE) {
             if !is_stack_guard(address) {
@@ -135,16 +124,10 @@ fn end_of_memory(boot_info: &BootInfo) -> u64 {
     let is_memory = |kind| {
         matches!(
             kind,
-            MemoryRegionKind::Usable
-                | MemoryRegionKind::Bootloader
-                | FIRMWARE_ACPI_TABLES
-                | FIRMWARE_ACPI_STORAGE
+            MemoryRegionKind::Usable | MemoryRegionKind::Bootloader | FIRMWARE_ACPI_TABLES | FIRMWARE_ACPI_STORAGE
         )
     };
-    let memory = boot_info
-        .memory_regions
-        .iter()
-        .filter(|region| is_memory(region.kind));
+    let memory = boot_info.memory_regions.iter().filter(|region| is_memory(region.kind));
     memory.map(|region| region.end).max().unwrap_or(0)
 }
 
@@ -197,8 +180,7 @@ mod tests {
     /// What `address` and its name in the direct map allow.
     fn rights_of(address: u64) -> (Rights, Rights) {
         let (physical, rights) = lookup(address).expect("it is mapped");
-        let (_, direct) = lookup(boot::PHYSICAL_MEMORY_OFFSET + physical)
-            .expect("all memory is in the direct map");
+        let (_, direct) = lookup(boot::PHYSICAL_MEMORY_OFFSET + physical).expect("all memory is in the direct map");
         (rights, direct)
     }
 

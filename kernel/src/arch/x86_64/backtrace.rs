@@ -35,9 +35,7 @@ fn walk(mut rbp: u64, mut visit: impl FnMut(u64)) {
         if rbp < KERNEL_HALF || rbp % 8 != 0 {
             return;
         }
-        let (Some(caller), Some(return_address)) =
-            (probe::read(rbp), probe::read(rbp.wrapping_add(8)))
-        else {
+        let (Some(caller), Some(return_address)) = (probe::read(rbp), probe::read(rbp.wrapping_add(8))) else {
             return;
         };
         if return_address < KERNEL_HALF {

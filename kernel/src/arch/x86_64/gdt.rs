@@ -37,12 +37,8 @@ struct GuardedStack {
 // SAFETY: only the processor uses the stacks, and there is one processor.
 unsafe impl Sync for GuardedStack {}
 
-static EXCEPTION_STACKS: [GuardedStack; STACKS] = [const {
-    GuardedStack {
-        guard: [0; PAGE],
-        stack: UnsafeCell::new([0; STACK_SIZE]),
-    }
-}; STACKS];
+static EXCEPTION_STACKS: [GuardedStack; STACKS] =
+    [const { GuardedStack { guard: [0; PAGE], stack: UnsafeCell::new([0; STACK_SIZE]) } }; STACKS];
 
 static TASK_STATE: Once<TaskStateSegment> = Once::new();
 static TABLE: Once<Table> = Once::new();
@@ -71,12 +67,7 @@ pub(super) fn init() {
         table.append(Descriptor::user_data_segment());
         table.append(Descriptor::user_code_segment());
         let task_state = table.append(Descriptor::tss_segment(task_state));
-        Table {
-            table,
-            kernel_code,
-            kernel_data,
-            task_state,
-        }
+        Table { table, kernel_code, kernel_data, task_state }
     });
     table.table.load();
     // SAFETY: the selectors are of the table just loaded, which is static; its segments are flat, as the ones before were.
@@ -91,7 +82,5 @@ pub(super) fn init() {
 
 /// The addresses of the pages that must not be mapped: one under each exception's stack.
 pub fn guard_pages() -> impl Iterator<Item = u64> {
-    EXCEPTION_STACKS
-        .iter()
-        .map(|stack| stack.guard.as_ptr() as u64)
+    EXCEPTION_STACKS.iter().map(|stack| stack.guard.as_ptr() as u64)
 }

@@ -122,10 +122,8 @@ pub(super) fn init() {
         // SAFETY: `gdt::init` has given these entries of the stack table a stack, each to one vector only.
         unsafe { options.set_stack_index(stack) };
     }
-    let pointer = DescriptorTablePointer {
-        limit: (size_of_val(table) - 1) as u16,
-        base: VirtAddr::from_ptr(TABLE.0.get()),
-    };
+    let pointer =
+        DescriptorTablePointer { limit: (size_of_val(table) - 1) as u16, base: VirtAddr::from_ptr(TABLE.0.get()) };
     // SAFETY: the table is static and complete.
     unsafe { lidt(&pointer) };
     pic::init();
@@ -155,19 +153,9 @@ pub(super) fn on_line(line: u8) {
 
 /// Every line that has a handler: its number, how often it called, and what it is.
 pub fn counts() -> impl Iterator<Item = (u8, u64, &'static str)> {
-    [
-        (pit::LINE, "timer"),
-        (LINE_COM2, "COM2"),
-        (LINE_COM1, "COM1"),
-    ]
-    .into_iter()
-    .map(|(line, name)| {
-        (
-            line,
-            COUNTS[usize::from(line)].load(Ordering::Relaxed),
-            name,
-        )
-    })
+    [(pit::LINE, "timer"), (LINE_COM2, "COM2"), (LINE_COM1, "COM1")]
+        .into_iter()
+        .map(|(line, name)| (line, COUNTS[usize::from(line)].load(Ordering::Relaxed), name))
 }
 
 /// Runs `body` with interrupts off, and leaves them as they were.

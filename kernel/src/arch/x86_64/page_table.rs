@@ -45,17 +45,9 @@ impl PageTables {
     /// The frames that `source` gives must be reachable through the direct map and used by no one else.
     pub unsafe fn new(source: TableSource) -> Result<Self, NoFrame> {
         let root = source().ok_or(NoFrame)?;
-        let tables = Self {
-            root: PhysAddr::new(root),
-            source,
-        };
+        let tables = Self { root: PhysAddr::new(root), source };
         // SAFETY: the frame is the caller's gift, and zero is an empty table.
-        unsafe {
-            (boot::PHYSICAL_MEMORY_OFFSET as *mut u8)
-                .add(root as usize)
-                .cast::<PageTable>()
-                .write_bytes(0, 1)
-        };
+        unsafe { (boot::PHYSICAL_MEMORY_OFFSET as *mut u8).add(root as usize).cast::<PageTable>().write_bytes(0, 1) };
         Ok(tables)
     }
 
@@ -82,10 +74,7 @@ impl PageTables {
     pub fn map_large(&mut self, page: u64, physical: u64, rights: Rights) -> Result<(), NoFrame> {
         let address = VirtAddr::new(page);
         let table = self.table(address, 2)?;
-        table[address.p2_index()].set_addr(
-            PhysAddr::new(physical),
-            flags(rights) | PageTableFlags::HUGE_PAGE,
-        );
+        table[address.p2_index()].set_addr(PhysAddr::new(physical), flags(rights) | PageTableFlags::HUGE_PAGE);
         Ok(())
     }
 
@@ -102,10 +91,7 @@ impl PageTables {
             table = existing(&mut table[index])?;
         }
         let entry = &mut table[address.p1_index()];
-        let mapped = entry
-            .flags()
-            .contains(PageTableFlags::PRESENT)
-            .then(|| entry.addr().as_u64());
+        let mapped = entry.flags().contains(PageTableFlags::PRESENT).then(|| entry.addr().as_u64());
         entry.set_unused();
         tlb::flush(address);
         mapped
@@ -115,12 +101,7 @@ impl PageTables {
     pub fn lookup(&mut self, address: u64) -> Option<(u64, Rights)> {
         let address = VirtAddr::new(address);
         let mut table = self.root();
-        let indexes = [
-            address.p4_index(),
-            address.p3_index(),
-            address.p2_index(),
-            address.p1_index(),
-        ];
+        let indexes = [address.p4_index(), address.p3_index(), address.p2_index(), address.p1_index()];
         let (mut writable, mut executable) = (true, true);
         for (depth, index) in indexes.into_iter().enumerate() {
             let entry = &mut table[index];
@@ -150,20 +131,14 @@ impl PageTables {
     fn table(&mut self, address: VirtAddr, level: u8) -> Result<&mut PageTable, NoFrame> {
         let source = self.source;
         let mut table = self.root();
-        let indexes: [PageTableIndex; 3] =
-            [address.p4_index(), address.p3_index(), address.p2_index()];
+        let indexes: [PageTableIndex; 3] = [address.p4_index(), address.p3_index(), address.p2_index()];
         for index in &indexes[..4 - usize::from(level)] {
             let entry = &mut table[*index];
             if entry.is_unused() {
                 let frame = source().ok_or(NoFrame)?;
                 // SAFETY: `new`'s caller promised that the frame is reachable and no one else's; zero is an empty table.
-                unsafe {
-                    ((boot::PHYSICAL_MEMORY_OFFSET + frame) as *mut PageTable).write_bytes(0, 1)
-                };
-                entry.set_addr(
-                    PhysAddr::new(frame),
-                    PageTableFlags::PRESENT | PageTableFlags::WRITABLE,
-                );
+                unsafe { ((boot::PHYSICAL_MEMORY_OFFSET + frame) as *mut PageTable).write_bytes(0, 1) };
+                entry.set_addr(PhysAddr::new(frame), PageTableFlags::PRESENT | PageTableFlags::WRITABLE);
             }
             table = existing(entry).ok_or(NoFrame)?;
         }
@@ -178,13 +153,11 @@ impl PageTables {
 
 /// The table that `entry` leads to. `None` when it leads nowhere or to a large page.
 fn existing(entry: &mut PageTableEntry) -> Option<&mut PageTable> {
-    let leads_on = entry.flags().contains(PageTableFlags::PRESENT)
-        && !entry.flags().contains(PageTableFlags::HUGE_PAGE);
+    let leads_on =
+        entry.flags().contains(PageTableFlags::PRESENT) && !entry.flags().contains(PageTableFlags::HUGE_PAGE);
     // SAFETY: a present entry of an upper level leads to a table of the same hierarchy, which lies in the direct map; the
     // borrow of the entry is a borrow of the hierarchy.
-    leads_on.then(|| unsafe {
-        &mut *((boot::PHYSICAL_MEMORY_OFFSET + entry.addr().as_u64()) as *mut PageTable)
-    })
+    leads_on.then(|| unsafe { &mut *((boot::PHYSICAL_MEMORY_OFFSET + entry.addr().as_u64()) as *mut PageTable) })
 }
 
 fn flags(rights: Rights) -> PageTableFlags {

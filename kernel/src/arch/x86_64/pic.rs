@@ -39,11 +39,7 @@ pub(super) fn init() {
 
 /// Lets interrupts of `line` (0 to 15) through.
 pub(super) fn unmask(line: u8) {
-    let (port, bit) = if line < 8 {
-        (FIRST_DATA, line)
-    } else {
-        (SECOND_DATA, line - 8)
-    };
+    let (port, bit) = if line < 8 { (FIRST_DATA, line) } else { (SECOND_DATA, line - 8) };
     write(port, read(port) & !(1 << bit));
 }
 

@@ -59,10 +59,7 @@ pub unsafe fn write(address: u64, value: u8) -> bool {
 
 /// Called on a fault: if it was one of the probes', lets that probe return "no" and says so.
 pub(super) fn recover(frame: &mut TrapFrame) -> bool {
-    let at = [
-        &raw const probe_read_access as u64,
-        &raw const probe_write_access as u64,
-    ];
+    let at = [&raw const probe_read_access as u64, &raw const probe_write_access as u64];
     let is_probe = at.contains(&frame.rip);
     if is_probe {
         frame.rip = &raw const probe_failed as u64;

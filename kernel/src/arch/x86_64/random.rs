@@ -40,9 +40,7 @@ fn hardware() -> Option<u64> {
     }
     let mut value = 0;
     // SAFETY: CPUID has just said that the instruction exists.
-    (0..ATTEMPTS)
-        .any(|_| unsafe { rdrand(&mut value) })
-        .then_some(value)
+    (0..ATTEMPTS).any(|_| unsafe { rdrand(&mut value) }).then_some(value)
 }
 
 /// # Safety
@@ -54,10 +52,7 @@ unsafe fn rdrand(value: &mut u64) -> bool {
 
 fn fallback() -> u64 {
     if STATE.load(Ordering::Relaxed) == 0 {
-        STATE.store(
-            mix(rtc::read().as_secs() ^ instructions().rotate_left(32)),
-            Ordering::Relaxed,
-        );
+        STATE.store(mix(rtc::read().as_secs() ^ instructions().rotate_left(32)), Ordering::Relaxed);
     }
     let step = 0x9e37_79b9_7f4a_7c15 ^ instructions() << 1;
     mix(STATE.fetch_add(step | 1, Ordering::Relaxed))
@@ -84,10 +79,7 @@ mod tests {
                 *count += (value >> bit & 1) as u32;
             }
         }
-        assert!(
-            set.iter().all(|count| (350..650).contains(count)),
-            "{set:?}"
-        );
+        assert!(set.iter().all(|count| (350..650).contains(count)), "{set:?}");
     }
 
     ktest! {

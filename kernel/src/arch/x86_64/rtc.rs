@@ -54,11 +54,7 @@ fn read_registers() -> Reading {
 /// Turns the registers into a number, or `None` when they hold no date. Years are 2000 to 2099.
 fn seconds_since_1970(reading: Reading, status_b: u8) -> Option<u64> {
     let decode = |value: u8| {
-        if status_b & IS_BINARY != 0 {
-            value
-        } else {
-            (value >> 4) * 10 + (value & 0xf)
-        }
+        if status_b & IS_BINARY != 0 { value } else { (value >> 4) * 10 + (value & 0xf) }
     };
     let [second, minute, hour, day, month, year] = reading;
     let afternoon = hour & AFTERNOON != 0;
@@ -68,12 +64,7 @@ fn seconds_since_1970(reading: Reading, status_b: u8) -> Option<u64> {
     }
     let (second, minute, day, month) = (decode(second), decode(minute), decode(day), decode(month));
     let year = 2000 + u64::from(decode(year));
-    if second > 60
-        || minute > 59
-        || hour > 23
-        || !(1..=31).contains(&day)
-        || !(1..=12).contains(&month)
-    {
+    if second > 60 || minute > 59 || hour > 23 || !(1..=31).contains(&day) || !(1..=12).contains(&month) {
         return None;
     }
     let days = days_since_1970(year, u64::from(month), u64::from(day));

@@ -35,11 +35,7 @@ pub struct Port {
 
 impl Port {
     const fn new(base: u16) -> Self {
-        Self {
-            base,
-            device: Mutex::new(None),
-            received: Ring::new(),
-        }
+        Self { base, device: Mutex::new(None), received: Ring::new() }
     }
 
     /// Sets the device to 115200 8N1 with its receive interrupt on. Returns whether there is one.

@@ -134,23 +134,14 @@ impl fmt::Display for Cause<'_> {
                 (false, false) => "page not present",
             };
             let mode = if has(2) { "user" } else { "kernel" };
-            write!(
-                out,
-                ": {access} {:#x} in {mode} mode, {reason}",
-                Cr2::read_raw()
-            )?;
+            write!(out, ": {access} {:#x} in {mode} mode, {reason}", Cr2::read_raw())?;
         } else if frame.error_code != 0 {
             let table = match frame.error_code >> 1 & 0b11 {
                 0b00 => "GDT",
                 0b10 => "LDT",
                 _ => "IDT",
             };
-            write!(
-                out,
-                ": error code {:#x} ({table} entry {})",
-                frame.error_code,
-                frame.error_code >> 3
-            )?;
+            write!(out, ": error code {:#x} ({table} entry {})", frame.error_code, frame.error_code >> 3)?;
         }
         Ok(())
     }
@@ -164,33 +155,11 @@ impl fmt::Display for TrapFrame {
             "  rip {:016x} cs {:04x} rflags {:08x} rsp {:016x} ss {:04x}",
             self.rip, self.cs, self.rflags, self.rsp, self.ss
         )?;
-        writeln!(
-            out,
-            "  rax {:016x} rbx {:016x} rcx {:016x} rdx {:016x}",
-            self.rax, self.rbx, self.rcx, self.rdx
-        )?;
-        writeln!(
-            out,
-            "  rsi {:016x} rdi {:016x} rbp {:016x} r8  {:016x}",
-            self.rsi, self.rdi, self.rbp, self.r8
-        )?;
-        writeln!(
-            out,
-            "  r9  {:016x} r10 {:016x} r11 {:016x} r12 {:016x}",
-            self.r9, self.r10, self.r11, self.r12
-        )?;
-        writeln!(
-            out,
-            "  r13 {:016x} r14 {:016x} r15 {:016x}",
-            self.r13, self.r14, self.r15
-        )?;
-        writeln!(
-            out,
-            "  cr2 {:016x} cr3 {:016x} error {:x}",
-            Cr2::read_raw(),
-            cr3.start_address(),
-            self.error_code
-        )
+        writeln!(out, "  rax {:016x} rbx {:016x} rcx {:016x} rdx {:016x}", self.rax, self.rbx, self.rcx, self.rdx)?;
+        writeln!(out, "  rsi {:016x} rdi {:016x} rbp {:016x} r8  {:016x}", self.rsi, self.rdi, self.rbp, self.r8)?;
+        writeln!(out, "  r9  {:016x} r10 {:016x} r11 {:016x} r12 {:016x}", self.r9, self.r10, self.r11, self.r12)?;
+        writeln!(out, "  r13 {:016x} r14 {:016x} r15 {:016x}", self.r13, self.r14, self.r15)?;
+        writeln!(out, "  cr2 {:016x} cr3 {:016x} error {:x}", Cr2::read_raw(), cr3.start_address(), self.error_code)
     }
 }
 
