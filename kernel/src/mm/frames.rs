@@ -3,8 +3,10 @@
 //! Single frames go through a short stack of recently freed ones, which spares the buddy system most of its splitting and merging.
 //! Everything here is fallible: "no more memory" is an answer. The lock is the innermost of all: nothing is called while it is held.
 
+use core::sync::atomic::AtomicU32;
+
 use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
-use spin::Mutex;
+use spin::{Mutex, Once};
 
 use super::buddy::Buddy;
 use super::{PAGE_SIZE, direct_map};
@@ -48,6 +50,9 @@ pub struct Counts {
     pub free: usize,
 }
 
+/// One counter for each frame, for whoever has been given the frame. What is in a free frame's counter means nothing.
+static REFERENCE_COUNTS: Once<&'static [AtomicU32]> = Once::new();
+
 static FRAMES: Mutex<Frames> =
     Mutex::new(Frames { buddy: Buddy::empty(), recent: [0; RECENT], recent_count: 0, total: 0 });
 
@@ -67,21 +72,26 @@ pub fn init(regions: &[MemoryRegion]) {
     let usable = || regions.iter().filter(|region| region.kind == MemoryRegionKind::Usable);
     let frames = usable().map(|region| frame_number(region.end)).max().unwrap_or(0);
     let words = Buddy::words_for(frames);
-    let table_frames = (words * size_of::<u64>()).div_ceil(PAGE_SIZE);
+    let counts_offset = words * size_of::<u64>();
+    let table_frames = (counts_offset + frames * size_of::<AtomicU32>()).div_ceil(PAGE_SIZE);
 
     let home = usable()
         .filter(|region| frame_number(region.end) <= FRAMES_MAPPED_AT_BOOT)
         .max_by_key(|region| region.end - region.start)
         .filter(|region| frame_number(region.end - region.start) > table_frames)
-        .expect("there is memory for the frame table");
-    let table_start = home.end - (table_frames * PAGE_SIZE) as u64;
-    let table = direct_map(table_start).cast::<u64>();
-    // SAFETY: the region is usable memory that no one has been given yet, and stays reserved: it is not added below. It is mapped
-    // writable, lies on a page boundary, and zero is a valid word.
-    let words = unsafe {
-        table.write_bytes(0, words);
-        core::slice::from_raw_parts_mut(table, words)
+        .expect("there is memory for the frame tables");
+    let table = direct_map(home.end - (table_frames * PAGE_SIZE) as u64);
+    // SAFETY: the frames at the region's end are usable memory that no one has been given yet, and stay reserved: they are
+    // not added below. They are mapped writable and begin on a page boundary; zero is a valid word, and whatever is in
+    // memory is a valid counter, which is not worth the time to clear.
+    let (words, counts) = unsafe {
+        table.write_bytes(0, counts_offset);
+        (
+            core::slice::from_raw_parts_mut(table.cast::<u64>(), words),
+            core::slice::from_raw_parts(table.add(counts_offset).cast::<AtomicU32>(), frames),
+        )
     };
+    REFERENCE_COUNTS.call_once(|| counts);
 
     let mut state = FRAMES.lock();
     state.buddy = Buddy::new(frames, words);
@@ -109,6 +119,21 @@ pub fn allocate() -> Option<Frame> {
     FRAMES.lock().allocate()
 }
 
+/// Takes one frame if more than `reserve` are free.
+pub fn allocate_above(reserve: usize) -> Option<Frame> {
+    let mut state = FRAMES.lock();
+    if state.free() <= reserve { None } else { state.allocate() }
+}
+
+/// The counter that belongs to `frame`. Whoever has been given the frame sets it first.
+///
+/// # Panics
+/// When the frame is none of the allocator's.
+pub fn reference_count(frame: Frame) -> &'static AtomicU32 {
+    let counts = REFERENCE_COUNTS.get().expect("frames are handed out only after they were set up");
+    &counts[frame.0 as usize]
+}
+
 /// Gives back a frame that [`allocate`] gave, or a part of a block. Nothing may use it any more.
 pub fn free(frame: Frame) {
     FRAMES.lock().give_back(frame);
@@ -123,10 +148,14 @@ pub fn allocate_block(order: usize) -> Option<Frame> {
 /// How many frames there are, and how many are free.
 pub fn counts() -> Counts {
     let state = FRAMES.lock();
-    Counts { total: state.total, free: state.buddy.free_frames() + state.recent_count }
+    Counts { total: state.total, free: state.free() }
 }
 
 impl Frames {
+    fn free(&self) -> usize {
+        self.buddy.free_frames() + self.recent_count
+    }
+
     fn add(&mut self, start: usize, end: usize) {
         if start < end {
             self.buddy.add(start, end);

@@ -64,6 +64,12 @@ pub fn bytes_in_use() -> usize {
     HEAP.0.lock().counters().allocated_bytes
 }
 
+/// The most bytes that the heap may take from the frames to serve one allocation of `bytes`.
+pub fn largest_growth(bytes: usize) -> usize {
+    // A block more than the allocation fills: for its alignment, and for what talc and the page tables note down.
+    bytes.checked_next_multiple_of(BLOCK_SIZE).map_or(usize::MAX, |bytes| bytes.saturating_add(BLOCK_SIZE))
+}
+
 /// How many allocations are alive.
 pub fn allocations() -> usize {
     HEAP.0.lock().counters().allocation_count

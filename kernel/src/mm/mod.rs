@@ -10,7 +10,7 @@
 //! Nothing is writable and executable, and nothing at all is mapped at address 0. The page under every stack is unmapped.
 //!
 //! Frames come from [`frames`] (a buddy system); the heap takes frames as it grows and gives them back as it shrinks. File data takes
-//! frames through [`pages`], and only as long as [`reserve_frames`] remain: the last frames belong to the kernel itself.
+//! frames through [`pages`], and only as long as [`pages::data_reserve`] remain: the last frames belong to the kernel itself.
 //!
 //! Lock order, outermost first: heap → its blocks → kernel page tables → frames.
 
@@ -19,6 +19,7 @@ use bootloader_api::BootInfo;
 mod buddy;
 pub mod frames;
 pub mod heap;
+pub mod pages;
 pub mod paging;
 
 /// The size of a frame and of a page, in bytes.
@@ -61,6 +62,7 @@ pub fn init(boot_info: &BootInfo) {
     paging::init(boot_info);
     frames::add_high(&boot_info.memory_regions);
     heap::init();
+    pages::init();
 }
 
 /// Where the physical address `physical` can be read and written.
@@ -78,9 +80,4 @@ pub fn usage() -> Usage {
         table_frames: paging::table_frames(),
         heap_bytes: heap::bytes_in_use(),
     }
-}
-
-/// How many frames file data must leave: one in 64, at least 1 MiB and at most 16 MiB worth.
-pub fn reserve_frames() -> usize {
-    (frames::counts().total / 64).clamp((1 << 20) / PAGE_SIZE, (16 << 20) / PAGE_SIZE)
 }
