@@ -352,6 +352,10 @@ pub trait VfsNode: Send + Sync {
         fail(FileSystemErrorKind::NotSupported)
     }
 
+    /// Notes that the content was read: sets the access time to now if it is not after the last change, or a day old
+    /// (`relatime` of `mount(8)`). A node without access times does nothing.
+    fn note_access(&self) {}
+
     /// Makes what was written durable (`fsync(2)`); in memory there is nothing to do.
     fn sync(&self) -> Result<()> {
         Ok(())

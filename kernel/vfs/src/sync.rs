@@ -27,7 +27,7 @@ impl RelaxStrategy for Yield {
 /// A mutual-exclusion lock.
 pub type Mutex<T> = spin::mutex::SpinMutex<T, Yield>;
 /// The guard of a [`Mutex`].
-pub type MutexGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T>;
+pub type MutexGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T, Yield>;
 /// A lock for many readers or one writer.
 pub type RwLock<T> = spin::rwlock::RwLock<T, Yield>;
 /// The guard of a reader.

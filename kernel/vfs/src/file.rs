@@ -1,0 +1,379 @@
+//! The open file: a place, an offset, and the right to read or write (`open(2)`: "open file description").
+//!
+//! All reads and writes go to the node, so an overlay's file that was opened before its copy-up shows what is written
+//! after it. What has no content of its own reads and writes a stream instead.
+//!
+//! Locks: `position` is held over a read, write or listing that moves it, before any lock of the file system.
+
+use crate::context::Credentials;
+use crate::environment::OpenStream;
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::io::{Sink, Source};
+use crate::manager::attributes::mode_after_write;
+use crate::metadata::{FileType, Metadata, SetAttributes};
+use crate::mount::{MountFlags, Path};
+use crate::node::{Access, Allocate, DirectoryItem, Extent, FIRST_CURSOR, NodeRef, WriteAt};
+use crate::sync::Mutex;
+use alloc::sync::Arc;
+use bitflags::bitflags;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+bitflags! {
+    /// How a file is opened (`open(2)`). The values are this crate's own.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct OpenFlags: u32 {
+        /// Read (`O_RDONLY`, `O_RDWR`).
+        const READ = 1 << 0;
+        /// Write (`O_WRONLY`, `O_RDWR`).
+        const WRITE = 1 << 1;
+        /// `O_CREAT`: made if it is not there.
+        const CREATE = 1 << 2;
+        /// `O_EXCL`: with [`OpenFlags::CREATE`], it must not be there.
+        const EXCLUSIVE = 1 << 3;
+        /// `O_TRUNC`: its content goes.
+        const TRUNCATE = 1 << 4;
+        /// `O_APPEND`: each write goes to the end.
+        const APPEND = 1 << 5;
+        /// `O_DIRECTORY`: it must be a directory.
+        const DIRECTORY = 1 << 6;
+        /// `O_NOFOLLOW`: it must not be a symbolic link.
+        const NO_FOLLOW = 1 << 7;
+        /// `O_TMPFILE`: a file without a name, in the directory given.
+        const TEMPORARY = 1 << 8;
+        /// `O_PATH`: the place only.
+        const PATH = 1 << 9;
+        /// `O_NOATIME`: reading sets no access time.
+        const NO_ACCESS_TIME = 1 << 10;
+        /// `O_NONBLOCK`: what would wait fails with `EAGAIN`.
+        const NON_BLOCKING = 1 << 11;
+    }
+}
+
+impl OpenFlags {
+    /// What the open file may do.
+    pub fn access(self) -> Access {
+        let mut access = Access::empty();
+        access.set(Access::READ, self.contains(Self::READ));
+        access.set(Access::WRITE, self.contains(Self::WRITE));
+        access
+    }
+}
+
+/// Where a seek goes (`lseek(2)`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SeekFrom {
+    /// `SEEK_SET`.
+    Start(i64),
+    /// `SEEK_CUR`.
+    Current(i64),
+    /// `SEEK_END`.
+    End(i64),
+    /// `SEEK_DATA`.
+    Data(i64),
+    /// `SEEK_HOLE`.
+    Hole(i64),
+}
+
+/// An open file.
+pub struct FileObject {
+    place: Path,
+    /// The node of `place`, which is bound: an open file has one.
+    node: NodeRef,
+    flags: AtomicU32,
+    stream: Option<Arc<dyn OpenStream>>,
+    credentials: Credentials,
+    position: Mutex<u64>,
+}
+
+impl FileObject {
+    pub(crate) fn new(
+        place: Path,
+        flags: OpenFlags,
+        stream: Option<Arc<dyn OpenStream>>,
+        credentials: Credentials,
+    ) -> Result<Arc<Self>> {
+        let node = place.node()?.clone();
+        if counts_as_writer(&node, flags) {
+            place.mount.add_writer()?;
+        }
+        let flags = AtomicU32::new(flags.bits());
+        Ok(Arc::new(Self { place, node, flags, stream, credentials, position: Mutex::new(0) }))
+    }
+
+    /// Where it was opened.
+    pub fn path(&self) -> &Path {
+        &self.place
+    }
+
+    /// The node.
+    pub fn node(&self) -> &NodeRef {
+        &self.node
+    }
+
+    /// How it was opened.
+    pub fn flags(&self) -> OpenFlags {
+        OpenFlags::from_bits_truncate(self.flags.load(Ordering::Relaxed))
+    }
+
+    /// Changes the flags that can be changed (`F_SETFL`): append, non-blocking, no access time.
+    pub fn set_flags(&self, flags: OpenFlags) {
+        let changeable = OpenFlags::APPEND | OpenFlags::NON_BLOCKING | OpenFlags::NO_ACCESS_TIME;
+        let flags = (self.flags() - changeable) | (flags & changeable);
+        self.flags.store(flags.bits(), Ordering::Relaxed);
+    }
+
+    /// Whether it is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.is_terminal())
+    }
+
+    /// Where the next read, write or listing starts.
+    pub fn position(&self) -> u64 {
+        *self.position.lock()
+    }
+
+    fn require(&self, access: OpenFlags) -> Result<()> {
+        if self.flags().contains(access) { Ok(()) } else { fail(FileSystemErrorKind::BadFileDescriptor) }
+    }
+
+    fn seekable(&self) -> bool {
+        match &self.stream {
+            Some(stream) => stream.seekable(),
+            None => true,
+        }
+    }
+
+    /// Reads from the position on, and moves it (`read(2)`).
+    ///
+    /// # Errors
+    /// `EBADF` when not open for reading, `EISDIR`, and what the node answers.
+    pub fn read(&self, sink: &mut dyn Sink) -> Result<usize> {
+        let mut position = self.position.lock();
+        if !self.seekable() {
+            // A stream may wait for long, and has no position to keep.
+            drop(position);
+            return self.read_from(0, sink);
+        }
+        let count = self.read_from(*position, sink)?;
+        *position += count as u64;
+        Ok(count)
+    }
+
+    /// Reads from an offset, without moving the position (`pread(2)`).
+    ///
+    /// # Errors
+    /// Those of [`FileObject::read`]; `ESPIPE` where there are no positions.
+    pub fn read_at(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        if !self.seekable() {
+            return fail(FileSystemErrorKind::IllegalSeek);
+        }
+        self.read_from(offset, sink)
+    }
+
+    fn read_from(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        self.require(OpenFlags::READ)?;
+        let count = match &self.stream {
+            Some(stream) => return stream.read(offset, sink),
+            None => self.node.read(offset, sink)?,
+        };
+        self.note_access();
+        Ok(count)
+    }
+
+    fn note_access(&self) {
+        let quiet = self.flags().contains(OpenFlags::NO_ACCESS_TIME)
+            || self.place.mount.flags().intersects(MountFlags::NO_ACCESS_TIME | MountFlags::READ_ONLY);
+        if !quiet {
+            self.node.note_access();
+        }
+    }
+
+    /// Writes at the position, or at the end under `O_APPEND`, and moves the position behind it (`write(2)`).
+    ///
+    /// # Errors
+    /// `EBADF` when not open for writing, and what the node answers.
+    pub fn write(&self, source: &mut dyn Source) -> Result<usize> {
+        let mut position = self.position.lock();
+        if !self.seekable() {
+            drop(position);
+            return Ok(self.write_to(WriteAt::Offset(0), source)?.1);
+        }
+        let at = if self.flags().contains(OpenFlags::APPEND) { WriteAt::End } else { WriteAt::Offset(*position) };
+        let (start, count) = self.write_to(at, source)?;
+        *position = start + count as u64;
+        Ok(count)
+    }
+
+    /// Writes at an offset, without moving the position (`pwrite(2)`; under `O_APPEND` at the end all the same, as on
+    /// Linux).
+    ///
+    /// # Errors
+    /// Those of [`FileObject::write`]; `ESPIPE` where there are no positions.
+    pub fn write_at(&self, offset: u64, source: &mut dyn Source) -> Result<usize> {
+        if !self.seekable() {
+            return fail(FileSystemErrorKind::IllegalSeek);
+        }
+        let at = if self.flags().contains(OpenFlags::APPEND) { WriteAt::End } else { WriteAt::Offset(offset) };
+        Ok(self.write_to(at, source)?.1)
+    }
+
+    fn write_to(&self, at: WriteAt, source: &mut dyn Source) -> Result<(u64, usize)> {
+        self.require(OpenFlags::WRITE)?;
+        if let Some(stream) = &self.stream {
+            let offset = match at {
+                WriteAt::Offset(offset) => offset,
+                WriteAt::End => 0,
+            };
+            return Ok((offset, stream.write(offset, source)?));
+        }
+        if source.remaining() == 0 {
+            return Ok((self.write_start(at)?, 0));
+        }
+        if let Some(mode) = mode_after_write(&self.credentials, &self.node) {
+            self.node.set_attributes(&SetAttributes { mode: Some(mode), ..SetAttributes::default() })?;
+        }
+        self.node.write(at, source)
+    }
+
+    fn write_start(&self, at: WriteAt) -> Result<u64> {
+        match at {
+            WriteAt::Offset(offset) => Ok(offset),
+            WriteAt::End => Ok(self.node.metadata()?.size),
+        }
+    }
+
+    /// Moves the position and returns it (`lseek(2)`). For a directory only cursors that a listing gave are meaningful.
+    ///
+    /// # Errors
+    /// `ESPIPE` where there are no positions, `EINVAL` for one before the start, `ENXIO` when there is no data or hole.
+    pub fn seek(&self, to: SeekFrom) -> Result<u64> {
+        if self.flags().contains(OpenFlags::PATH) {
+            return fail(FileSystemErrorKind::BadFileDescriptor);
+        }
+        if !self.seekable() {
+            return fail(FileSystemErrorKind::IllegalSeek);
+        }
+        let mut position = self.position.lock();
+        let (base, by) = match to {
+            SeekFrom::Start(offset) => (0, offset),
+            SeekFrom::Current(by) => (*position, by),
+            SeekFrom::End(by) => (self.node.metadata()?.size, by),
+            SeekFrom::Data(offset) => (self.seek_extent(Extent::Data, offset)?, 0),
+            SeekFrom::Hole(offset) => (self.seek_extent(Extent::Hole, offset)?, 0),
+        };
+        let target = base.checked_add_signed(by).filter(|target| i64::try_from(*target).is_ok());
+        *position = target.ok_or(FileSystemErrorKind::InvalidArgument)?;
+        Ok(*position)
+    }
+
+    fn seek_extent(&self, what: Extent, offset: i64) -> Result<u64> {
+        match u64::try_from(offset) {
+            Ok(offset) => self.node.seek_extent(what, offset),
+            Err(_) => fail(FileSystemErrorKind::NoSuchDeviceOrAddress),
+        }
+    }
+
+    /// Lists a directory from the position on, `.` and `..` first, until `emit` takes no more; the position moves to
+    /// behind what was taken (`getdents64(2)`). A seek to 0 starts again.
+    ///
+    /// # Errors
+    /// `ENOTDIR`, `EBADF` when not open for reading, `ENOENT` in a removed directory, and what the node answers.
+    pub fn list(&self, emit: &mut dyn FnMut(&DirectoryItem<'_>) -> bool) -> Result<()> {
+        self.require(OpenFlags::READ)?;
+        if self.node.kind() != FileType::Directory {
+            return fail(FileSystemErrorKind::NotADirectory);
+        }
+        let mut position = self.position.lock();
+        let kind = FileType::Directory;
+        if *position == 0 {
+            if !emit(&DirectoryItem { name: b".", inode: self.node.id().inode, kind, next: 1 }) {
+                return Ok(());
+            }
+            *position = 1;
+        }
+        if *position == 1 {
+            let inode = self.parent_inode();
+            if !emit(&DirectoryItem { name: b"..", inode, kind, next: FIRST_CURSOR }) {
+                return Ok(());
+            }
+            *position = FIRST_CURSOR;
+        }
+        *position = self.node.list(*position, &mut |item| emit(&item))?;
+        drop(position);
+        self.note_access();
+        Ok(())
+    }
+
+    /// What `..` shows: the directory above, through the mount.
+    fn parent_inode(&self) -> u64 {
+        let mut at = self.place.clone();
+        while at.is_mount_root() {
+            match at.mount.place() {
+                Some(place) => at = place,
+                None => break,
+            }
+        }
+        let parent = at.entry.parent();
+        parent.as_ref().and_then(|parent| parent.node()).unwrap_or(&self.node).id().inode
+    }
+
+    /// What `fstat(2)` shows.
+    ///
+    /// # Errors
+    /// What the node answers.
+    pub fn metadata(&self) -> Result<Metadata> {
+        self.node.metadata()
+    }
+
+    /// Cuts or extends the file (`ftruncate(2)`).
+    ///
+    /// # Errors
+    /// `EINVAL` when not open for writing or no regular file, `EFBIG`, `ENOSPC`.
+    pub fn truncate(&self, size: u64) -> Result<()> {
+        if !self.flags().contains(OpenFlags::WRITE) || self.node.kind() != FileType::Regular {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        self.node.set_attributes(&SetAttributes {
+            size: Some(size),
+            mode: mode_after_write(&self.credentials, &self.node),
+            ..SetAttributes::default()
+        })
+    }
+
+    /// `fallocate(2)`.
+    ///
+    /// # Errors
+    /// `EBADF` when not open for writing, `EINVAL` for an empty range, `EFBIG`, `ENODEV` for what is no regular file,
+    /// `ESPIPE` for a FIFO, `ENOSPC`, `ENOMEM`.
+    pub fn allocate(&self, what: Allocate, offset: u64, length: u64) -> Result<()> {
+        self.require(OpenFlags::WRITE)?;
+        if length == 0 {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        match self.node.kind() {
+            FileType::Regular => self.node.allocate(what, offset, length),
+            FileType::Fifo => fail(FileSystemErrorKind::IllegalSeek),
+            _ => fail(FileSystemErrorKind::NoSuchDevice),
+        }
+    }
+
+    /// Makes what was written durable (`fsync(2)`).
+    ///
+    /// # Errors
+    /// What the node answers.
+    pub fn sync(&self) -> Result<()> {
+        self.node.sync()
+    }
+}
+
+fn counts_as_writer(node: &NodeRef, flags: OpenFlags) -> bool {
+    flags.contains(OpenFlags::WRITE) && matches!(node.kind(), FileType::Regular | FileType::Directory)
+}
+
+impl Drop for FileObject {
+    fn drop(&mut self) {
+        if counts_as_writer(&self.node, self.flags()) {
+            self.place.mount.remove_writer();
+        }
+    }
+}

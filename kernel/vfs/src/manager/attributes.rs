@@ -1,0 +1,201 @@
+//! Metadata by path: stat, access, chmod, chown, truncate, utimensat, readlink.
+
+use super::{Follow, VfsManager};
+use crate::context::{AccessMode, Capabilities, Context, Credentials};
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::metadata::{FileType, Metadata, SetAttributes, SetTime};
+use crate::mount::{MountFlags, Path};
+use crate::node::NodeRef;
+use alloc::sync::Arc;
+
+const SET_UID: u32 = 0o4000;
+const SET_GID: u32 = 0o2000;
+const GROUP_EXECUTE: u32 = 0o0010;
+
+impl VfsManager {
+    /// What `stat(2)` ([`Follow::Yes`]) or `lstat(2)` shows.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`].
+    pub fn metadata(&self, context: &Context, path: &[u8], follow: Follow) -> Result<Metadata> {
+        self.resolve(context, path, follow)?.node()?.metadata()
+    }
+
+    /// The target of a symbolic link (`readlink(2)`).
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EINVAL` for what is no link.
+    pub fn read_link(&self, context: &Context, path: &[u8]) -> Result<Arc<[u8]>> {
+        let path = self.resolve(context, path, Follow::No)?;
+        let node = path.node()?;
+        let target = node.read_link()?;
+        if !path.mount.flags().contains(MountFlags::NO_ACCESS_TIME) && path.mount.check_writable().is_ok() {
+            node.note_access();
+        }
+        Ok(target)
+    }
+
+    /// Whether the caller may do that (`access(2)`, with the credentials of the context); an empty mode asks whether
+    /// the path exists.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EACCES`, `EROFS` for writing where nothing can be changed.
+    pub fn check_access(&self, context: &Context, path: &[u8], wanted: AccessMode, follow: Follow) -> Result<()> {
+        let path = self.resolve(context, path, follow)?;
+        let node = path.node()?;
+        let changes_fs = matches!(node.kind(), FileType::Regular | FileType::Directory | FileType::Symlink);
+        if wanted.contains(AccessMode::WRITE) && changes_fs {
+            path.mount.check_writable()?;
+        }
+        context.credentials.check(&**node, wanted)
+    }
+
+    /// Sets the permission bits (`fchmodat(2)`).
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EROFS`, `EPERM` for who is not the owner, `EOPNOTSUPP` for a symbolic link.
+    pub fn set_mode(&self, context: &Context, path: &[u8], mode: u32, follow: Follow) -> Result<()> {
+        let path = self.resolve(context, path, follow)?;
+        Self::set_mode_at(&context.credentials, &path, mode)
+    }
+
+    /// As [`VfsManager::set_mode`], for a place already resolved.
+    ///
+    /// # Errors
+    /// As [`VfsManager::set_mode`].
+    pub fn set_mode_at(credentials: &Credentials, path: &Path, mode: u32) -> Result<()> {
+        path.mount.check_writable()?;
+        let node = path.node()?;
+        if node.kind() == FileType::Symlink {
+            return fail(FileSystemErrorKind::NotSupported);
+        }
+        let present = node.permissions();
+        if !credentials.owns(present) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        let mut mode = mode & 0o7777;
+        if !credentials.in_group(present.gid) && !credentials.capable(Capabilities::FSETID) {
+            mode &= !SET_GID;
+        }
+        node.set_attributes(&SetAttributes { mode: Some(mode), ..SetAttributes::default() })
+    }
+
+    /// Sets owner and group (`fchownat(2)`); `None` leaves one as it is. What is no directory loses its set-id bits.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EROFS`, `EPERM`: without `CAP_CHOWN` the owner stays, and only the owner may
+    /// set the group, to one of their own.
+    pub fn set_owner(
+        &self,
+        context: &Context,
+        path: &[u8],
+        uid: Option<u32>,
+        gid: Option<u32>,
+        follow: Follow,
+    ) -> Result<()> {
+        let path = self.resolve(context, path, follow)?;
+        Self::set_owner_at(&context.credentials, &path, uid, gid)
+    }
+
+    /// As [`VfsManager::set_owner`], for a place already resolved.
+    ///
+    /// # Errors
+    /// As [`VfsManager::set_owner`].
+    pub fn set_owner_at(credentials: &Credentials, path: &Path, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
+        path.mount.check_writable()?;
+        let node = path.node()?;
+        let present = node.permissions();
+        let owner = credentials.uid == present.uid;
+        let uid_allowed = uid.is_none_or(|uid| owner && uid == present.uid);
+        let gid_allowed = gid.is_none_or(|gid| owner && (gid == present.gid || credentials.in_group(gid)));
+        if !(uid_allowed && gid_allowed || credentials.capable(Capabilities::CHOWN)) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        let mut set = SetAttributes { uid, gid, ..SetAttributes::default() };
+        if node.kind() != FileType::Directory {
+            set.mode = without_set_id(credentials, node);
+        }
+        node.set_attributes(&set)
+    }
+
+    /// Cuts or extends a regular file (`truncate(2)`).
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EROFS`, `EISDIR`, `EINVAL` for other kinds, `EACCES`, `EFBIG`, `ENOSPC`.
+    pub fn truncate(&self, context: &Context, path: &[u8], size: u64) -> Result<()> {
+        let path = self.resolve(context, path, Follow::Yes)?;
+        let node = path.node()?;
+        match node.kind() {
+            FileType::Regular => {}
+            FileType::Directory => return fail(FileSystemErrorKind::IsADirectory),
+            _ => return fail(FileSystemErrorKind::InvalidArgument),
+        }
+        path.mount.check_writable()?;
+        context.credentials.check(&**node, AccessMode::WRITE)?;
+        node.set_attributes(&SetAttributes {
+            size: Some(size),
+            mode: mode_after_write(&context.credentials, node),
+            ..SetAttributes::default()
+        })
+    }
+
+    /// Sets access and modification time (`utimensat(2)`); `None` leaves one as it is.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EROFS`; for who is not the owner `EPERM`, or `EACCES` when both are to be
+    /// set to now and the file may not be written either.
+    pub fn set_times(
+        &self,
+        context: &Context,
+        path: &[u8],
+        accessed: Option<SetTime>,
+        modified: Option<SetTime>,
+        follow: Follow,
+    ) -> Result<()> {
+        let path = self.resolve(context, path, follow)?;
+        Self::set_times_at(&context.credentials, &path, accessed, modified)
+    }
+
+    /// As [`VfsManager::set_times`], for a place already resolved.
+    ///
+    /// # Errors
+    /// As [`VfsManager::set_times`].
+    pub fn set_times_at(
+        credentials: &Credentials,
+        path: &Path,
+        accessed: Option<SetTime>,
+        modified: Option<SetTime>,
+    ) -> Result<()> {
+        let node = path.node()?;
+        if accessed.is_none() && modified.is_none() {
+            return Ok(());
+        }
+        path.mount.check_writable()?;
+        if !credentials.owns(node.permissions()) {
+            if accessed != Some(SetTime::Now) || modified != Some(SetTime::Now) {
+                return fail(FileSystemErrorKind::NotPermitted);
+            }
+            credentials.check(&**node, AccessMode::WRITE)?;
+        }
+        node.set_attributes(&SetAttributes { accessed, modified, ..SetAttributes::default() })
+    }
+}
+
+/// The mode a node is left with when its set-id bits go; `None` when it has none that would.
+fn without_set_id(credentials: &Credentials, node: &NodeRef) -> Option<u32> {
+    let present = node.permissions();
+    let mut mode = present.mode & !SET_UID;
+    let in_group = credentials.in_group(present.gid) || credentials.capable(Capabilities::FSETID);
+    if mode & GROUP_EXECUTE != 0 || !in_group {
+        mode &= !SET_GID;
+    }
+    (mode != present.mode).then_some(mode)
+}
+
+/// The mode a regular file is left with when its content is changed: set-id bits go, unless the writer may keep them.
+pub(crate) fn mode_after_write(credentials: &Credentials, node: &NodeRef) -> Option<u32> {
+    if node.permissions().mode & (SET_UID | SET_GID) == 0 || credentials.capable(Capabilities::FSETID) {
+        return None;
+    }
+    without_set_id(credentials, node)
+}

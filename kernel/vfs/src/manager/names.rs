@@ -1,0 +1,244 @@
+//! Making, linking and removing names.
+//!
+//! The order of the checks, and so which errno wins, is Linux's: a name that exists is `EEXIST` even on a read-only
+//! mount, while a removal there is `EROFS` before anything is looked up.
+
+use super::{Follow, VfsManager};
+use crate::context::{AccessMode, Capabilities, Context, Credentials};
+use crate::entry::VfsEntry;
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::file::FileObject;
+use crate::metadata::{DeviceNumber, FileType};
+use crate::mount::Path;
+use crate::name::check_path;
+use crate::node::{NewKind, NewNode, NodeRef};
+use crate::walk::{End, Target};
+use alloc::sync::Arc;
+
+const SET_GID: u32 = 0o2000;
+const STICKY: u32 = 0o1000;
+
+/// How often an operation looks again when a name changed between look and act. Each time somebody else got their
+/// change through, so only who races with an endless stream of others is ever told `ESTALE`.
+const ATTEMPTS: usize = 64;
+
+/// Does `attempt` again as long as it finds that the name it had looked at changed meanwhile.
+pub(crate) fn retry_stale<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(error) if error.kind() == FileSystemErrorKind::Stale => {}
+            result => return result,
+        }
+    }
+    attempt()
+}
+
+impl VfsManager {
+    /// Makes a directory (`mkdir(2)`).
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EEXIST`, `EROFS`, `EACCES`, `ENOSPC`.
+    pub fn make_directory(&self, context: &Context, path: &[u8], mode: u32) -> Result<()> {
+        self.make(context, path, NewKind::Directory, mode & 0o1777 & !context.umask)
+    }
+
+    /// Makes a file of any kind but directory and symbolic link (`mknod(2)`).
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::make_directory`]; `EPERM` for a device without `CAP_MKNOD` (0:0, a whiteout, is free to
+    /// all), or for a directory or link.
+    pub fn make_node(&self, context: &Context, path: &[u8], kind: NewKind<'_>, mode: u32) -> Result<()> {
+        match kind {
+            NewKind::Directory | NewKind::Symlink(_) => return fail(FileSystemErrorKind::NotPermitted),
+            NewKind::CharDevice(device) if device == DeviceNumber::new(0, 0) => {}
+            NewKind::CharDevice(_) | NewKind::BlockDevice(_) => context.credentials.require(Capabilities::MKNOD)?,
+            NewKind::Regular | NewKind::Fifo | NewKind::Socket => {}
+        }
+        self.make(context, path, kind, mode & 0o7777 & !context.umask)
+    }
+
+    /// Makes a symbolic link (`symlink(2)`).
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::make_directory`]; `ENOENT` for an empty target, `ENAMETOOLONG` for one of 4096 bytes or
+    /// more.
+    pub fn make_symlink(&self, context: &Context, target: &[u8], path: &[u8]) -> Result<()> {
+        check_path(target)?;
+        self.make(context, path, NewKind::Symlink(target), 0o777)
+    }
+
+    fn make(&self, context: &Context, path: &[u8], kind: NewKind<'_>, mode: u32) -> Result<()> {
+        let target = self.free_name(context, path, kind.file_type() == FileType::Directory)?;
+        self.create_in(&context.credentials, &target, kind, mode)?;
+        Ok(())
+    }
+
+    /// The place for a new name.
+    fn free_name(&self, context: &Context, path: &[u8], directory: bool) -> Result<Target> {
+        let target = self.tree.resolve_name(context, path, Follow::No)?.name_or(FileSystemErrorKind::AlreadyExists)?;
+        if target.entry.node().is_some() {
+            return fail(FileSystemErrorKind::AlreadyExists);
+        }
+        if target.slash && !directory {
+            return fail(FileSystemErrorKind::NotFound);
+        }
+        target.parent.mount.check_writable()?;
+        Ok(target)
+    }
+
+    /// Makes a node under a name that was free when it was looked at; `mode` is final but for the directory's set-gid
+    /// bit, which hands down its group.
+    ///
+    /// # Errors
+    /// `EACCES`, `EEXIST` and whatever the file system answers.
+    pub(crate) fn create_in(
+        &self,
+        credentials: &Credentials,
+        target: &Target,
+        kind: NewKind<'_>,
+        mode: u32,
+    ) -> Result<Arc<VfsEntry>> {
+        let directory = target.parent.node()?;
+        check_directory_change(credentials, directory)?;
+        let new = new_node(credentials, directory, kind, mode);
+        let node = directory.create(&target.name, &new)?;
+        Ok(target.parent.mount.superblock().created(&target.parent.entry, &target.name, node))
+    }
+
+    /// Gives a file one more name (`linkat(2)`); [`Follow::Yes`] is `AT_SYMLINK_FOLLOW`.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EEXIST`, `EXDEV` between mounts, `EPERM` for a directory, `EROFS`, `EACCES`,
+    /// `EMLINK`, `ENOSPC`.
+    pub fn link(&self, context: &Context, old: &[u8], new: &[u8], follow: Follow) -> Result<()> {
+        let old = self.resolve(context, old, follow)?;
+        self.link_place(context, &old, new)
+    }
+
+    /// Gives an open file one more name, or its first one if it was opened with `O_TMPFILE`.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::link`].
+    pub fn link_file(&self, context: &Context, file: &FileObject, new: &[u8]) -> Result<()> {
+        self.link_place(context, file.path(), new)
+    }
+
+    fn link_place(&self, context: &Context, old: &Path, new: &[u8]) -> Result<()> {
+        let target = self.free_name(context, new, false)?;
+        if !Arc::ptr_eq(&old.mount, &target.parent.mount) {
+            return fail(FileSystemErrorKind::CrossDevice);
+        }
+        let directory = target.parent.node()?;
+        check_directory_change(&context.credentials, directory)?;
+        let node = old.node()?;
+        if node.kind() == FileType::Directory {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        directory.link(&target.name, node)
+    }
+
+    /// Removes a name that is no directory's (`unlink(2)`).
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EROFS`, `EISDIR`, `EACCES`, `EPERM` in a sticky directory, `EBUSY` for what
+    /// is mounted on.
+    pub fn unlink(&self, context: &Context, path: &[u8]) -> Result<()> {
+        retry_stale(|| {
+            let end = self.tree.resolve_name(context, path, Follow::No)?;
+            let target = end.name_or(FileSystemErrorKind::IsADirectory)?;
+            target.parent.mount.check_writable()?;
+            let victim = target.entry.node().ok_or(FileSystemErrorKind::NotFound)?;
+            if target.slash {
+                let directory = victim.kind() == FileType::Directory;
+                return fail(if directory {
+                    FileSystemErrorKind::IsADirectory
+                } else {
+                    FileSystemErrorKind::NotADirectory
+                });
+            }
+            self.check_removal(&context.credentials, &target.parent, &target.entry, false)?;
+            target.parent.node()?.unlink(&target.name, victim)?;
+            target.parent.entry.forget(&target.name, &target.entry);
+            Ok(())
+        })
+    }
+
+    /// Removes an empty directory (`rmdir(2)`).
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EROFS`, `ENOTDIR`, `ENOTEMPTY`, `EINVAL` for a path that ends in `.`,
+    /// `EACCES`, `EPERM` in a sticky directory, `EBUSY` for a root or what is mounted on.
+    pub fn remove_directory(&self, context: &Context, path: &[u8]) -> Result<()> {
+        retry_stale(|| {
+            let target = match self.tree.resolve_name(context, path, Follow::No)? {
+                End::Name(target) => target,
+                End::Dot => return fail(FileSystemErrorKind::InvalidArgument),
+                End::DotDot => return fail(FileSystemErrorKind::DirectoryNotEmpty),
+                End::Root => return fail(FileSystemErrorKind::Busy),
+            };
+            target.parent.mount.check_writable()?;
+            let victim = target.entry.node().ok_or(FileSystemErrorKind::NotFound)?;
+            self.check_removal(&context.credentials, &target.parent, &target.entry, true)?;
+            target.parent.node()?.remove_directory(&target.name, victim)?;
+            target.parent.entry.forget(&target.name, &target.entry);
+            Ok(())
+        })
+    }
+
+    /// Whether the caller may take this entry away from its directory.
+    pub(crate) fn check_removal(
+        &self,
+        credentials: &Credentials,
+        parent: &Path,
+        entry: &Arc<VfsEntry>,
+        directory: bool,
+    ) -> Result<()> {
+        let from = parent.node()?;
+        let victim = entry.node().ok_or(FileSystemErrorKind::NotFound)?;
+        check_directory_change(credentials, from)?;
+        let permissions = from.permissions();
+        if permissions.mode & STICKY != 0
+            && credentials.uid != permissions.uid
+            && !credentials.owns(victim.permissions())
+        {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        match (directory, victim.kind() == FileType::Directory) {
+            (true, false) => return fail(FileSystemErrorKind::NotADirectory),
+            (false, true) => return fail(FileSystemErrorKind::IsADirectory),
+            (true, true) | (false, false) => {}
+        }
+        if self.tree.is_mounted_on(&Path { mount: parent.mount.clone(), entry: entry.clone() }) {
+            return fail(FileSystemErrorKind::Busy);
+        }
+        Ok(())
+    }
+}
+
+/// A node as its maker's credentials and its directory's set-gid bit make it.
+pub(crate) fn new_node<'a>(
+    credentials: &Credentials,
+    directory: &NodeRef,
+    kind: NewKind<'a>,
+    mode: u32,
+) -> NewNode<'a> {
+    let permissions = directory.permissions();
+    let mut new = NewNode { kind, mode, uid: credentials.uid, gid: credentials.gid };
+    if permissions.mode & SET_GID != 0 {
+        new.gid = permissions.gid;
+        if kind.file_type() == FileType::Directory {
+            new.mode |= SET_GID;
+        } else if mode & 0o2010 == 0o2010
+            && !credentials.in_group(new.gid)
+            && !credentials.capable(Capabilities::FSETID)
+        {
+            new.mode &= !SET_GID;
+        }
+    }
+    new
+}
+
+/// Whether the caller may change names in a directory.
+pub(crate) fn check_directory_change(credentials: &Credentials, directory: &NodeRef) -> Result<()> {
+    credentials.check(&**directory, AccessMode::WRITE | AccessMode::EXECUTE)
+}

@@ -1,0 +1,159 @@
+//! `openat(2)`.
+
+use super::names::new_node;
+use super::{Follow, VfsManager};
+use crate::context::{AccessMode, Context};
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::file::{FileObject, OpenFlags};
+use crate::manager::attributes::mode_after_write;
+use crate::metadata::{FileType, SetAttributes};
+use crate::mount::{MountFlags, Path};
+use crate::node::NewKind;
+use crate::walk::End;
+use alloc::sync::Arc;
+
+impl VfsManager {
+    /// Opens a file. `mode` is for one that is made, before the umask.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EEXIST` under `O_CREAT|O_EXCL`, `EISDIR`, `ENOTDIR` under `O_DIRECTORY`,
+    /// `ELOOP` for a symbolic link under `O_NOFOLLOW`, `EACCES`, `EPERM` for `O_NOATIME` on another's file, `EROFS`,
+    /// `ENXIO` for a socket or a device that is not there, `EINVAL` for flags that make no sense, `ENOSPC`,
+    /// `EOPNOTSUPP` for `O_TMPFILE` where the file system cannot.
+    pub fn open(&self, context: &Context, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Arc<FileObject>> {
+        if flags.contains(OpenFlags::PATH) {
+            let keep = OpenFlags::PATH | OpenFlags::DIRECTORY | OpenFlags::NO_FOLLOW;
+            return self.open_place(context, path, flags & keep);
+        }
+        if flags.contains(OpenFlags::TEMPORARY) {
+            return self.open_unnamed(context, path, flags, mode);
+        }
+        if !flags.contains(OpenFlags::CREATE) {
+            let place = self.resolve(context, path, follow(flags))?;
+            return self.open_at(context, place, flags);
+        }
+        if flags.contains(OpenFlags::DIRECTORY) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        self.open_or_create(context, path, flags, mode)
+    }
+
+    /// `O_PATH`: the place only, without a right to anything but its metadata.
+    fn open_place(&self, context: &Context, path: &[u8], flags: OpenFlags) -> Result<Arc<FileObject>> {
+        let place = self.resolve(context, path, follow(flags))?;
+        if flags.contains(OpenFlags::DIRECTORY) && !place.entry.is_directory() {
+            return fail(FileSystemErrorKind::NotADirectory);
+        }
+        FileObject::new(place, flags, None, context.credentials.clone())
+    }
+
+    fn open_or_create(&self, context: &Context, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Arc<FileObject>> {
+        let exclusive = flags.contains(OpenFlags::EXCLUSIVE);
+        let follow = if exclusive { Follow::No } else { follow(flags) };
+        super::names::retry_stale(|| {
+            let target = match self.tree.resolve_name(context, path, follow)? {
+                End::Name(target) => target,
+                End::Dot | End::DotDot | End::Root => {
+                    return fail(FileSystemErrorKind::IsADirectory);
+                }
+            };
+            if target.slash {
+                return fail(FileSystemErrorKind::IsADirectory);
+            }
+            if target.entry.node().is_some() {
+                if exclusive {
+                    return fail(FileSystemErrorKind::AlreadyExists);
+                }
+                let place = target.path(&self.tree);
+                if place.entry.is_directory() {
+                    return fail(FileSystemErrorKind::IsADirectory);
+                }
+                return self.open_at(context, place, flags);
+            }
+            target.parent.mount.check_writable()?;
+            let mode = mode & 0o7777 & !context.umask;
+            let entry = match self.create_in(&context.credentials, &target, NewKind::Regular, mode) {
+                // Somebody was quicker: without O_EXCL theirs will do, so look again.
+                Err(error) if error.kind() == FileSystemErrorKind::AlreadyExists && !exclusive => {
+                    return fail(FileSystemErrorKind::Stale);
+                }
+                result => result?,
+            };
+            // The rights of a file one has just made are not asked for: a new file may be read-only to its maker.
+            let place = Path { mount: target.parent.mount.clone(), entry };
+            self.finish_open(context, place, flags - OpenFlags::TRUNCATE)
+        })
+    }
+
+    /// `O_TMPFILE`: a file in the directory's file system that has no name yet.
+    fn open_unnamed(&self, context: &Context, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Arc<FileObject>> {
+        if !flags.contains(OpenFlags::WRITE) || flags.contains(OpenFlags::CREATE) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        let directory = self.resolve(context, path, follow(flags))?;
+        if !directory.entry.is_directory() {
+            return fail(FileSystemErrorKind::NotADirectory);
+        }
+        directory.mount.check_writable()?;
+        let parent = directory.node()?;
+        context.credentials.check(&**parent, AccessMode::WRITE | AccessMode::EXECUTE)?;
+        let new = new_node(&context.credentials, parent, NewKind::Regular, mode & 0o7777 & !context.umask);
+        let node = parent.create_unnamed(&new)?;
+        let entry = directory.mount.superblock().unnamed(node);
+        self.finish_open(context, Path { mount: directory.mount, entry }, flags - OpenFlags::TRUNCATE)
+    }
+
+    /// Opens a place that is there, with all checks.
+    fn open_at(&self, context: &Context, place: Path, flags: OpenFlags) -> Result<Arc<FileObject>> {
+        let node = place.node()?;
+        let kind = node.kind();
+        let writes = flags.intersects(OpenFlags::WRITE | OpenFlags::TRUNCATE);
+        match kind {
+            FileType::Symlink => return fail(FileSystemErrorKind::TooManySymlinks),
+            FileType::Directory if writes => return fail(FileSystemErrorKind::IsADirectory),
+            FileType::Directory => {}
+            _ if flags.contains(OpenFlags::DIRECTORY) => return fail(FileSystemErrorKind::NotADirectory),
+            FileType::Socket => return fail(FileSystemErrorKind::NoSuchDeviceOrAddress),
+            FileType::CharDevice | FileType::BlockDevice if place.mount.flags().contains(MountFlags::NO_DEVICES) => {
+                return fail(FileSystemErrorKind::PermissionDenied);
+            }
+            FileType::Regular if writes => place.mount.check_writable()?,
+            _ => {}
+        }
+        let mut wanted = AccessMode::empty();
+        wanted.set(AccessMode::READ, flags.contains(OpenFlags::READ));
+        wanted.set(AccessMode::WRITE, writes);
+        context.credentials.check(&**node, wanted)?;
+        if flags.contains(OpenFlags::NO_ACCESS_TIME) && !context.credentials.owns(node.permissions()) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        self.finish_open(context, place, flags)
+    }
+
+    /// Truncates if asked to, and makes the open file.
+    fn finish_open(&self, context: &Context, place: Path, flags: OpenFlags) -> Result<Arc<FileObject>> {
+        let node = place.node()?;
+        let kind = node.kind();
+        if flags.contains(OpenFlags::TRUNCATE) && kind == FileType::Regular {
+            // Before the node is opened: an overlay then has no content to copy up.
+            node.set_attributes(&SetAttributes {
+                size: Some(0),
+                mode: mode_after_write(&context.credentials, node),
+                ..SetAttributes::default()
+            })?;
+        }
+        let stream = match (node.open(flags.access())?, kind) {
+            (None, FileType::CharDevice | FileType::BlockDevice | FileType::Fifo) => {
+                let device = node.metadata()?.device;
+                let devices = &self.environment.devices;
+                Some(devices.open(node, kind, device, flags.access(), context)?)
+            }
+            (stream, _) => stream,
+        };
+        FileObject::new(place, flags, stream, context.credentials.clone())
+    }
+}
+
+fn follow(flags: OpenFlags) -> Follow {
+    if flags.contains(OpenFlags::NO_FOLLOW) { Follow::No } else { Follow::Yes }
+}

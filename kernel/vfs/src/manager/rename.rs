@@ -1,0 +1,113 @@
+//! `renameat2(2)`.
+
+use super::names::{check_directory_change, retry_stale};
+use super::{Follow, VfsManager};
+use crate::context::{AccessMode, Context};
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::node::{Rename, RenameFlags, same_node};
+use crate::walk::Target;
+use alloc::sync::Arc;
+
+impl VfsManager {
+    /// Moves a name. What the new name was bound to is replaced in the same step, unless the flags say otherwise.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EXDEV` between mounts, `EROFS`, `EINVAL` for contradictory flags or a
+    /// directory moved below itself, `EEXIST` under `RENAME_NOREPLACE`, `ENOTEMPTY`, `EISDIR`, `ENOTDIR`, `EBUSY` for
+    /// `.`, `..`, a root, or what is mounted on, `EACCES`, `EPERM` in a sticky directory.
+    pub fn rename(&self, context: &Context, old: &[u8], new: &[u8], flags: RenameFlags) -> Result<()> {
+        let exchange = flags.contains(RenameFlags::EXCHANGE);
+        if exchange && flags.intersects(RenameFlags::NO_REPLACE | RenameFlags::WHITEOUT) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        retry_stale(|| self.rename_once(context, old, new, flags))
+    }
+
+    fn rename_once(&self, context: &Context, old: &[u8], new: &[u8], flags: RenameFlags) -> Result<()> {
+        let from = self.tree.resolve_name(context, old, Follow::No)?;
+        let to = self.tree.resolve_name(context, new, Follow::No)?;
+        let from = from.name_or(FileSystemErrorKind::Busy)?;
+        let to = to.name_or(if flags.contains(RenameFlags::NO_REPLACE) {
+            FileSystemErrorKind::AlreadyExists
+        } else {
+            FileSystemErrorKind::Busy
+        })?;
+        if !Arc::ptr_eq(&from.parent.mount, &to.parent.mount) {
+            return fail(FileSystemErrorKind::CrossDevice);
+        }
+        from.parent.mount.check_writable()?;
+        self.rename_resolved(context, &from, &to, flags)
+    }
+
+    fn rename_resolved(&self, context: &Context, from: &Target, to: &Target, flags: RenameFlags) -> Result<()> {
+        let exchange = flags.contains(RenameFlags::EXCHANGE);
+        let superblock = from.parent.mount.superblock();
+        // Held from the check that nothing moves below itself until the move is done.
+        let held = superblock.lock_rename();
+
+        let source = from.entry.node().ok_or(FileSystemErrorKind::NotFound)?;
+        let target = to.entry.node();
+        if flags.contains(RenameFlags::NO_REPLACE) && target.is_some() {
+            return fail(FileSystemErrorKind::AlreadyExists);
+        }
+        if exchange {
+            let target = target.ok_or(FileSystemErrorKind::NotFound)?;
+            if to.slash && target.kind() != crate::metadata::FileType::Directory {
+                return fail(FileSystemErrorKind::NotADirectory);
+            }
+        }
+        let source_is_directory = from.entry.is_directory();
+        if !source_is_directory && (from.slash || (!exchange && to.slash)) {
+            return fail(FileSystemErrorKind::NotADirectory);
+        }
+        if from.entry.is_above(&to.parent.entry) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        if target.is_some() && to.entry.is_above(&from.parent.entry) {
+            return fail(if exchange {
+                FileSystemErrorKind::InvalidArgument
+            } else {
+                FileSystemErrorKind::DirectoryNotEmpty
+            });
+        }
+        if target.is_some_and(|target| same_node(source, target)) {
+            return Ok(());
+        }
+
+        self.check_removal(&context.credentials, &from.parent, &from.entry, source_is_directory)?;
+        let directory = to.parent.node()?;
+        match target {
+            None => check_directory_change(&context.credentials, directory)?,
+            Some(_) => {
+                let expected = if exchange { to.entry.is_directory() } else { source_is_directory };
+                self.check_removal(&context.credentials, &to.parent, &to.entry, expected)?;
+            }
+        }
+        // Moving a directory elsewhere changes its `..`, and so needs the right to write it.
+        if !Arc::ptr_eq(&from.parent.entry, &to.parent.entry) {
+            if source_is_directory {
+                context.credentials.check(&**source, AccessMode::WRITE)?;
+            }
+            if let Some(target) = target
+                && exchange
+                && to.entry.is_directory()
+            {
+                context.credentials.check(&**target, AccessMode::WRITE)?;
+            }
+        }
+
+        from.parent.node()?.rename(&Rename {
+            name: &from.name,
+            source,
+            to_directory: directory,
+            to_name: &to.name,
+            target,
+            flags,
+        })?;
+        superblock.moved(&held, &from.entry, &to.parent.entry, &to.name);
+        if exchange {
+            superblock.moved(&held, &to.entry, &from.parent.entry, &from.name);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! A mounted file system with its dentry cache, shared by all mounts of it in all namespaces.
+//!
+//! The cache is never stale by construction: every answer carries the `change()` of its directory from before the
+//! lookup, and is looked up again when that has moved on, whoever changed the directory and by whichever way. It is
+//! bounded: a list holds the most recent entries, the oldest unused is let go when a new one comes.
+//!
+//! Locks: `rename` is outermost (it orders all moves within the file system), then entries' own locks; `recent` and
+//! `directories` are leaves.
+
+use crate::entry::{STALE, VfsEntry};
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::file_system::FileSystemOperations;
+use crate::metadata::FileType;
+use crate::node::NodeRef;
+use crate::sync::{Mutex, MutexGuard};
+use alloc::collections::VecDeque;
+use alloc::sync::{Arc, Weak};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+/// How many entries a superblock's cache keeps unless told otherwise.
+pub const DEFAULT_CACHE_BOUND: usize = 16_384;
+
+/// A file system and its dentry cache.
+pub struct SuperBlock {
+    operations: Arc<dyn FileSystemOperations>,
+    root: Arc<VfsEntry>,
+    /// What keeps unused entries alive, oldest first.
+    recent: Mutex<VecDeque<Arc<VfsEntry>>>,
+    /// How many entries `recent` may hold.
+    bound: AtomicUsize,
+    /// The one entry of each directory in use, by inode number: a directory found under a new name (moved by another
+    /// way than this cache) brings its entry, and all that hangs on it, along.
+    directories: Mutex<HashMap<u64, Weak<VfsEntry>, FxBuildHasher>>,
+    rename: Mutex<()>,
+}
+
+/// Shows that the caller holds a superblock's rename lock.
+pub(crate) struct RenameLock<'a>(#[expect(dead_code, reason = "held, not read")] MutexGuard<'a, ()>);
+
+impl SuperBlock {
+    /// The superblock of a file system that is to be mounted.
+    pub fn new(operations: Arc<dyn FileSystemOperations>) -> Arc<Self> {
+        let root = VfsEntry::root(operations.root());
+        Arc::new(Self {
+            operations,
+            root,
+            recent: Mutex::new(VecDeque::new()),
+            bound: AtomicUsize::new(DEFAULT_CACHE_BOUND),
+            directories: Mutex::new(HashMap::with_hasher(FxBuildHasher)),
+            rename: Mutex::new(()),
+        })
+    }
+
+    /// The file system.
+    pub fn operations(&self) -> &Arc<dyn FileSystemOperations> {
+        &self.operations
+    }
+
+    /// The root's entry.
+    pub fn root(&self) -> &Arc<VfsEntry> {
+        &self.root
+    }
+
+    /// How many entries the cache holds now.
+    pub fn cached_entries(&self) -> usize {
+        self.recent.lock().len()
+    }
+
+    /// Bounds the cache to so many entries, at once.
+    pub fn set_cache_bound(&self, bound: usize) {
+        self.bound.store(bound, Ordering::Relaxed);
+        loop {
+            let let_go = {
+                let mut recent = self.recent.lock();
+                if recent.len() <= bound { None } else { recent.pop_front() }
+            };
+            if let_go.is_none() {
+                break;
+            }
+        }
+    }
+
+    /// The entry of `name` in the directory `parent`, from the cache or by lookup; negative if there is no such name.
+    ///
+    /// # Errors
+    /// `ENOTDIR` when `parent` is no directory, `ENOENT` when it is negative, and what the file system's lookup
+    /// answers other than `ENOENT`.
+    pub(crate) fn child(&self, parent: &Arc<VfsEntry>, name: &[u8]) -> Result<Arc<VfsEntry>> {
+        let Some(directory) = parent.node() else { return fail(FileSystemErrorKind::NotFound) };
+        match parent.cached(name) {
+            Some(entry) if entry.holds_for(directory.change()) => Ok(entry),
+            cached => self.look_up(parent, directory, name, cached),
+        }
+    }
+
+    /// Asks the file system, and keeps the answer.
+    #[cold]
+    fn look_up(
+        &self,
+        parent: &Arc<VfsEntry>,
+        directory: &NodeRef,
+        name: &[u8],
+        cached: Option<Arc<VfsEntry>>,
+    ) -> Result<Arc<VfsEntry>> {
+        let change = directory.change();
+        let found = match directory.lookup(name) {
+            Ok(node) => Some(node),
+            Err(error) if error.kind() == FileSystemErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        if let Some(entry) = cached
+            && entry.answers(found.as_ref())
+        {
+            entry.stamp(change);
+            return Ok(entry);
+        }
+        if let Some(node) = &found
+            && let Some(entry) = self.known_directory(node)
+        {
+            let _rename = self.rename.lock();
+            // A directory moved below itself cannot be; should a file system say so, the old entry stays where it is.
+            if !entry.is_above(parent) {
+                entry.move_locked(parent, name);
+                entry.stamp(change);
+                return Ok(entry);
+            }
+        }
+        Ok(self.keep(parent, name, found, change))
+    }
+
+    /// Binds a name to what a create made. The answer is good for the caller; the next walk checks it.
+    pub(crate) fn created(&self, parent: &Arc<VfsEntry>, name: &[u8], node: NodeRef) -> Arc<VfsEntry> {
+        self.keep(parent, name, Some(node), STALE)
+    }
+
+    /// The entry of a node that has no name (`O_TMPFILE`). Nobody finds it by walking.
+    pub(crate) fn unnamed(&self, node: NodeRef) -> Arc<VfsEntry> {
+        VfsEntry::unnamed(node, self.root.clone())
+    }
+
+    fn keep(&self, parent: &Arc<VfsEntry>, name: &[u8], node: Option<NodeRef>, change: u64) -> Arc<VfsEntry> {
+        let (entry, fresh) = parent.bind(name, node, change);
+        if fresh {
+            if let Some(node) = entry.node()
+                && node.kind() == FileType::Directory
+            {
+                let mut directories = self.directories.lock();
+                directories.insert(node.id().inode, Arc::downgrade(&entry));
+                if directories.len() > 2 * self.bound.load(Ordering::Relaxed) {
+                    directories.retain(|_, entry| entry.strong_count() > 0);
+                }
+            }
+            self.remember(entry.clone());
+        }
+        entry
+    }
+
+    /// The entry in use of that directory, wherever it was last seen.
+    fn known_directory(&self, node: &NodeRef) -> Option<Arc<VfsEntry>> {
+        if node.kind() != FileType::Directory {
+            return None;
+        }
+        let entry = self.directories.lock().get(&node.id().inode)?.upgrade()?;
+        entry.answers(Some(node)).then_some(entry)
+    }
+
+    /// Adds to the recent entries and lets the oldest unused ones go, a bounded number of steps at a time.
+    fn remember(&self, entry: Arc<VfsEntry>) {
+        const STEPS: usize = 8;
+        let bound = self.bound.load(Ordering::Relaxed);
+        let mut recent = self.recent.lock();
+        recent.push_back(entry);
+        let mut let_go: [Option<Arc<VfsEntry>>; 2] = [None, None];
+        for step in 0..STEPS {
+            if recent.len() <= bound {
+                break;
+            }
+            let Some(oldest) = recent.pop_front() else { break };
+            if step + 1 < STEPS && oldest.take_used() {
+                recent.push_back(oldest);
+            } else if let Some(slot) = let_go.iter_mut().find(|slot| slot.is_none()) {
+                *slot = Some(oldest);
+            } else {
+                recent.push_front(oldest);
+                break;
+            }
+        }
+        // Dropped without the lock: an entry that goes may take a whole file system's node with it.
+        drop(recent);
+        drop(let_go);
+    }
+
+    /// Takes the lock that orders all moves.
+    pub(crate) fn lock_rename(&self) -> RenameLock<'_> {
+        RenameLock(self.rename.lock())
+    }
+
+    /// Moves an entry after its file system has moved the name.
+    pub(crate) fn moved(&self, _held: &RenameLock<'_>, entry: &Arc<VfsEntry>, parent: &Arc<VfsEntry>, name: &[u8]) {
+        entry.move_locked(parent, name);
+    }
+}

@@ -1,0 +1,310 @@
+//! The path walker: the only place where a path becomes a place (`path_resolution(7)`).
+//!
+//! A walk goes from entry to entry through the dentry cache; warm, it takes no lock of a file system and allocates
+//! nothing. Symbolic links are followed in a loop, at most [`SYMLINKS_MAX`] in one walk; `..` stops at the context's
+//! root, whatever is mounted.
+
+use crate::context::{AccessMode, Context};
+use crate::entry::VfsEntry;
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::metadata::FileType;
+use crate::mount::{MountTree, Path};
+use crate::name::{NAME_MAX, Name, SYMLINKS_MAX, check_path};
+use alloc::sync::Arc;
+use smallvec::SmallVec;
+
+/// Whether a symbolic link at the end of a path is followed. One in the middle always is, and so is one before a
+/// trailing slash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Follow {
+    /// It is followed.
+    Yes,
+    /// It is itself what the path names.
+    No,
+}
+
+/// The last name of a path and what it is bound to, for operations on names.
+pub(crate) struct Target {
+    /// The directory.
+    pub parent: Path,
+    /// The name.
+    pub name: Name,
+    /// The entry of that name in the directory, below any mount on it; negative if there is no such name.
+    pub entry: Arc<VfsEntry>,
+    /// Whether a slash followed the name.
+    pub slash: bool,
+}
+
+impl Target {
+    /// The place that the name stands for, if it is bound: through the mounts on it.
+    pub fn path(&self, tree: &MountTree) -> Path {
+        tree.cross(Path { mount: self.parent.mount.clone(), entry: self.entry.clone() })
+    }
+}
+
+/// How a path ends, for operations on names.
+pub(crate) enum End {
+    /// With a name.
+    Name(Target),
+    /// With `.`.
+    Dot,
+    /// With `..`.
+    DotDot,
+    /// Nowhere: it is only slashes.
+    Root,
+}
+
+impl End {
+    /// The name, where the path ends with one.
+    ///
+    /// # Errors
+    /// `otherwise`.
+    pub fn name_or(self, otherwise: FileSystemErrorKind) -> Result<Target> {
+        match self {
+            Self::Name(target) => Ok(target),
+            Self::Dot | Self::DotDot | Self::Root => fail(otherwise),
+        }
+    }
+}
+
+/// A text that names are taken from: the path itself, or the target of a link.
+enum Text<'a> {
+    Path(&'a [u8]),
+    Link(Arc<[u8]>),
+}
+
+/// A text and how far it has been read.
+struct Pending<'a> {
+    text: Text<'a>,
+    position: usize,
+}
+
+impl Pending<'_> {
+    fn bytes(&self) -> &[u8] {
+        match &self.text {
+            Text::Path(bytes) => bytes,
+            Text::Link(bytes) => bytes,
+        }
+    }
+
+    /// Moves past slashes; whether there were any, and whether a name follows.
+    fn skip_slashes(&mut self) -> (bool, bool) {
+        let bytes = self.bytes();
+        let mut position = self.position;
+        while bytes.get(position) == Some(&b'/') {
+            position += 1;
+        }
+        let more = position < bytes.len();
+        let any = position > self.position;
+        self.position = position;
+        (any, more)
+    }
+
+    /// Moves past a name; where it began.
+    fn skip_name(&mut self) -> usize {
+        let start = self.position;
+        let bytes = self.bytes();
+        let end = bytes[start..].iter().position(|byte| *byte == b'/').map_or(bytes.len(), |length| start + length);
+        self.position = end;
+        start
+    }
+}
+
+/// A walk under way.
+struct Walk<'a> {
+    tree: &'a MountTree,
+    context: &'a Context,
+    at: Path,
+    pending: SmallVec<[Pending<'a>; 4]>,
+    links: u32,
+}
+
+impl MountTree {
+    /// The place that `path` names.
+    ///
+    /// # Errors
+    /// `ENOENT`, `ENOTDIR`, `EACCES` for a directory that may not be searched, `ELOOP`, `ENAMETOOLONG`, and what a
+    /// file system's lookup answers.
+    pub(crate) fn resolve(&self, context: &Context, path: &[u8], follow: Follow) -> Result<Path> {
+        let mut walk = Walk::new(self, context, path)?;
+        let slash = loop {
+            match walk.next()? {
+                Step::Done { slash } => break slash,
+                Step::Name { start, last, slash } => {
+                    let follow = !last || slash || follow == Follow::Yes;
+                    let entry = walk.child(start)?;
+                    if entry.node().is_none() {
+                        return fail(FileSystemErrorKind::NotFound);
+                    }
+                    walk.enter(entry, follow)?;
+                }
+                Step::Dot | Step::DotDot => {}
+            }
+        };
+        if slash && !walk.at.entry.is_directory() {
+            return fail(FileSystemErrorKind::NotADirectory);
+        }
+        Ok(walk.at)
+    }
+
+    /// The directory and the name that `path` ends with, for an operation on the name. With [`Follow::Yes`] a symbolic
+    /// link there is followed, so that the name may be another one in another directory.
+    ///
+    /// # Errors
+    /// As [`MountTree::resolve`], but a last name that is bound to nothing is an answer.
+    pub(crate) fn resolve_name(&self, context: &Context, path: &[u8], follow: Follow) -> Result<End> {
+        let mut walk = Walk::new(self, context, path)?;
+        let mut end = End::Root;
+        let mut trailing = false;
+        loop {
+            match walk.next()? {
+                Step::Done { .. } => return Ok(end),
+                Step::Dot => end = End::Dot,
+                Step::DotDot => end = End::DotDot,
+                Step::Name { start, last, slash } => {
+                    trailing |= last && slash;
+                    let entry = walk.child(start)?;
+                    let link = entry.node().is_some_and(|node| node.kind() == FileType::Symlink);
+                    if last && !(link && follow == Follow::Yes) {
+                        let name = Name::from_slice(walk.name(start));
+                        return Ok(End::Name(Target { parent: walk.at, name, entry, slash: trailing }));
+                    }
+                    if entry.node().is_none() {
+                        return fail(FileSystemErrorKind::NotFound);
+                    }
+                    walk.enter(entry, true)?;
+                    end = End::Root;
+                }
+            }
+        }
+    }
+}
+
+/// What comes next in a path.
+enum Step {
+    /// Nothing.
+    Done { slash: bool },
+    /// `.`, which has been dealt with.
+    Dot,
+    /// `..`, which has been dealt with.
+    DotDot,
+    /// A name in the topmost pending text, from `start` to where that has been read.
+    Name { start: usize, last: bool, slash: bool },
+}
+
+impl<'a> Walk<'a> {
+    fn new(tree: &'a MountTree, context: &'a Context, path: &'a [u8]) -> Result<Self> {
+        check_path(path)?;
+        let at = if path[0] == b'/' { &context.root } else { &context.cwd };
+        let mut pending = SmallVec::new();
+        pending.push(Pending { text: Text::Path(path), position: 0 });
+        Ok(Self { tree, context, at: at.clone(), pending, links: 0 })
+    }
+
+    /// Takes the next part of the path; steps up and stays are dealt with here.
+    fn next(&mut self) -> Result<Step> {
+        let mut slash = false;
+        loop {
+            let Some(top) = self.pending.last_mut() else { return Ok(Step::Done { slash }) };
+            let (any, more) = top.skip_slashes();
+            slash |= any;
+            if more {
+                break;
+            }
+            self.pending.pop();
+        }
+        // Whatever is named next is in the directory one is at.
+        let Some(node) = self.at.entry.node() else { return fail(FileSystemErrorKind::NotFound) };
+        if node.kind() != FileType::Directory {
+            return fail(FileSystemErrorKind::NotADirectory);
+        }
+        self.context.credentials.check(&**node, AccessMode::EXECUTE)?;
+
+        let depth = self.pending.len();
+        let Some(top) = self.pending.last_mut() else { return Ok(Step::Done { slash }) };
+        let start = top.skip_name();
+        match &top.bytes()[start..top.position] {
+            b"." => return Ok(Step::Dot),
+            b".." => {
+                self.up();
+                return Ok(Step::DotDot);
+            }
+            name if name.len() > NAME_MAX => return fail(FileSystemErrorKind::NameTooLong),
+            _ => {}
+        }
+        // The slashes after a name belong to it, and so do those after the link it came from.
+        let end = top.position;
+        let (mut slash, mut more) = top.skip_slashes();
+        top.position = end;
+        for below in self.pending[..depth - 1].iter_mut().rev() {
+            if more {
+                break;
+            }
+            let position = below.position;
+            let (any, below_more) = below.skip_slashes();
+            below.position = position;
+            slash |= any;
+            more = below_more;
+        }
+        Ok(Step::Name { start, last: !more, slash })
+    }
+
+    /// The name that began at `start` of the topmost text.
+    fn name(&self, start: usize) -> &[u8] {
+        self.pending.last().map_or(&[], |top| &top.bytes()[start..top.position])
+    }
+
+    /// The entry of that name in the directory one is at.
+    fn child(&self, start: usize) -> Result<Arc<VfsEntry>> {
+        self.at.mount.superblock().child(&self.at.entry, self.name(start))
+    }
+
+    /// Steps onto a bound entry: through the mounts on it, and along the link that it is if `follow`.
+    fn enter(&mut self, entry: Arc<VfsEntry>, follow: bool) -> Result<()> {
+        let link = match entry.node() {
+            Some(node) if follow && node.kind() == FileType::Symlink => node,
+            _ => {
+                self.at.entry = entry;
+                if self.at.entry.is_mounted_on() {
+                    self.at = self.tree.cross(self.at.clone());
+                }
+                return Ok(());
+            }
+        };
+        self.links += 1;
+        if self.links > SYMLINKS_MAX {
+            return fail(FileSystemErrorKind::TooManySymlinks);
+        }
+        let target = link.read_link()?;
+        if !self.at.mount.flags().contains(crate::mount::MountFlags::NO_ACCESS_TIME) {
+            link.note_access();
+        }
+        match target.first() {
+            None => return fail(FileSystemErrorKind::NotFound),
+            Some(b'/') => self.at = self.context.root.clone(),
+            Some(_) => {}
+        }
+        self.pending.push(Pending { text: Text::Link(target), position: 0 });
+        Ok(())
+    }
+
+    /// Steps up, through mounts but not above the context's root.
+    fn up(&mut self) {
+        loop {
+            if self.at.is(&self.context.root) {
+                return;
+            }
+            if self.at.is_mount_root() {
+                match self.at.mount.place() {
+                    Some(place) => self.at = place,
+                    None => return,
+                }
+                continue;
+            }
+            if let Some(parent) = self.at.entry.parent() {
+                self.at = self.tree.cross(Path { mount: self.at.mount.clone(), entry: parent });
+            }
+            return;
+        }
+    }
+}
