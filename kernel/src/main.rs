@@ -37,6 +37,8 @@ fn kernel_main(boot_info: &'static mut BootInfo, line: &'static str) -> ! {
     mm::init(boot_info);
     let usage = mm::usage();
     log!("memory: {} KiB free of {} KiB", usage.free_frames * 4, usage.total_frames * 4);
+    let initramfs = mm::initramfs(boot_info);
+    log!("initramfs: {} bytes", initramfs.len());
     #[cfg(test)]
     ktest::run();
     #[cfg(not(test))]
@@ -50,5 +52,6 @@ fn run() -> ! {
     if command_line::has("bench") {
         bench::run();
     }
+    log!("up after {} instructions", arch::instructions() - boot::entry_ticks());
     arch::exit::power_off()
 }

@@ -65,6 +65,16 @@ pub fn init(boot_info: &BootInfo) {
     pages::init();
 }
 
+/// The bytes of the initramfs that the loader brought along; empty when it brought none. They stay where they are and never change.
+pub fn initramfs(boot_info: &BootInfo) -> &'static [u8] {
+    let Some(start) = boot_info.ramdisk_addr.into_option() else {
+        return &[];
+    };
+    // SAFETY: the boot code says that the ramdisk lies there in the direct map, and marks it as no one's in the memory map, so no
+    // frame of it is ever handed out and nothing writes to it.
+    unsafe { core::slice::from_raw_parts(start as *const u8, boot_info.ramdisk_len as usize) }
+}
+
 /// Where the physical address `physical` can be read and written.
 pub fn direct_map(physical: u64) -> *mut u8 {
     (boot::PHYSICAL_MEMORY_OFFSET + physical) as *mut u8
