@@ -53,9 +53,9 @@ extern "C" fn boot_main(magic: u32, info: u32) -> ! {
         // There is no console yet and no one to tell: a loader that keeps neither protocol cannot be served.
         halt()
     };
+    let handover = &raw mut HANDOVER;
     // SAFETY: this function runs once, on the only processor, so this is the only reference ever made.
-    let handover: &'static mut Handover = unsafe { &mut *(&raw mut HANDOVER) };
-    hand_over(loaded, handover)
+    hand_over(loaded, unsafe { &mut *handover })
 }
 
 fn hand_over(mut loaded: Loaded, handover: &'static mut Handover) -> ! {

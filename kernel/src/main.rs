@@ -40,13 +40,13 @@ fn kernel_main(boot_info: &'static mut BootInfo, line: &'static str) -> ! {
     let initramfs = mm::initramfs(boot_info);
     log!("initramfs: {} bytes", initramfs.len());
     #[cfg(test)]
-    ktest::run();
-    #[cfg(not(test))]
+    if !command_line::has("ktest.off") {
+        ktest::run();
+    }
     run()
 }
 
 /// What the kernel is for, once the machine is up.
-#[cfg(not(test))]
 fn run() -> ! {
     #[cfg(feature = "bench")]
     if command_line::has("bench") {

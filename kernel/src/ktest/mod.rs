@@ -5,7 +5,7 @@
 //!
 //! Words of the kernel's command line: `ktest.filter=A,B` runs the tests whose names contain `A` or `B`; with `ktest.exact` they must
 //! be equal; `ktest.list` only lists; `ktest.skip=N` leaves out the first N of the selection; `ktest.timeout=S` is what a test may
-//! take, in seconds.
+//! take, in seconds; `ktest.off` lets the kernel go on as it does without tests.
 //!
 //! Output is KTAP on the console, with one addition, `# start I NAME` before each test, which tells the host whom to blame for a
 //! silent death. Tests are numbered from 1 over the whole selection, also after `ktest.skip`. A test that panics ends the guest with its

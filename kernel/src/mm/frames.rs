@@ -266,3 +266,28 @@ mod tests {
         }
     }
 }
+
+#[cfg(feature = "bench")]
+mod benches {
+    use super::{allocate, allocate_block, free};
+    use crate::bench;
+    use crate::bench::{measure, row};
+
+    bench! {
+        /// A single frame, taken and given back; and a block of 1 MiB, given back frame by frame.
+        fn allocate_and_free() {
+            let single = || {
+                if let Some(frame) = allocate() {
+                    free(frame);
+                }
+            };
+            row("frames.allocate_and_free", measure(5, 1000, single), "instructions");
+            let block = || {
+                if let Some(first) = allocate_block(8) {
+                    (0..256).for_each(|index| free(first.offset(index)));
+                }
+            };
+            row("frames.allocate_and_free_256_in_a_row", measure(5, 10, block), "instructions");
+        }
+    }
+}

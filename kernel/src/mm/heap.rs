@@ -71,11 +71,13 @@ pub fn largest_growth(bytes: usize) -> usize {
 }
 
 /// How many allocations are alive.
+#[cfg(test)]
 pub fn allocations() -> usize {
     HEAP.0.lock().counters().allocation_count
 }
 
 /// How many allocations were ever made.
+#[cfg(feature = "bench")]
 pub fn allocations_ever() -> u64 {
     HEAP.0.lock().counters().total_allocation_count
 }
@@ -334,6 +336,30 @@ mod tests {
             let value = Box::new(0u64);
             let (_, rights) = paging::lookup(&raw const *value as u64).expect("an object is mapped");
             assert_eq!(rights, crate::arch::page_table::Rights::ReadWrite);
+        }
+    }
+}
+
+#[cfg(feature = "bench")]
+mod benches {
+    use alloc::boxed::Box;
+    use core::hint::black_box;
+
+    use super::allocations_ever;
+    use crate::bench;
+    use crate::bench::{measure, row};
+
+    bench! {
+        /// One small object, made and dropped, alone and among 100 000 others.
+        fn allocate_and_free() {
+            let pair = || drop(black_box(Box::new([0u64; 8])));
+            let before = allocations_ever();
+            row("heap.allocate_and_free", measure(5, 1000, pair), "instructions");
+            assert_eq!(allocations_ever() - before, 5 * 1000);
+
+            let mut others: alloc::vec::Vec<Option<Box<[u64; 8]>>> = (0..100_000).map(|_| Some(Box::new([0; 8]))).collect();
+            others.iter_mut().step_by(2).for_each(|other| *other = None);
+            row("heap.allocate_and_free_among_50000_holes", measure(5, 1000, pair), "instructions");
         }
     }
 }

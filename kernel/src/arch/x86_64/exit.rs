@@ -12,6 +12,7 @@ pub enum Code {
     /// A panic or an exception in the kernel (35 on the host).
     Panic = 0x11,
     /// The tests ended; what they found is in their output (37 on the host).
+    #[cfg(test)]
     Tests = 0x12,
 }
 

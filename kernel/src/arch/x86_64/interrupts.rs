@@ -174,6 +174,7 @@ pub fn disable() {
 }
 
 /// Whether interrupts are let in.
+#[cfg(test)]
 pub fn are_enabled() -> bool {
     processor::are_enabled()
 }
