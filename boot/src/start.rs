@@ -11,6 +11,9 @@ use crate::{KERNEL_BASE, PHYSICAL_MEMORY_OFFSET, multiboot2, pvh};
 /// The longest command line that is passed on, in bytes; the rest is cut off.
 const COMMAND_LINE_MAX: usize = 4096;
 
+/// The size of ACPI's root pointer; its first version is shorter, and what follows it does no harm.
+const RSDP_SIZE: usize = 36;
+
 /// Memory below this is the firmware's and the old devices', whatever the map says.
 const LOW_MEMORY_END: u64 = 0x10_0000;
 
@@ -19,10 +22,15 @@ struct Handover {
     boot_info: Option<BootInfo>,
     regions: [MemoryRegion; 128],
     command_line: [u8; COMMAND_LINE_MAX],
+    rsdp: [u8; RSDP_SIZE],
 }
 
-static mut HANDOVER: Handover =
-    Handover { boot_info: None, regions: [MemoryRegion::empty(); 128], command_line: [0; COMMAND_LINE_MAX] };
+static mut HANDOVER: Handover = Handover {
+    boot_info: None,
+    regions: [MemoryRegion::empty(); 128],
+    command_line: [0; COMMAND_LINE_MAX],
+    rsdp: [0; RSDP_SIZE],
+};
 
 unsafe extern "C" {
     static __image_start: u8;
@@ -75,7 +83,12 @@ fn hand_over(mut loaded: Loaded, handover: &'static mut Handover) -> ! {
     let regions: &'static mut [MemoryRegion] = &mut handover.regions[..count];
     let mut boot_info = BootInfo::new(regions.into());
     boot_info.physical_memory_offset = Optional::Some(PHYSICAL_MEMORY_OFFSET);
-    boot_info.rsdp_addr = loaded.rsdp.into();
+    if let Some(address) = loaded.rsdp {
+        // Copied, because a multiboot2 loader leaves it in memory that is free for use.
+        // SAFETY: the loader says that the root pointer lies there.
+        handover.rsdp = unsafe { read(address) };
+        boot_info.rsdp_addr = Optional::Some(handover.rsdp.as_ptr() as u64 - KERNEL_BASE);
+    }
     if let Some((start, end)) = loaded.ramdisk {
         boot_info.ramdisk_addr = Optional::Some(PHYSICAL_MEMORY_OFFSET + start);
         boot_info.ramdisk_len = end - start;

@@ -35,6 +35,7 @@ fn kernel_main(boot_info: &'static mut BootInfo, line: &'static str) -> ! {
     time::init();
     log!("strata {}, command line: {line}", env!("CARGO_PKG_VERSION"));
     mm::init(boot_info);
+    arch::acpi::init(boot_info.rsdp_addr.into_option());
     let usage = mm::usage();
     log!("memory: {} KiB free of {} KiB", usage.free_frames * 4, usage.total_frames * 4);
     let initramfs = mm::initramfs(boot_info);

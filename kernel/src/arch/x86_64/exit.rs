@@ -1,6 +1,8 @@
 //! Ending: power off, reboot, or an exit code for the emulator.
 
 use x86_64::instructions::port::Port;
+
+use super::acpi;
 use x86_64::instructions::{hlt, interrupts};
 
 /// What the emulator is told through its debug-exit device. Its process then exits with twice the value plus one.
@@ -35,8 +37,9 @@ pub fn with_code(code: Code) -> ! {
     power_off()
 }
 
-/// Switches the machine off; stops the processor where that has no effect.
+/// Switches the machine off: as the firmware says, else as QEMU's machines want it. Stops the processor where that has no effect.
 pub fn power_off() -> ! {
+    acpi::power_off();
     // SAFETY: QEMU's machines have the power register here; elsewhere the write does nothing.
     unsafe { Port::new(PM1A_CONTROL).write(PM1A_POWER_OFF) };
     stop()

@@ -12,11 +12,13 @@
 //! | [`pit`], [`clock`], [`rtc`] | the tick, the monotonic clock, the wall clock |
 //! | [`fw_cfg`] | what the emulator has for its guest |
 //! | [`random`] | unpredictable numbers |
+//! | [`acpi`] | how the machine is switched off |
 //! | [`exit`] | ending: power off, reboot, an exit code for the emulator |
 //!
 //! One processor is used. What an interrupt handler and ordinary code share is either atomic or behind a lock that ordinary code
 //! takes only with interrupts off ([`interrupts::without`]).
 
+pub mod acpi;
 pub mod backtrace;
 pub mod clock;
 pub mod exit;
