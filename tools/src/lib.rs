@@ -1,1 +1,26 @@
-//! Host-side tools.
+//! The host side of Strata: starts the kernel in QEMU, tells how it ended, and shows its tests as cargo tests.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`machine`] | what to boot and on what machine: QEMU's command line |
+//! | [`guest`] | a running QEMU: its output, its end, and what that end means |
+//! | [`monitor`] | asks QEMU where a hung guest is |
+//! | [`symbol`] | kernel addresses to `function file:line` |
+//! | [`script`] | a guest without a terminal: a script's output and exit status |
+//! | [`console`] | a guest on the user's terminal |
+//! | [`ktap`] | the lines that a test kernel prints |
+//! | [`ktest`] | the guest's tests as cargo tests |
+//!
+//! Nothing here knows a kernel type: host and guest share only the words on the command line, the lines on the
+//! serial ports and the exit codes of `isa-debug-exit`.
+
+#![forbid(unsafe_code)]
+
+pub mod console;
+pub mod guest;
+pub mod ktap;
+pub mod ktest;
+pub mod machine;
+pub mod monitor;
+pub mod script;
+pub mod symbol;

@@ -1,0 +1,115 @@
+//! Runs a kernel in QEMU: cargo's runner for the bare target, and what `make run` calls.
+//!
+//! Every option is an environment variable too, so that `make run SCRIPT=file` reaches it through cargo. A test kernel
+//! (one that `cargo test` built) runs its tests, with the arguments behind the kernel as those of a test program.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use tools::machine::Machine;
+use tools::{console, ktest, script};
+
+/// Run a Strata kernel in QEMU.
+#[derive(Parser)]
+#[command(name = "strata-qemu")]
+struct Options {
+    /// Run these shell commands in the guest, print their output and exit with the last one's status
+    #[arg(long, env = "SCRIPT", value_name = "FILE")]
+    script: Option<String>,
+    /// Boot this archive (cpio newc, also gzipped)
+    #[arg(long, env = "INITRAMFS", value_name = "FILE")]
+    initramfs: Option<String>,
+    /// Words to add to the kernel's command line
+    #[arg(long, env = "APPEND", value_name = "WORDS", allow_hyphen_values = true)]
+    append: Option<String>,
+    /// The guest's memory
+    #[arg(long, env = "MEM", value_name = "SIZE")]
+    mem: Option<String>,
+    /// Seconds after which a script counts as hung [default: 60]
+    #[arg(long, env = "TIMEOUT", value_name = "SECONDS")]
+    timeout: Option<String>,
+    /// With a script: 1 shows the kernel's messages too
+    #[arg(long = "verbose", env = "V", value_name = "0|1")]
+    verbose: Option<String>,
+    /// QEMU's accelerator (tcg, kvm) [default: tcg]
+    #[arg(long, env = "ACCEL", value_name = "NAME")]
+    accel: Option<String>,
+    /// The kernel's ELF file
+    kernel: PathBuf,
+    /// For a test kernel: FILTER… --exact --list --skip NAME
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match run(Options::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("strata: {error:#}");
+            ExitCode::from(125)
+        }
+    }
+}
+
+fn run(options: Options) -> Result<ExitCode> {
+    let mut machine = Machine::new(&options.kernel);
+    machine.initramfs = given(options.initramfs)
+        .map(|path| file("INITRAMFS", &path))
+        .transpose()?;
+    machine.append.extend(given(options.append));
+    machine.memory = given(options.mem).unwrap_or(machine.memory);
+    machine.accelerator = given(options.accel).unwrap_or(machine.accelerator);
+    let timeout = match given(options.timeout) {
+        Some(text) => seconds(&text)?,
+        None => Duration::from_secs(60),
+    };
+
+    if ktest::is_test_kernel(&options.kernel)? {
+        return ktest::run(&machine, timeout, &options.arguments);
+    }
+    if let Some(path) = given(options.script) {
+        machine.script = Some(file("SCRIPT", &path)?);
+        if given(options.verbose).is_none_or(|text| text == "0") {
+            machine.append.push("log=com2".to_owned());
+            machine.log = Some(boot_log(&options.kernel)?);
+        }
+        return Ok(ExitCode::from(script::relay(&machine, timeout)?));
+    }
+    if !io::stdin().is_terminal() {
+        bail!("no terminal here; `make run SCRIPT=file` needs none");
+    }
+    Ok(ExitCode::from(console::run(&machine)?))
+}
+
+/// A variable that is set to nothing counts as not set, as `make` passes it.
+fn given(option: Option<String>) -> Option<String> {
+    option.filter(|text| !text.is_empty())
+}
+
+fn seconds(text: &str) -> Result<Duration> {
+    let seconds: u64 = text
+        .parse()
+        .with_context(|| format!("TIMEOUT={text}: not a number of seconds"))?;
+    Ok(Duration::from_secs(seconds))
+}
+
+/// A file that a variable names: it must be there, and QEMU must not take a relative path for an option.
+fn file(variable: &str, path: &str) -> Result<PathBuf> {
+    fs::canonicalize(path).with_context(|| format!("{variable}={path}"))
+}
+
+/// Where the kernel's messages go while a script runs: beside the build, in `target/strata/boot.log`.
+fn boot_log(kernel: &Path) -> Result<PathBuf> {
+    let target = kernel.ancestors().find(|parent| parent.ends_with("target"));
+    let directory = target
+        .map_or_else(env::temp_dir, Path::to_path_buf)
+        .join("strata");
+    fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot make {}", directory.display()))?;
+    Ok(directory.join("boot.log"))
+}
