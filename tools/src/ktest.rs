@@ -17,19 +17,23 @@ use crate::ktap::{self, Line};
 use crate::machine::Machine;
 use crate::symbol::Symbols;
 
+/// How much longer than a test's time the guest may be silent: it has to boot, and to report.
+const GRACE: Duration = Duration::from_secs(15);
+
 /// Runs a test kernel as `cargo test` would run a test program with these arguments (`FILTER… --exact --list …`).
 ///
-/// `silence` is how long the guest may print nothing before it counts as hung; it must be longer than the guest's own
-/// watchdog, which knows more.
+/// `limit` is what one test may take. The guest's own watchdog enforces it, since it can say where the test is; only a guest
+/// whose watchdog is dead as well is stopped from here, [`GRACE`] later.
 ///
 /// # Errors
 /// The guest cannot be started, or ends without listing its tests.
-pub fn run(machine: &Machine, silence: Duration, arguments: &[String]) -> Result<ExitCode> {
+pub fn run(machine: &Machine, limit: Duration, arguments: &[String]) -> Result<ExitCode> {
     let (filters, others) = split(arguments);
     let mut arguments = Arguments::from_iter([&["ktest".to_owned()][..], &others].concat());
     // One guest runs the tests one after the other; the verdicts come in that order.
     arguments.test_threads = Some(1);
 
+    let silence = limit + GRACE;
     let listed = list(machine, silence)?;
     // libtest-mimic takes a single filter; with several, the selection is made here.
     let (selected, filters) = if filters.len() > 1 {
@@ -44,7 +48,7 @@ pub fn run(machine: &Machine, silence: Duration, arguments: &[String]) -> Result
         (listed, filters)
     };
 
-    let mut words = Vec::new();
+    let mut words = vec![format!("ktest.timeout={}", limit.as_secs())];
     if !filters.is_empty() {
         words.push(format!("ktest.filter={}", filters.join(",")));
         if arguments.exact {

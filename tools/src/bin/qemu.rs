@@ -30,7 +30,7 @@ struct Options {
     /// The guest's memory
     #[arg(long, env = "MEM", value_name = "SIZE")]
     mem: Option<String>,
-    /// Seconds after which a script counts as hung [default: 60]
+    /// Seconds after which a script, or one test, counts as hung [default: 60]
     #[arg(long, env = "TIMEOUT", value_name = "SECONDS")]
     timeout: Option<String>,
     /// With a script: 1 shows the kernel's messages too
