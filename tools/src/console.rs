@@ -18,9 +18,7 @@ pub fn run(machine: &Machine) -> Result<u8> {
     let status = machine
         .command(Console::Terminal, run.path())
         .status()
-        .with_context(|| {
-            format!("cannot start {QEMU} (`make` and `tools/bootstrap` install it)")
-        })?;
+        .with_context(|| format!("cannot start {QEMU} (`make` and `tools/bootstrap` install it)"))?;
     let ending = guest::ending(status, run.path());
     // The report scrolled by with bare addresses; here it is again with names.
     let copy = fs::read(run.path().join("console")).unwrap_or_default();
@@ -30,10 +28,7 @@ pub fn run(machine: &Machine) -> Result<u8> {
         Ending::InOrder | Ending::Reset => Ok(0),
         ending => {
             let symbols = Symbols::load(&machine.kernel)?;
-            eprint!(
-                "\nstrata: {ending}\n{}",
-                symbols.translate(report_in(&copy))
-            );
+            eprint!("\nstrata: {ending}\n{}", symbols.translate(report_in(&copy)));
             eprint!("{}", symbols.backtrace(ending.stack()));
             Ok(1)
         }

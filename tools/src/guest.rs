@@ -87,17 +87,14 @@ impl Guest {
     pub fn start(machine: &Machine) -> Result<Self> {
         let run = run_directory()?;
         let log = machine.log_in(run.path());
-        let errors = File::create(run.path().join("stderr"))
-            .context("cannot write to the run's directory")?;
+        let errors = File::create(run.path().join("stderr")).context("cannot write to the run's directory")?;
         let mut child = machine
             .command(Console::Pipe, run.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(errors)
             .spawn()
-            .with_context(|| {
-                format!("cannot start {QEMU} (`make` and `tools/bootstrap` install it)")
-            })?;
+            .with_context(|| format!("cannot start {QEMU} (`make` and `tools/bootstrap` install it)"))?;
         let (sender, output) = mpsc::channel();
         if let Some(mut stdout) = child.stdout.take() {
             thread::spawn(move || {
@@ -109,12 +106,7 @@ impl Guest {
                 }
             });
         }
-        Ok(Self {
-            child,
-            output,
-            run,
-            log,
-        })
+        Ok(Self { child, output, run, log })
     }
 
     /// Waits for the next piece of output or the end; at `deadline` the guest is stopped and counts as hung.
@@ -126,8 +118,7 @@ impl Guest {
         match self.output.recv_timeout(left) {
             Ok(bytes) => Ok(Event::Output(bytes)),
             Err(RecvTimeoutError::Timeout) => {
-                let stack =
-                    monitor::where_is_it(&self.run.path().join("monitor")).unwrap_or_default();
+                let stack = monitor::where_is_it(&self.run.path().join("monitor")).unwrap_or_default();
                 self.stop()?;
                 Ok(Event::Ended(Ending::Hung(stack)))
             }
@@ -165,10 +156,7 @@ impl Drop for Guest {
 ///
 /// Under the system's temporary directory and not in `target`: a socket's path may have 107 bytes only.
 pub fn run_directory() -> Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix("strata-")
-        .tempdir()
-        .context("cannot make a directory for the run")
+    tempfile::Builder::new().prefix("strata-").tempdir().context("cannot make a directory for the run")
 }
 
 /// What QEMU's exit status means, read together with the files that it left in the directory `run`.
@@ -214,16 +202,10 @@ mod tests {
 
     #[test]
     fn zero_is_never_success() {
-        assert_eq!(
-            ended(0, "CPU Reset (CPU 0)\nRIP=000000000000fff0"),
-            Ending::Reset
-        );
+        assert_eq!(ended(0, "CPU Reset (CPU 0)\nRIP=000000000000fff0"), Ending::Reset);
         let log = "CPU Reset (CPU 0)\nRIP=0000000000000001 x\nTriple fault\nCPU Reset (CPU 0)\n\
                    RAX=0 RBX=0\nRIP=ffffffff80001234 RFL=00000046\n";
-        assert_eq!(
-            ended(0, log),
-            Ending::TripleFault(Some(0xffff_ffff_8000_1234))
-        );
+        assert_eq!(ended(0, log), Ending::TripleFault(Some(0xffff_ffff_8000_1234)));
         assert_eq!(ended(0, "Triple fault\n"), Ending::TripleFault(None));
     }
 

@@ -67,12 +67,7 @@ fn known(line: &str) -> Option<Line<'_>> {
     };
     let (number, rest) = rest.split_once(' ')?;
     let (name, remark) = rest.split_once(" # ").unwrap_or((rest, ""));
-    Some(Line::Verdict(Verdict {
-        number: number.parse().ok()?,
-        name,
-        passed,
-        remark,
-    }))
+    Some(Line::Verdict(Verdict { number: number.parse().ok()?, name, passed, remark }))
 }
 
 #[cfg(test)]
@@ -84,40 +79,19 @@ mod tests {
         assert_eq!(parse("1..12"), Line::Plan(12));
         assert_eq!(parse("# test a::b"), Line::Listed("a::b"));
         assert_eq!(parse("# start 3 a::b"), Line::Start(3, "a::b"));
-        assert_eq!(
-            parse("ok 3 a::b"),
-            Line::Verdict(Verdict {
-                number: 3,
-                name: "a::b",
-                passed: true,
-                remark: ""
-            })
-        );
+        assert_eq!(parse("ok 3 a::b"), Line::Verdict(Verdict { number: 3, name: "a::b", passed: true, remark: "" }));
         assert_eq!(
             parse("not ok 4 a::c # panicked: x # y"),
-            Line::Verdict(Verdict {
-                number: 4,
-                name: "a::c",
-                passed: false,
-                remark: "panicked: x # y"
-            })
+            Line::Verdict(Verdict { number: 4, name: "a::c", passed: false, remark: "panicked: x # y" })
         );
         assert_eq!(parse("# end"), Line::End);
     }
 
     #[test]
     fn what_a_test_prints_is_no_verdict() {
-        for line in [
-            "",
-            "okay 1 a",
-            "ok",
-            "ok one a",
-            "not ok",
-            "# start a",
-            "1..x",
-            "panic: not ok 1 a",
-            "KTAP version 1",
-        ] {
+        for line in
+            ["", "okay 1 a", "ok", "ok one a", "not ok", "# start a", "1..x", "panic: not ok 1 a", "KTAP version 1"]
+        {
             assert_eq!(parse(line), Line::Other(line));
         }
     }

@@ -37,11 +37,7 @@ pub fn run(machine: &Machine, limit: Duration, arguments: &[String]) -> Result<E
     let listed = list(machine, silence)?;
     // libtest-mimic takes a single filter; with several, the selection is made here.
     let (selected, filters) = if filters.len() > 1 {
-        let wanted = |name: &String| {
-            filters
-                .iter()
-                .any(|filter| matches(name, filter, arguments.exact))
-        };
+        let wanted = |name: &String| filters.iter().any(|filter| matches(name, filter, arguments.exact));
         (listed.into_iter().filter(wanted).collect(), filters)
     } else {
         arguments.filter = filters.first().cloned();
@@ -63,9 +59,7 @@ pub fn run(machine: &Machine, limit: Duration, arguments: &[String]) -> Result<E
             Trial::test(name.clone(), move || {
                 // A poisoned session is one whose trial panicked; its state is still a list of verdicts.
                 let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
-                session
-                    .verdict_of(&name)
-                    .map_err(|error| Failed::from(format!("{error:#}")))?
+                session.verdict_of(&name).map_err(|error| Failed::from(format!("{error:#}")))?
             })
         })
         .collect();
@@ -75,14 +69,7 @@ pub fn run(machine: &Machine, limit: Duration, arguments: &[String]) -> Result<E
 
 /// Splits a test program's arguments into filters and options.
 fn split(arguments: &[String]) -> (Vec<String>, Vec<String>) {
-    const WITH_VALUE: [&str; 6] = [
-        "--skip",
-        "--format",
-        "--color",
-        "--test-threads",
-        "--logfile",
-        "-Z",
-    ];
+    const WITH_VALUE: [&str; 6] = ["--skip", "--format", "--color", "--test-threads", "--logfile", "-Z"];
     let (mut filters, mut options) = (Vec::new(), Vec::new());
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
@@ -100,11 +87,7 @@ fn split(arguments: &[String]) -> (Vec<String>, Vec<String>) {
 
 /// Whether a filter selects a test: the same rule in the guest.
 fn matches(name: &str, filter: &str, exact: bool) -> bool {
-    if exact {
-        name == filter
-    } else {
-        name.contains(filter)
-    }
+    if exact { name == filter } else { name.contains(filter) }
 }
 
 /// Boots the guest to learn its tests' names.
@@ -152,13 +135,7 @@ impl Output {
         let mut machine = machine.clone();
         machine.append.extend_from_slice(words);
         let guest = Guest::start(&machine)?;
-        Ok(Self {
-            guest,
-            silence,
-            buffer: Vec::new(),
-            lines: VecDeque::new(),
-            ended: None,
-        })
+        Ok(Self { guest, silence, buffer: Vec::new(), lines: VecDeque::new(), ended: None })
     }
 
     fn next(&mut self) -> Result<Piece> {
@@ -181,11 +158,7 @@ impl Output {
             }
             while let Some(end) = self.buffer.iter().position(|&byte| byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                self.lines.push_back(
-                    String::from_utf8_lossy(&line)
-                        .trim_end_matches(['\r', '\n'])
-                        .to_owned(),
-                );
+                self.lines.push_back(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned());
             }
         }
     }
@@ -227,10 +200,7 @@ impl Session {
         while !self.outcomes.contains_key(name) && !self.finished {
             self.boot_once()?;
         }
-        Ok(self
-            .outcomes
-            .remove(name)
-            .unwrap_or_else(|| Err("the guest never ran this test".into())))
+        Ok(self.outcomes.remove(name).unwrap_or_else(|| Err("the guest never ran this test".into())))
     }
 
     /// Follows one guest to the end of the next test, starting it if none runs.
@@ -265,8 +235,7 @@ impl Session {
                     Line::Verdict(found) => {
                         running = None;
                         self.done = found.number;
-                        verdict =
-                            Some((found.name.to_owned(), found.passed, found.remark.to_owned()));
+                        verdict = Some((found.name.to_owned(), found.passed, found.remark.to_owned()));
                     }
                     Line::End => self.finished = true,
                     Line::Plan(_) | Line::Listed(_) => {}
@@ -289,14 +258,7 @@ impl Session {
                     } else if self.done == before && !self.finished {
                         // It died before any test began: it would do so for ever.
                         self.finished = true;
-                        bail!(
-                            "{}",
-                            self.report(
-                                &format!("before the next test: {ending}"),
-                                &printed,
-                                &ending
-                            )
-                        );
+                        bail!("{}", self.report(&format!("before the next test: {ending}"), &printed, &ending));
                     }
                     return Ok(());
                 }
@@ -308,18 +270,14 @@ impl Session {
         let outcome = if passed {
             Ok(())
         } else {
-            Err(format!("{remark}\n{}", self.symbols.translate(printed))
-                .trim_end()
-                .into())
+            Err(format!("{remark}\n{}", self.symbols.translate(printed)).trim_end().into())
         };
         self.outcomes.insert(name, outcome);
     }
 
     fn report(&self, what: &str, printed: &str, ending: &Ending) -> String {
         let stack = self.symbols.backtrace(ending.stack());
-        format!("{what}\n{stack}{}", self.symbols.translate(printed))
-            .trim_end()
-            .to_owned()
+        format!("{what}\n{stack}{}", self.symbols.translate(printed)).trim_end().to_owned()
     }
 }
 
@@ -328,9 +286,7 @@ impl Session {
 /// # Errors
 /// The path has no parent directory.
 pub fn is_test_kernel(kernel: &std::path::Path) -> Result<bool> {
-    let directory = kernel
-        .parent()
-        .context("a kernel's path ends in its name")?;
+    let directory = kernel.parent().context("a kernel's path ends in its name")?;
     Ok(directory.file_name().is_some_and(|name| name == "deps"))
 }
 
@@ -347,10 +303,7 @@ mod tests {
         let arguments = strings(&["a::b", "--exact", "--skip", "c", "d", "--format=terse"]);
         let (filters, options) = split(&arguments);
         assert_eq!(filters, strings(&["a::b", "d"]));
-        assert_eq!(
-            options,
-            strings(&["--exact", "--skip", "c", "--format=terse"])
-        );
+        assert_eq!(options, strings(&["--exact", "--skip", "c", "--format=terse"]));
     }
 
     #[test]

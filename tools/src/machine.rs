@@ -59,26 +59,12 @@ impl Machine {
     /// The command that starts this machine, with the run's own files in the directory `run`.
     pub fn command(&self, console: Console, run: &Path) -> Command {
         let mut qemu = Command::new(QEMU);
-        qemu.args([
-            "-nodefaults",
-            "-no-user-config",
-            "-display",
-            "none",
-            "-machine",
-            "pc",
-        ]);
+        qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-machine", "pc"]);
         // A reset ends QEMU, so that a triple fault is an end and not a boot loop.
         qemu.arg("-no-reboot");
         qemu.args(["-accel", &self.accelerator, "-m", &self.memory]);
         // All that the accelerator can do (x2apic, rdrand, smep …); the plain model has next to nothing.
-        qemu.args([
-            "-cpu",
-            if self.accelerator == "kvm" {
-                "host"
-            } else {
-                "max"
-            },
-        ]);
+        qemu.args(["-cpu", if self.accelerator == "kvm" { "host" } else { "max" }]);
         qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
 
         match console {
@@ -86,10 +72,7 @@ impl Machine {
                 qemu.args(["-chardev", "stdio,id=console,signal=off"]);
                 let monitor = run.join("monitor");
                 qemu.arg("-chardev");
-                qemu.arg(format!(
-                    "socket,id=monitor,path={},server=on,wait=off",
-                    escaped(&monitor)
-                ));
+                qemu.arg(format!("socket,id=monitor,path={},server=on,wait=off", escaped(&monitor)));
                 qemu.args(["-mon", "chardev=monitor,mode=readline"]);
             }
             Console::Terminal => {
@@ -100,8 +83,7 @@ impl Machine {
             }
         }
         qemu.args(["-serial", "chardev:console"]);
-        qemu.arg("-chardev")
-            .arg(format!("file,id=log,path={}", escaped(&self.log_in(run))));
+        qemu.arg("-chardev").arg(format!("file,id=log,path={}", escaped(&self.log_in(run))));
         qemu.args(["-serial", "chardev:log"]);
         // QEMU's own log tells a triple fault (and where it happened) from a reset that was asked for.
         qemu.args(["-d", "cpu_reset", "-D"]).arg(run.join("qemu"));
@@ -115,8 +97,7 @@ impl Machine {
             qemu.arg("-initrd").arg(escaped(initramfs));
         }
         if let Some(script) = &self.script {
-            qemu.arg("-fw_cfg")
-                .arg(format!("name=opt/strata/script,file={}", escaped(script)));
+            qemu.arg("-fw_cfg").arg(format!("name=opt/strata/script,file={}", escaped(script)));
         }
         if !self.append.is_empty() {
             qemu.arg("-append").arg(self.append.join(" "));
@@ -136,10 +117,7 @@ mod tests {
 
     fn words(machine: &Machine, console: Console) -> Vec<String> {
         let command = machine.command(console, Path::new("/run,1"));
-        command
-            .get_args()
-            .map(|arg| arg.to_string_lossy().into_owned())
-            .collect()
+        command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect()
     }
 
     #[test]
@@ -147,10 +125,7 @@ mod tests {
         let plain = words(&Machine::new("/k"), Console::Pipe);
         assert!(plain.windows(2).any(|pair| pair == ["-kernel", "/k"]));
         for absent in ["-initrd", "-fw_cfg", "-append", "-icount"] {
-            assert!(
-                !plain.iter().any(|word| word == absent),
-                "{absent} in {plain:?}"
-            );
+            assert!(!plain.iter().any(|word| word == absent), "{absent} in {plain:?}");
         }
 
         let mut full = Machine::new("/k");
@@ -159,15 +134,8 @@ mod tests {
         full.append = vec!["a=1".into(), "b".into()];
         full.count_instructions = true;
         let full = words(&full, Console::Pipe);
-        for pair in [
-            ["-initrd", "/i"],
-            ["-append", "a=1 b"],
-            ["-fw_cfg", "name=opt/strata/script,file=/s"],
-        ] {
-            assert!(
-                full.windows(2).any(|words| words == pair),
-                "{pair:?} in {full:?}"
-            );
+        for pair in [["-initrd", "/i"], ["-append", "a=1 b"], ["-fw_cfg", "name=opt/strata/script,file=/s"]] {
+            assert!(full.windows(2).any(|words| words == pair), "{pair:?} in {full:?}");
         }
         assert!(full.iter().any(|word| word == "-icount"));
     }
@@ -175,11 +143,6 @@ mod tests {
     #[test]
     fn a_comma_in_a_path_is_no_separator() {
         let words = words(&Machine::new("/k"), Console::Terminal);
-        assert!(
-            words
-                .iter()
-                .any(|word| word == "file,id=log,path=/run,,1/log"),
-            "{words:?}"
-        );
+        assert!(words.iter().any(|word| word == "file,id=log,path=/run,,1/log"), "{words:?}");
     }
 }

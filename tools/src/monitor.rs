@@ -18,11 +18,7 @@ pub fn where_is_it(socket: &Path) -> Option<Vec<u64>> {
     let mut stack = vec![register(&registers, "RIP")?];
     let mut frame = register(&registers, "RBP")?;
     while stack.len() < FRAMES && frame != 0 {
-        let Some([next, address]) = monitor
-            .ask(&format!("x/2gx {frame:#x}"))
-            .as_deref()
-            .and_then(two_words)
-        else {
+        let Some([next, address]) = monitor.ask(&format!("x/2gx {frame:#x}")).as_deref().and_then(two_words) else {
             break;
         };
         // A kernel stack grows down, so a frame's caller lies above it; anything else is not a frame.
@@ -45,9 +41,7 @@ pub fn register(dump: &str, name: &str) -> Option<u64> {
 fn two_words(answer: &str) -> Option<[u64; 2]> {
     let line = answer.lines().find(|line| line.contains(": 0x"))?;
     let (_, words) = line.split_once(": ")?;
-    let mut words = words
-        .split_whitespace()
-        .map(|word| u64::from_str_radix(word.trim_start_matches("0x"), 16));
+    let mut words = words.split_whitespace().map(|word| u64::from_str_radix(word.trim_start_matches("0x"), 16));
     Some([words.next()?.ok()?, words.next()?.ok()?])
 }
 

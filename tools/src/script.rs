@@ -50,10 +50,7 @@ pub fn run(machine: &Machine, timeout: Duration, output: &mut dyn Write) -> Resu
     let ending = loop {
         match guest.next(deadline)? {
             Event::Output(bytes) => {
-                output
-                    .write_all(&bytes)
-                    .and_then(|()| output.flush())
-                    .context("cannot write the guest's output")?;
+                output.write_all(&bytes).and_then(|()| output.flush()).context("cannot write the guest's output")?;
                 console.extend(bytes);
             }
             Event::Ended(ending) => break ending,
@@ -73,11 +70,7 @@ pub fn run(machine: &Machine, timeout: Duration, output: &mut dyn Write) -> Resu
         Some(status) => Outcome::Exited(status),
         None => {
             let symbols = Symbols::load(&machine.kernel)?;
-            let report = format!(
-                "{}{}",
-                symbols.translate(report_in(&log)),
-                symbols.backtrace(ending.stack())
-            );
+            let report = format!("{}{}", symbols.translate(report_in(&log)), symbols.backtrace(ending.stack()));
             Outcome::Died(ending, report)
         }
     })
@@ -124,16 +117,8 @@ mod tests {
     #[test]
     fn the_status_is_the_last_one_said() {
         assert_eq!(exit_status("[0.1] strata: exit status=3\n"), Some(3));
-        assert_eq!(
-            exit_status("strata: exit status=1\nx\n[ 1.0] strata: exit status=255\n"),
-            Some(255)
-        );
-        for log in [
-            "",
-            "exit status=3\n",
-            "strata: exit status=256\n",
-            "strata: exit status=\n",
-        ] {
+        assert_eq!(exit_status("strata: exit status=1\nx\n[ 1.0] strata: exit status=255\n"), Some(255));
+        for log in ["", "exit status=3\n", "strata: exit status=256\n", "strata: exit status=\n"] {
             assert_eq!(exit_status(log), None, "{log:?}");
         }
     }

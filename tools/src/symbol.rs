@@ -18,8 +18,8 @@ impl Symbols {
     /// # Errors
     /// It cannot be read, or is no ELF file.
     pub fn load(kernel: &Path) -> Result<Self> {
-        let loader = Loader::new(kernel)
-            .map_err(|error| anyhow!("cannot read the symbols of {}: {error}", kernel.display()))?;
+        let loader =
+            Loader::new(kernel).map_err(|error| anyhow!("cannot read the symbols of {}: {error}", kernel.display()))?;
         Ok(Self(loader))
     }
 
@@ -42,10 +42,7 @@ impl Symbols {
             return described;
         };
         while let Ok(Some(frame)) = frames.next() {
-            let name = frame
-                .function
-                .as_ref()
-                .and_then(|name| name.demangle().ok().map(|name| without_hash(&name)));
+            let name = frame.function.as_ref().and_then(|name| name.demangle().ok().map(|name| without_hash(&name)));
             let Some(mut line) = name else { continue };
             if let Some(location) = frame.location {
                 // Writing to a String cannot fail.
@@ -70,11 +67,7 @@ impl Symbols {
         for line in report.lines() {
             match address_of(line) {
                 Some(address) => {
-                    for frame in self.describe(if innermost {
-                        address
-                    } else {
-                        address.saturating_sub(1)
-                    }) {
+                    for frame in self.describe(if innermost { address } else { address.saturating_sub(1) }) {
                         translated.push_str("  at ");
                         translated.push_str(&frame);
                         translated.push('\n');
@@ -93,10 +86,7 @@ impl Symbols {
 
     /// A stack (innermost first) as the lines of a report.
     pub fn backtrace(&self, stack: &[u64]) -> String {
-        let lines: String = stack
-            .iter()
-            .map(|address| format!("  at {address:#018x}\n"))
-            .collect();
+        let lines: String = stack.iter().map(|address| format!("  at {address:#018x}\n")).collect();
         self.translate(&lines)
     }
 }
@@ -110,11 +100,7 @@ fn address_of(line: &str) -> Option<u64> {
 /// The legacy mangling ends in a hash (`::h0123456789abcdef`) that says nothing.
 fn without_hash(name: &str) -> String {
     match name.rsplit_once("::h") {
-        Some((path, hash))
-            if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
-        {
-            path.to_owned()
-        }
+        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => path.to_owned(),
         _ => name.to_owned(),
     }
 }
@@ -122,10 +108,7 @@ fn without_hash(name: &str) -> String {
 /// A source path as seen from the current directory or its parents (cargo starts tests in the crate's directory).
 fn relative(file: &str) -> String {
     let here = env::current_dir().unwrap_or_default();
-    let root = here
-        .ancestors()
-        .filter(|parent| parent.join("Cargo.toml").exists())
-        .last();
+    let root = here.ancestors().filter(|parent| parent.join("Cargo.toml").exists()).last();
     root.and_then(|root| Path::new(file).strip_prefix(root).ok())
         .map_or_else(|| file.to_owned(), |path| path.display().to_string())
 }
@@ -136,14 +119,8 @@ mod tests {
 
     #[test]
     fn only_backtrace_lines_hold_addresses() {
-        assert_eq!(
-            address_of("  at 0xffffffff80001234"),
-            Some(0xffff_ffff_8000_1234)
-        );
-        assert_eq!(
-            address_of("  at 0xffffffff80001234\r"),
-            Some(0xffff_ffff_8000_1234)
-        );
+        assert_eq!(address_of("  at 0xffffffff80001234"), Some(0xffff_ffff_8000_1234));
+        assert_eq!(address_of("  at 0xffffffff80001234\r"), Some(0xffff_ffff_8000_1234));
         assert_eq!(address_of("panic: at 0x12"), None);
         assert_eq!(address_of("  at 0xthere"), None);
     }
@@ -162,14 +139,7 @@ mod tests {
         let elf = std::fs::read(&me).expect("the file");
         assert_eq!(&elf[..4], b"\x7fELF");
         let entry = u64::from_le_bytes(elf[24..32].try_into().expect("eight bytes"));
-        assert!(
-            symbols.describe(entry)[0].contains("_start"),
-            "{:?}",
-            symbols.describe(entry)
-        );
-        assert_eq!(
-            symbols.translate("panic: x\n  at 0xffffffff80000000\n"),
-            "panic: x\n  at 0xffffffff80000000\n"
-        );
+        assert!(symbols.describe(entry)[0].contains("_start"), "{:?}", symbols.describe(entry));
+        assert_eq!(symbols.translate("panic: x\n  at 0xffffffff80000000\n"), "panic: x\n  at 0xffffffff80000000\n");
     }
 }

@@ -58,9 +58,7 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> Result<ExitCode> {
     let mut machine = Machine::new(&options.kernel);
-    machine.initramfs = given(options.initramfs)
-        .map(|path| file("INITRAMFS", &path))
-        .transpose()?;
+    machine.initramfs = given(options.initramfs).map(|path| file("INITRAMFS", &path)).transpose()?;
     machine.append.extend(given(options.append));
     machine.memory = given(options.mem).unwrap_or(machine.memory);
     machine.accelerator = given(options.accel).unwrap_or(machine.accelerator);
@@ -92,9 +90,7 @@ fn given(option: Option<String>) -> Option<String> {
 }
 
 fn seconds(text: &str) -> Result<Duration> {
-    let seconds: u64 = text
-        .parse()
-        .with_context(|| format!("TIMEOUT={text}: not a number of seconds"))?;
+    let seconds: u64 = text.parse().with_context(|| format!("TIMEOUT={text}: not a number of seconds"))?;
     Ok(Duration::from_secs(seconds))
 }
 
@@ -106,10 +102,7 @@ fn file(variable: &str, path: &str) -> Result<PathBuf> {
 /// Where the kernel's messages go while a script runs: beside the build, in `target/strata/boot.log`.
 fn boot_log(kernel: &Path) -> Result<PathBuf> {
     let target = kernel.ancestors().find(|parent| parent.ends_with("target"));
-    let directory = target
-        .map_or_else(env::temp_dir, Path::to_path_buf)
-        .join("strata");
-    fs::create_dir_all(&directory)
-        .with_context(|| format!("cannot make {}", directory.display()))?;
+    let directory = target.map_or_else(env::temp_dir, Path::to_path_buf).join("strata");
+    fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     Ok(directory.join("boot.log"))
 }
