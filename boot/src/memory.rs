@@ -26,8 +26,8 @@ impl MemoryMap {
         Self { regions: [MemoryRegion::empty(); CAPACITY], len: 0 }
     }
 
-    /// Adds what the firmware says of `start..end` (bytes). Usable memory is rounded inwards to whole pages; anything else is
-    /// rounded outwards, and wins where it overlaps usable memory.
+    /// Adds what the firmware says of `start..end` (bytes). Usable memory is rounded inwards to whole pages; anything
+    /// else is rounded outwards, and wins where it overlaps usable memory.
     pub(crate) fn add(&mut self, start: u64, end: u64, firmware_kind: u32) {
         if firmware_kind == FIRMWARE_USABLE {
             let start = start.next_multiple_of(PAGE);
@@ -105,5 +105,78 @@ impl MemoryMap {
     fn remove(&mut self, index: usize) {
         self.regions.copy_within(index + 1..self.len, index);
         self.len -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bootloader_api::info::MemoryRegionKind::{self, Bootloader, UnknownBios, Usable};
+
+    use super::{CAPACITY, FIRMWARE_USABLE, MemoryMap};
+
+    fn map_of(regions: &[(u64, u64, u32)]) -> MemoryMap {
+        let mut map = MemoryMap::new();
+        regions.iter().for_each(|&(start, end, kind)| map.add(start, end, kind));
+        map
+    }
+
+    fn contents(map: &MemoryMap) -> std::vec::Vec<(u64, u64, MemoryRegionKind)> {
+        map.regions().iter().map(|region| (region.start, region.end, region.kind)).collect()
+    }
+
+    #[test]
+    fn regions_are_sorted_whatever_order_they_come_in() {
+        let map = map_of(&[(0x5000, 0x7000, 1), (0x1000, 0x2000, 1), (0x3000, 0x4000, 2)]);
+        assert_eq!(
+            contents(&map),
+            [(0x1000, 0x2000, Usable), (0x3000, 0x4000, UnknownBios(2)), (0x5000, 0x7000, Usable)]
+        );
+    }
+
+    /// usable   [1000 ------------- 8000)
+    /// reserved        [2800 - 3001)          rounded outwards: [2000 - 4000)
+    #[test]
+    fn what_is_reserved_wins_over_what_is_usable_in_either_order() {
+        let expected = [(0x1000, 0x2000, Usable), (0x2000, 0x4000, UnknownBios(2)), (0x4000, 0x8000, Usable)];
+        assert_eq!(contents(&map_of(&[(0x1000, 0x8000, 1), (0x2800, 0x3001, 2)])), expected);
+        assert_eq!(contents(&map_of(&[(0x2800, 0x3001, 2), (0x1000, 0x8000, 1)])), expected);
+    }
+
+    #[test]
+    fn usable_memory_is_rounded_inwards_to_whole_pages() {
+        assert_eq!(contents(&map_of(&[(0x1001, 0x3fff, 1)])), [(0x2000, 0x3000, Usable)]);
+        assert_eq!(contents(&map_of(&[(0x1001, 0x1fff, 1)])), []);
+    }
+
+    #[test]
+    fn overlapping_usable_regions_count_once() {
+        let map = map_of(&[(0x1000, 0x4000, 1), (0x2000, 0x6000, 1)]);
+        assert_eq!(contents(&map), [(0x1000, 0x4000, Usable), (0x4000, 0x6000, Usable)]);
+    }
+
+    #[test]
+    fn a_mark_cuts_through_everything_under_it() {
+        let mut map = map_of(&[(0x1000, 0x4000, 1), (0x4000, 0x5000, 2), (0x5000, 0x9000, 1)]);
+        map.mark(0x3000, 0x6000, Bootloader);
+        assert_eq!(contents(&map), [(0x1000, 0x3000, Usable), (0x3000, 0x6000, Bootloader), (0x6000, 0x9000, Usable)]);
+    }
+
+    #[test]
+    fn a_region_up_to_the_end_of_the_address_space_is_kept() {
+        let map = map_of(&[(0xffff_ffff_ffff_0000, u64::MAX, 2)]);
+        assert_eq!(contents(&map), [(0xffff_ffff_ffff_0000, 0xffff_ffff_ffff_f000, UnknownBios(2))]);
+    }
+
+    /// More regions than there is room for: a reservation still finds its place, at the cost of usable memory.
+    #[test]
+    fn a_full_map_gives_up_memory_rather_than_a_reservation() {
+        let mut map = MemoryMap::new();
+        for index in 0..CAPACITY as u64 + 10 {
+            map.add(index * 0x2000, index * 0x2000 + 0x1000, FIRMWARE_USABLE);
+        }
+        assert_eq!(map.regions().len(), CAPACITY);
+        map.mark(0x100_0000, 0x100_1000, Bootloader);
+        assert_eq!(map.regions().len(), CAPACITY);
+        assert!(contents(&map).contains(&(0x100_0000, 0x100_1000, Bootloader)));
     }
 }

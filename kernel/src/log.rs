@@ -1,7 +1,8 @@
 //! The kernel's log: a ring in memory, which `dmesg` shows, and a copy on a serial port as it is written.
 //!
-//! A message is formatted on the stack first and then added under the lock, so that formatting may itself log. A message longer
-//! than [`LINE_MAX`] is cut. The lock is taken with interrupts off and may be taken in interrupt handlers.
+//! A message is formatted on the stack first and then added under the lock, so that formatting may itself log. A
+//! message longer than [`LINE_MAX`] is cut. The lock is taken with interrupts off and may be taken in interrupt
+//! handlers.
 
 use alloc::vec::Vec;
 use core::fmt::{self, Write};

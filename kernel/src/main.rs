@@ -1,7 +1,7 @@
 //! Strata: a kernel whose root is a stack of layers.
 //!
-//! [`kernel_main`] brings the machine up from what the boot code hands over, in this order: the console and the log, exceptions
-//! and interrupts, the clock. See `ARCHITECTURE.md` for the rooms and the way the arrows run.
+//! [`kernel_main`] brings the machine up from what the boot code hands over, in this order: the console and the log,
+//! exceptions and interrupts, the clock. See `ARCHITECTURE.md` for the rooms and the way the arrows run.
 #![no_std]
 #![no_main]
 

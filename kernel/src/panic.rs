@@ -1,8 +1,8 @@
 //! The end of the machine: panics and exceptions.
 //!
-//! The report goes to the log's port: what happened, the registers, and one line `  at 0x…` for each call that led there, which
-//! the host's runner turns into `function file:line`. Then the emulator exits with [`exit::Code::Panic`]. A panic while
-//! reporting says so in one line and ends the machine; a third just ends it.
+//! The report goes to the log's port: what happened, the registers, and one line `  at 0x…` for each call that led
+//! there, which the host's runner turns into `function file:line`. Then the emulator exits with
+//! [`exit::Code::Panic`]. A panic while reporting says so in one line and ends the machine; a third just ends it.
 //!
 //! Nothing here allocates or waits for a lock: locks are taken from whoever held them, who never runs again.
 
@@ -50,7 +50,8 @@ pub fn on_timeout(frame: &TrapFrame, report: impl FnOnce()) -> ! {
     exit::with_code(exit::Code::Panic)
 }
 
-/// Stops everything else. Returns whether to go on with a report; if not, one has begun already, and `what` came in between.
+/// Stops everything else. Returns whether to go on with a report; if not, one has begun already, and `what` came in
+/// between.
 fn begin(what: &dyn fmt::Display) -> bool {
     interrupts::disable();
     let depth = DEPTH.fetch_add(1, Ordering::Relaxed);

@@ -1,8 +1,8 @@
 //! The machine: everything that would be written anew for another processor.
 //!
-//! The rest of the kernel names what it needs as `arch::serial`, `arch::clock`, …, and never the processor. Device registers,
-//! descriptor tables, interrupt entry and the page tables' format live below; policy (what a tick means, what to print, what a
-//! fault in user mode does) lives above.
+//! The rest of the kernel names what it needs as `arch::serial`, `arch::clock`, …, and never the processor. Device
+//! registers, descriptor tables, interrupt entry and the page tables' format live below; policy (what a tick means,
+//! what to print, what a fault in user mode does) lives above.
 
 mod x86_64;
 

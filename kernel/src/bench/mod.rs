@@ -1,8 +1,9 @@
 //! Benchmarks that run in the guest, written beside the code they measure; built with the `bench` feature.
 //!
-//! [`bench!`](crate::bench!) submits a [`Bench`], which the linker collects. The word `bench` on the kernel's command line runs those
-//! whose names contain what `bench.filter=` says, by name, and ends the machine. Each prints rows `# bench NAME VALUE UNIT`
-//! on the console. Under `-icount shift=0,sleep=off` the unit `instructions` is exact and repeatable.
+//! [`bench!`](crate::bench!) submits a [`Bench`], which the linker collects. The word `bench` on the kernel's command
+//! line runs those whose names contain what `bench.filter=` says, by name, and ends the machine. Each prints rows `#
+//! bench NAME VALUE UNIT` on the console. Under `-icount shift=0,sleep=off` the unit `instructions` is exact and
+//! repeatable.
 
 use alloc::vec::Vec;
 

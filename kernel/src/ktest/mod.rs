@@ -1,16 +1,18 @@
 //! Tests that run in the guest, written beside the code they test.
 //!
-//! [`ktest!`](crate::ktest!) submits a [`Test`], which the linker collects; those that other crates submit for the guest, as
-//! [`registry::Test`], join them. `cargo ktest` builds the kernel with them, and [`run()`] takes the place of the shell.
+//! [`ktest!`](crate::ktest!) submits a [`Test`], which the linker collects; those that other crates submit for the
+//! guest, as [`registry::Test`], join them. `cargo ktest` builds the kernel with them, and [`run()`] takes the place
+//! of the shell.
 //!
-//! Words of the kernel's command line: `ktest.filter=A,B` runs the tests whose names contain `A` or `B`; with `ktest.exact` they must
-//! be equal; `ktest.list` only lists; `ktest.skip=N` leaves out the first N of the selection; `ktest.timeout=S` is what a test may
-//! take, in seconds; `ktest.off` lets the kernel go on as it does without tests.
+//! Words of the kernel's command line: `ktest.filter=A,B` runs the tests whose names contain `A` or `B`; with
+//! `ktest.exact` they must be equal; `ktest.list` only lists; `ktest.skip=N` leaves out the first N of the selection;
+//! `ktest.timeout=S` is what a test may take, in seconds; `ktest.off` lets the kernel go on as it does without tests.
 //!
-//! Output is KTAP on the console, with one addition, `# start I NAME` before each test, which tells the host whom to blame for a
-//! silent death. Tests are numbered from 1 over the whole selection, also after `ktest.skip`. A test that panics ends the guest with its
-//! verdict as the last word; the host then boots again and goes on behind it. A test that leaves frames or heap behind fails, if it does so twice
-//! in a row (what is set up once for all stays; a leak grows). One that hangs is named by the [`watchdog`].
+//! Output is KTAP on the console, with one addition, `# start I NAME` before each test, which tells the host whom to
+//! blame for a silent death. Tests are numbered from 1 over the whole selection, also after `ktest.skip`. A test that
+//! panics ends the guest with its verdict as the last word; the host then boots again and goes on behind it. A test
+//! that leaves frames or heap behind fails, if it does so twice in a row (what is set up once for all stays; a leak
+//! grows). One that hangs is named by the [`watchdog`].
 
 use core::fmt;
 
@@ -39,8 +41,8 @@ impl Test {
     }
 }
 
-/// Defines tests. After the parentheses, `panics "text"` says that the test must end in a panic or exception whose message
-/// contains the text.
+/// Defines tests. After the parentheses, `panics "text"` says that the test must end in a panic or exception whose
+/// message contains the text.
 ///
 /// ```ignore
 /// ktest! {

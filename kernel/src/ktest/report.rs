@@ -53,8 +53,8 @@ pub(super) fn failed(reason: &dyn fmt::Display) {
     }
 }
 
-/// Called when the machine is about to end because of `what`, in the middle of the running test if there is one. Interrupts are
-/// off, and the lock may be held by code that never runs again.
+/// Called when the machine is about to end because of `what`, in the middle of the running test if there is one.
+/// Interrupts are off, and the lock may be held by code that never runs again.
 pub fn on_end(what: &dyn fmt::Display) -> Ending {
     // SAFETY: interrupts are off and there is one processor: whoever holds the lock never runs again.
     unsafe { CURRENT.force_unlock() };

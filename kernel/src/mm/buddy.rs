@@ -1,13 +1,13 @@
 //! The buddy system: which blocks of frames are free.
 //!
-//! A block of order `o` is `2^o` frames, at a number divisible by `2^o`. Every order has a bitmap of its free blocks, and over
-//! each bitmap summaries of 64 to 1, so that the lowest free block is found in five steps however much memory there is.
-//! Allocation takes the lowest block of the smallest order that will do and splits it; freeing merges a block with its buddy
-//! as long as that is free.
+//! A block of order `o` is `2^o` frames, at a number divisible by `2^o`. Every order has a bitmap of its free blocks,
+//! and over each bitmap summaries of 64 to 1, so that the lowest free block is found in five steps however much
+//! memory there is. Allocation takes the lowest block of the smallest order that will do and splits it; freeing
+//! merges a block with its buddy as long as that is free.
 //!
-//! Ready-made buddy systems keep their lists on the heap, or in lists that take linear time to search; the heap here takes its memory
-//! from the frames, so the frames must not take theirs from the heap. This one needs two bits and a little for each frame, given to
-//! it once, and touches neither the heap nor the frames themselves.
+//! Ready-made buddy systems keep their lists on the heap, or in lists that take linear time to search; the heap here
+//! takes its memory from the frames, so the frames must not take theirs from the heap. This one needs two bits and a
+//! little for each frame, given to it once, and touches neither the heap nor the frames themselves.
 
 /// The largest block is `2^MAX_ORDER` frames: 4 MiB.
 pub const MAX_ORDER: usize = 10;
@@ -79,8 +79,8 @@ impl Buddy {
         Some(frame)
     }
 
-    /// Gives back the block of `2^order` frames at `frame`, which [`Buddy::allocate`] gave (in this size, or as a part of a
-    /// larger one).
+    /// Gives back the block of `2^order` frames at `frame`, which [`Buddy::allocate`] gave (in this size, or as a
+    /// part of a larger one).
     pub fn free(&mut self, mut frame: usize, mut order: usize) {
         self.free += 1 << order;
         while order < MAX_ORDER {
@@ -219,7 +219,8 @@ mod tests {
             });
         }
 
-        /// Take every frame of 1000, give them back in a scattered order: the blocks are as large as they were at first.
+        /// Take every frame of 1000, give them back in a scattered order: the blocks are as large as they were at
+        /// first.
         fn freed_frames_merge_into_the_largest_blocks_again() {
             with_buddy(1024, |buddy| {
                 buddy.add(0, 1024);

@@ -1,7 +1,8 @@
 //! Physical frames: 4 KiB pieces of memory, handed out one at a time or in blocks.
 //!
-//! Single frames go through a short stack of recently freed ones, which spares the buddy system most of its splitting and merging.
-//! Everything here is fallible: "no more memory" is an answer. The lock is the innermost of all: nothing is called while it is held.
+//! Single frames go through a short stack of recently freed ones, which spares the buddy system most of its splitting
+//! and merging. Everything here is fallible: "no more memory" is an answer. The lock is the innermost of all: nothing
+//! is called while it is held.
 
 use core::sync::atomic::AtomicU32;
 
@@ -81,9 +82,9 @@ pub fn init(regions: &[MemoryRegion]) {
         .filter(|region| frame_number(region.end - region.start) > table_frames)
         .expect("there is memory for the frame tables");
     let table = direct_map(home.end - (table_frames * PAGE_SIZE) as u64);
-    // SAFETY: the frames at the region's end are usable memory that no one has been given yet, and stay reserved: they are
-    // not added below. They are mapped writable and begin on a page boundary; zero is a valid word, and whatever is in
-    // memory is a valid counter, which is not worth the time to clear.
+    // SAFETY: the frames at the region's end are usable memory that no one has been given yet, and stay reserved:
+    // they are not added below. They are mapped writable and begin on a page boundary; zero is a valid word, and
+    // whatever is in memory is a valid counter, which is not worth the time to clear.
     let (words, counts) = unsafe {
         table.write_bytes(0, counts_offset);
         (
@@ -139,8 +140,8 @@ pub fn free(frame: Frame) {
     FRAMES.lock().give_back(frame);
 }
 
-/// Takes `2^order` frames in a row, beginning at a number divisible by that; `order` is at most [`MAX_ORDER`](super::buddy::MAX_ORDER).
-/// They are given back one by one. `None` when no free block is that large.
+/// Takes `2^order` frames in a row, beginning at a number divisible by that; `order` is at most
+/// [`MAX_ORDER`](super::buddy::MAX_ORDER). They are given back one by one. `None` when no free block is that large.
 pub fn allocate_block(order: usize) -> Option<Frame> {
     FRAMES.lock().buddy.allocate(order).map(|number| Frame(number as u32))
 }
@@ -219,7 +220,8 @@ mod tests {
             assert_eq!(counts(), before);
         }
 
-        /// Every frame of a hundred holds what was written to it: none is shared, and none lies where there is no memory.
+        /// Every frame of a hundred holds what was written to it: none is shared, and none lies where there is no
+        /// memory.
         fn frames_are_distinct_memory() {
             let frames: Vec<Frame> = (0..100).map_while(|_| allocate()).collect();
             for frame in &frames {

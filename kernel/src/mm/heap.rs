@@ -1,14 +1,15 @@
 //! The heap: `talc` over `linked_list_allocator` over frames.
 //!
-//! First fit alone is linear in the number of holes, so talc serves the allocations, in constant time, out of blocks of whole
-//! MiB that it takes from and gives back to a first-fit allocator with only a few, large holes. Blocks consist of frames that are mapped when talc
-//! takes the block and given back when talc returns it.
+//! First fit alone is linear in the number of holes, so talc serves the allocations, in constant time, out of blocks
+//! of whole MiB that it takes from and gives back to a first-fit allocator with only a few, large holes. Blocks
+//! consist of frames that are mapped when talc takes the block and given back when talc returns it.
 //!
-//! A free block keeps its first page, where the first-fit allocator has its note about the hole. Up to [`IDLE_BLOCKS_MAX`] free
-//! blocks stay mapped altogether, so that a program that goes back and forth over a block's edge does not map and unmap each time.
+//! A free block keeps its first page, where the first-fit allocator has its note about the hole. Up to
+//! [`IDLE_BLOCKS_MAX`] free blocks stay mapped altogether, so that a program that goes back and forth over a block's
+//! edge does not map and unmap each time.
 //!
-//! A user's doing must not exhaust the heap, because Rust's collections abort when it is: whoever allocates on someone's behalf asks
-//! for admission first ([`super::pages`]), or allocates fallibly.
+//! A user's doing must not exhaust the heap, because Rust's collections abort when it is: whoever allocates on
+//! someone's behalf asks for admission first ([`super::pages`]), or allocates fallibly.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
@@ -99,8 +100,8 @@ unsafe impl GlobalAlloc for Heap {
         if unsafe { self.0.lock().try_realloc_in_place(pointer, layout, new_size) } {
             return pointer;
         }
-        // SAFETY: the caller promises a size that makes a layout with the old alignment; the new allocation does not overlap
-        // the old, and both are at least as long as what is copied.
+        // SAFETY: the caller promises a size that makes a layout with the old alignment; the new allocation does not
+        // overlap the old, and both are at least as long as what is copied.
         unsafe {
             let new = self.alloc(Layout::from_size_align_unchecked(new_size, layout.align()));
             if !new.is_null() {
@@ -152,8 +153,8 @@ impl Blocks {
         };
         for block in blocks(start, layout) {
             if !self.map(block) {
-                // SAFETY: the holes have just given this out, and the pages mapped so far stay as an idle block's would,
-                // or are unmapped again.
+                // SAFETY: the holes have just given this out, and the pages mapped so far stay as an idle block's
+                // would, or are unmapped again.
                 unsafe { self.free(start, layout) };
                 return None;
             }
@@ -173,7 +174,8 @@ impl Blocks {
                 unmap_pages(block);
             }
         }
-        // SAFETY: the caller's promise; the note about the hole goes to the first block's first page, which stays mapped.
+        // SAFETY: the caller's promise; the note about the hole goes to the first block's first page, which stays
+        // mapped.
         unsafe { self.holes.deallocate(start, layout) };
     }
 
@@ -187,8 +189,8 @@ impl Blocks {
             }
         }
         if self.end == HEAP_START {
-            // SAFETY: the address space belongs to the heap; the first page of each block is mapped, and no other is touched
-            // while the block is a hole.
+            // SAFETY: the address space belongs to the heap; the first page of each block is mapped, and no other is
+            // touched while the block is a hole.
             unsafe { self.holes.init(HEAP_START as *mut u8, size) };
         } else {
             // SAFETY: as above, and the new blocks lie right behind the old.
@@ -227,8 +229,8 @@ fn is_mapped(block: u64) -> bool {
     paging::lookup(block + (BLOCK_SIZE - PAGE_SIZE) as u64).is_some()
 }
 
-/// Maps `count` pages (a power of two) at `start` to frames in a row, or to scattered ones if there is no such row. Returns
-/// whether there were frames enough.
+/// Maps `count` pages (a power of two) at `start` to frames in a row, or to scattered ones if there is no such row.
+/// Returns whether there were frames enough.
 fn map_run(start: u64, count: usize) -> bool {
     let order = count.trailing_zeros() as usize;
     let Some(first) = frames::allocate_block(order) else {
@@ -303,7 +305,8 @@ mod tests {
             assert_eq!(*Box::new(7), 7);
         }
 
-        /// More than there are frames for, but not more than there is address space: what was mapped meanwhile is given back.
+        /// More than there are frames for, but not more than there is address space: what was mapped meanwhile is
+        /// given back.
         fn failing_half_way_leaves_nothing_mapped() {
             let total = crate::mm::usage().total_frames * PAGE_SIZE;
             let mut huge: Vec<u8> = Vec::new();

@@ -7,10 +7,12 @@
 //! | 0xffff_c000_0000_0000 … | the heap ([`heap`]), as far as it has grown | read, write |
 //! | 0xffff_ffff_8000_0000 … | the kernel's image, at its physical address and this | text read and execute, constants read, data read and write |
 //!
-//! Nothing is writable and executable, and nothing at all is mapped at address 0. The page under every stack is unmapped.
+//! Nothing is writable and executable, and nothing at all is mapped at address 0. The page under every stack is
+//! unmapped.
 //!
-//! Frames come from [`frames`] (a buddy system); the heap takes frames as it grows and gives them back as it shrinks. File data takes
-//! frames through [`pages`], and only as long as [`pages::data_reserve`] remain: the last frames belong to the kernel itself.
+//! Frames come from [`frames`] (a buddy system); the heap takes frames as it grows and gives them back as it shrinks.
+//! File data takes frames through [`pages`], and only as long as [`pages::data_reserve`] remain: the last frames
+//! belong to the kernel itself.
 //!
 //! Lock order, outermost first: heap → its blocks → kernel page tables → frames.
 
@@ -65,13 +67,14 @@ pub fn init(boot_info: &BootInfo) {
     pages::init();
 }
 
-/// The bytes of the initramfs that the loader brought along; empty when it brought none. They stay where they are and never change.
+/// The bytes of the initramfs that the loader brought along; empty when it brought none. They stay where they are and
+/// never change.
 pub fn initramfs(boot_info: &BootInfo) -> &'static [u8] {
     let Some(start) = boot_info.ramdisk_addr.into_option() else {
         return &[];
     };
-    // SAFETY: the boot code says that the ramdisk lies there in the direct map, and marks it as no one's in the memory map, so no
-    // frame of it is ever handed out and nothing writes to it.
+    // SAFETY: the boot code says that the ramdisk lies there in the direct map, and marks it as no one's in the
+    // memory map, so no frame of it is ever handed out and nothing writes to it.
     unsafe { core::slice::from_raw_parts(start as *const u8, boot_info.ramdisk_len as usize) }
 }
 

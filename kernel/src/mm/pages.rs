@@ -1,8 +1,8 @@
 //! Frames for file data: what the `page` crate asks the kernel for.
 //!
-//! Two reserves keep the kernel alive when files fill the memory. File data leaves [`data_reserve`] frames, so that removing
-//! things, which may need a little heap, goes on working on a full machine; and [`page::admit`] leaves half of that, so
-//! that a collection which does not ask (the kernel's own, all of bounded size) still finds its memory.
+//! Two reserves keep the kernel alive when files fill the memory. File data leaves [`data_reserve`] frames, so that
+//! removing things, which may need a little heap, goes on working on a full machine; and [`page::admit`] leaves half
+//! of that, so that a collection which does not ask (the kernel's own, all of bounded size) still finds its memory.
 
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU32;
@@ -30,8 +30,9 @@ pub fn data_reserve() -> usize {
     (frames::counts().total / 32).clamp((4 << 20) / PAGE_SIZE, (32 << 20) / PAGE_SIZE)
 }
 
-// SAFETY: the frame allocator gives every frame once until it gets it back, and only memory, which the direct map reaches; bytes of
-// memory always have some value. Counters are told apart by the frame's number, and only handed out here.
+// SAFETY: the frame allocator gives every frame once until it gets it back, and only memory, which the direct map
+// reaches; bytes of memory always have some value. Counters are told apart by the frame's number, and only handed out
+// here.
 unsafe impl FrameSource for Frames {
     fn allocate(&self) -> Option<NonNull<[u8; page::SIZE]>> {
         let frame = frames::allocate_above(data_reserve())?;

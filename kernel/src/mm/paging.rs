@@ -53,8 +53,8 @@ impl Image {
         self.text.start - boot::KERNEL_BASE..self.data.end - boot::KERNEL_BASE
     }
 
-    /// What the direct map allows at the physical address `physical`: the image's text and constants must not be writable by
-    /// a second name.
+    /// What the direct map allows at the physical address `physical`: the image's text and constants must not be
+    /// writable by a second name.
     fn direct_rights(&self, physical: u64) -> Rights {
         let linked = physical + boot::KERNEL_BASE;
         if self.text.contains(&linked) || self.constants.contains(&linked) { Rights::Read } else { Rights::ReadWrite }
@@ -75,7 +75,8 @@ pub(super) fn init(boot_info: &BootInfo) {
 }
 
 fn build(boot_info: &BootInfo) -> Result<PageTables, NoFrame> {
-    // SAFETY: frames come from the allocator, which gives each once, and lie in the boot code's direct map as in this one.
+    // SAFETY: frames come from the allocator, which gives each once, and lie in the boot code's direct map as in this
+    // one.
     let mut tables = unsafe { PageTables::new(allocate_table)? };
     let image = Image::new();
     map_image(&mut tables, &image)?;

@@ -1,7 +1,8 @@
 //! How to switch this machine off, from the firmware's ACPI tables.
 //!
-//! Only two things are taken: where the power register is (FADT) and what to write to it for "off" (the `\_S5` package). That
-//! package is in a program (AML), which is not run: its bytes are looked for, as small kernels do. Table layouts: ACPI 6.5, section 5.2.
+//! Only two things are taken: where the power register is (FADT) and what to write to it for "off" (the `\_S5`
+//! package). That package is in a program (AML), which is not run: its bytes are looked for, as small kernels do.
+//! Table layouts: ACPI 6.5, section 5.2.
 
 use spin::Once;
 use x86_64::instructions::port::Port;
@@ -36,8 +37,8 @@ pub(super) struct PowerOff {
 
 static POWER_OFF: Once<PowerOff> = Once::new();
 
-/// Looks for the tables, starting from their root pointer at the physical address `rsdp`. Finding none is no error: there are
-/// other ways to switch QEMU's machines off.
+/// Looks for the tables, starting from their root pointer at the physical address `rsdp`. Finding none is no error:
+/// there are other ways to switch QEMU's machines off.
 pub fn init(rsdp: Option<u64>) {
     if let Some(found) = rsdp.and_then(find) {
         POWER_OFF.call_once(|| found);
@@ -88,7 +89,8 @@ fn sleep_type_off(program: &[u8]) -> Option<u8> {
     let at =
         program.windows(NAME.len() + 1).position(|part| part.starts_with(NAME) && part[NAME.len()] == AML_PACKAGE)?;
     let package = &program[at + NAME.len() + 1..];
-    // The package's length takes one byte, and as many more as that one's upper two bits say; then the number of elements.
+    // The package's length takes one byte, and as many more as that one's upper two bits say; then the number of
+    // elements.
     let first = usize::from(*package.first()? >> 6) + 2;
     match *package.get(first)? {
         AML_BYTE => package.get(first + 1).copied(),

@@ -28,8 +28,8 @@ pub fn from_trap(frame: &TrapFrame, mut visit: impl FnMut(u64)) {
     walk(frame.rbp, visit);
 }
 
-/// What is visited is the last byte of the call instruction, not the return address, which may belong to the next line or
-/// even the next function.
+/// What is visited is the last byte of the call instruction, not the return address, which may belong to the next
+/// line or even the next function.
 fn walk(mut rbp: u64, mut visit: impl FnMut(u64)) {
     for _ in 0..MAX_FRAMES {
         if rbp < KERNEL_HALF || rbp % 8 != 0 {

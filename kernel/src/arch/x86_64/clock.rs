@@ -1,6 +1,7 @@
 //! The monotonic clock: the time-stamp counter, its rate found with the timer's help.
 //!
-//! Under an emulator that counts instructions the counter advances with the emulated timer, so the same calibration holds.
+//! Under an emulator that counts instructions the counter advances with the emulated timer, so the same calibration
+//! holds.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;

@@ -37,7 +37,8 @@ pub fn with_code(code: Code) -> ! {
     power_off()
 }
 
-/// Switches the machine off: as the firmware says, else as QEMU's machines want it. Stops the processor where that has no effect.
+/// Switches the machine off: as the firmware says, else as QEMU's machines want it. Stops the processor where that
+/// has no effect.
 pub fn power_off() -> ! {
     acpi::power_off();
     // SAFETY: QEMU's machines have the power register here; elsewhere the write does nothing.

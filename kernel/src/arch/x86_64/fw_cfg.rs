@@ -1,7 +1,7 @@
 //! QEMU's firmware configuration device: named files that the host gives to its guest.
 //!
-//! The layout is QEMU's `docs/specs/fw_cfg.rst`. Numbers are big-endian. The device has one read position, so one reader at a
-//! time: [`DEVICE`] guards it.
+//! The layout is QEMU's `docs/specs/fw_cfg.rst`. Numbers are big-endian. The device has one read position, so one
+//! reader at a time: [`DEVICE`] guards it.
 
 use alloc::vec::Vec;
 
@@ -18,8 +18,8 @@ const SIGNATURE: [u8; 4] = *b"QEMU";
 /// Guards the device's read position.
 static DEVICE: Mutex<Device> = Mutex::new(Device);
 
-/// Reads the file called `name`, for instance `opt/strata/script`. `None` when there is no such file or no such device, or
-/// when it does not fit in memory.
+/// Reads the file called `name`, for instance `opt/strata/script`. `None` when there is no such file or no such
+/// device, or when it does not fit in memory.
 pub fn read_file(name: &str) -> Option<Vec<u8>> {
     let device = DEVICE.lock();
     device.select(KEY_SIGNATURE);

@@ -2,9 +2,9 @@
 //!
 //! The order of the segments is the one `syscall` and `sysret` want: kernel code, kernel data, user data, user code.
 //!
-//! Three exceptions have a stack of their own, because they may come when the current one is no good: the double fault (a
-//! kernel stack that ran into its guard page), the non-maskable interrupt and the machine check. Under each lies a guard page,
-//! which the final page tables leave unmapped ([`guard_pages`]).
+//! Three exceptions have a stack of their own, because they may come when the current one is no good: the double
+//! fault (a kernel stack that ran into its guard page), the non-maskable interrupt and the machine check. Under each
+//! lies a guard page, which the final page tables leave unmapped ([`guard_pages`]).
 
 use core::cell::UnsafeCell;
 
@@ -70,7 +70,8 @@ pub(super) fn init() {
         Table { table, kernel_code, kernel_data, task_state }
     });
     table.table.load();
-    // SAFETY: the selectors are of the table just loaded, which is static; its segments are flat, as the ones before were.
+    // SAFETY: the selectors are of the table just loaded, which is static; its segments are flat, as the ones before
+    // were.
     unsafe {
         CS::set_reg(table.kernel_code);
         SS::set_reg(table.kernel_data);

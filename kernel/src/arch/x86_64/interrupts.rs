@@ -1,8 +1,8 @@
 //! The table of 256 gates and the way in and out of every one.
 //!
-//! Each gate's stub pushes the vector (and a zero where the processor pushes no error code) and joins the common entry, which
-//! saves the registers as a [`TrapFrame`](super::trap::TrapFrame) and calls [`super::trap::dispatch`]. Handlers run with
-//! interrupts off.
+//! Each gate's stub pushes the vector (and a zero where the processor pushes no error code) and joins the common
+//! entry, which saves the registers as a [`TrapFrame`](super::trap::TrapFrame) and calls `interrupt_dispatch` in
+//! [`super::trap`]. Handlers run with interrupts off.
 
 use core::arch::global_asm;
 use core::cell::UnsafeCell;

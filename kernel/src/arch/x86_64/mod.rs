@@ -15,8 +15,8 @@
 //! | [`acpi`] | how the machine is switched off |
 //! | [`exit`] | ending: power off, reboot, an exit code for the emulator |
 //!
-//! One processor is used. What an interrupt handler and ordinary code share is either atomic or behind a lock that ordinary code
-//! takes only with interrupts off ([`interrupts::without`]).
+//! One processor is used. What an interrupt handler and ordinary code share is either atomic or behind a lock that
+//! ordinary code takes only with interrupts off ([`interrupts::without`]).
 
 pub mod acpi;
 pub mod backtrace;
@@ -34,8 +34,8 @@ pub mod rtc;
 pub mod serial;
 pub mod trap;
 
-/// Makes exceptions reportable and the tick run, and lets interrupts in. To be called once, before anything that may fault
-/// on purpose; needs no heap.
+/// Makes exceptions reportable and the tick run, and lets interrupts in. To be called once, before anything that may
+/// fault on purpose; needs no heap.
 pub fn init() {
     gdt::init();
     interrupts::init();

@@ -69,8 +69,8 @@ impl PageTables {
         Ok(())
     }
 
-    /// Maps the large page at `page` to the memory at `physical`, both divisible by [`LARGE_PAGE_SIZE`], where nothing has been
-    /// mapped yet.
+    /// Maps the large page at `page` to the memory at `physical`, both divisible by [`LARGE_PAGE_SIZE`], where
+    /// nothing has been mapped yet.
     pub fn map_large(&mut self, page: u64, physical: u64, rights: Rights) -> Result<(), NoFrame> {
         let address = VirtAddr::new(page);
         let table = self.table(address, 2)?;
@@ -78,7 +78,8 @@ impl PageTables {
         Ok(())
     }
 
-    /// Makes the tables that lead to `page`, so that mapping there cannot fail any more and the topmost entry stays what it is.
+    /// Makes the tables that lead to `page`, so that mapping there cannot fail any more and the topmost entry stays
+    /// what it is.
     pub fn prepare(&mut self, page: u64) -> Result<(), NoFrame> {
         self.table(VirtAddr::new(page), 1).map(|_| ())
     }
@@ -136,7 +137,8 @@ impl PageTables {
             let entry = &mut table[*index];
             if entry.is_unused() {
                 let frame = source().ok_or(NoFrame)?;
-                // SAFETY: `new`'s caller promised that the frame is reachable and no one else's; zero is an empty table.
+                // SAFETY: `new`'s caller promised that the frame is reachable and no one else's; zero is an empty
+                // table.
                 unsafe { ((boot::PHYSICAL_MEMORY_OFFSET + frame) as *mut PageTable).write_bytes(0, 1) };
                 entry.set_addr(PhysAddr::new(frame), PageTableFlags::PRESENT | PageTableFlags::WRITABLE);
             }
@@ -155,8 +157,8 @@ impl PageTables {
 fn existing(entry: &mut PageTableEntry) -> Option<&mut PageTable> {
     let leads_on =
         entry.flags().contains(PageTableFlags::PRESENT) && !entry.flags().contains(PageTableFlags::HUGE_PAGE);
-    // SAFETY: a present entry of an upper level leads to a table of the same hierarchy, which lies in the direct map; the
-    // borrow of the entry is a borrow of the hierarchy.
+    // SAFETY: a present entry of an upper level leads to a table of the same hierarchy, which lies in the direct map;
+    // the borrow of the entry is a borrow of the hierarchy.
     leads_on.then(|| unsafe { &mut *((boot::PHYSICAL_MEMORY_OFFSET + entry.addr().as_u64()) as *mut PageTable) })
 }
 

@@ -43,7 +43,8 @@ pub(super) fn unmask(line: u8) {
     write(port, read(port) & !(1 << bit));
 }
 
-/// Whether an interrupt on `line` (7 or 15, where the controllers put them) was only noise: then it must not be acknowledged.
+/// Whether an interrupt on `line` (7 or 15, where the controllers put them) was only noise: then it must not be
+/// acknowledged.
 pub(super) fn is_spurious(line: u8) -> bool {
     let command = match line {
         7 => FIRST_COMMAND,

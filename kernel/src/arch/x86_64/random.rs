@@ -1,6 +1,7 @@
 //! Unpredictable numbers: the processor's generator where it has one, else a mix of what can be observed.
 //!
-//! The fallback is good enough for names, seeds and tests; it is not fit for keys, and [`is_hardware`] says which it is.
+//! The fallback is good enough for names, seeds and tests; it is not fit for keys, and [`is_hardware`] says which it
+//! is.
 
 use core::arch::x86_64::{__cpuid, _rdrand64_step};
 use core::sync::atomic::{AtomicU64, Ordering};

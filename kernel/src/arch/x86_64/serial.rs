@@ -1,8 +1,8 @@
 //! The serial ports: COM1 is the console, COM2 takes the kernel log when the command line says so.
 //!
-//! Output waits for the device, a FIFO's worth at a time with interrupts off. Input comes by interrupt into a ring, from which
-//! [`Port::read`] takes it; while the ring is empty the processor sleeps. Bytes go out as they are: a newline is not turned into
-//! carriage return and newline here, because output may as well be a file.
+//! Output waits for the device, a FIFO's worth at a time with interrupts off. Input comes by interrupt into a ring,
+//! from which [`Port::read`] takes it; while the ring is empty the processor sleeps. Bytes go out as they are: a
+//! newline is not turned into carriage return and newline here, because output may as well be a file.
 
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 

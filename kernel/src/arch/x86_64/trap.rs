@@ -100,7 +100,8 @@ extern "C" fn interrupt_dispatch(frame: &mut TrapFrame) {
 }
 
 impl TrapFrame {
-    /// The address that could not be accessed. A double fault has one too: it comes of a page fault when a stack has no room left.
+    /// The address that could not be accessed. A double fault has one too: it comes of a page fault when a stack has
+    /// no room left.
     pub fn fault_address(&self) -> Option<u64> {
         matches!(self.vector, VECTOR_PAGE_FAULT | VECTOR_DOUBLE_FAULT).then(Cr2::read_raw)
     }
