@@ -6,7 +6,8 @@
 //!
 //! Words of the kernel's command line: `ktest.filter=A,B` runs the tests whose names contain `A` or `B`; with
 //! `ktest.exact` they must be equal; `ktest.list` only lists; `ktest.skip=N` leaves out the first N of the selection;
-//! `ktest.timeout=S` is what a test may take, in seconds; `ktest.off` lets the kernel go on as it does without tests.
+//! `ktest.timeout=S` is what a test may take, in seconds; `ktest.faulty` runs the tests of [`faulty`] instead;
+//! `ktest.off` lets the kernel go on as it does without tests.
 //!
 //! Output is KTAP on the console, with one addition, `# start I NAME` before each test, which tells the host whom to
 //! blame for a silent death. Tests are numbered from 1 over the whole selection, also after `ktest.skip`. A test that
@@ -16,6 +17,7 @@
 
 use core::fmt;
 
+mod faulty;
 mod report;
 mod run;
 pub mod watchdog;
