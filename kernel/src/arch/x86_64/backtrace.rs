@@ -32,7 +32,7 @@ pub fn from_trap(frame: &TrapFrame, mut visit: impl FnMut(u64)) {
 /// line or even the next function.
 fn walk(mut rbp: u64, mut visit: impl FnMut(u64)) {
     for _ in 0..MAX_FRAMES {
-        if rbp < KERNEL_HALF || rbp % 8 != 0 {
+        if rbp < KERNEL_HALF || !rbp.is_multiple_of(8) {
             return;
         }
         let (Some(caller), Some(return_address)) = (probe::read(rbp), probe::read(rbp.wrapping_add(8))) else {

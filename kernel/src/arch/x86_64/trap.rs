@@ -9,7 +9,6 @@ use super::{interrupts, pic, probe};
 /// The interrupted program's registers, in the order the entry pushes them (last pushed first).
 #[derive(Clone, Debug)]
 #[repr(C)]
-#[expect(missing_docs, reason = "the registers are the processor's own names")]
 pub struct TrapFrame {
     pub r15: u64,
     pub r14: u64,
