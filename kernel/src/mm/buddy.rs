@@ -194,14 +194,12 @@ mod tests {
     use super::{Buddy, MAX_ORDER};
     use crate::ktest;
 
-    /// Tables for a system under test. They are leaked by design of the type, so every test shares one set of words.
+    /// Runs `test` on a system for `frames` frames, whose words go back to the heap afterwards.
     fn with_buddy(frames: usize, test: impl FnOnce(&mut Buddy)) {
         let words = vec![0; Buddy::words_for(frames)].into_boxed_slice();
         let pointer = alloc::boxed::Box::into_raw(words);
         // SAFETY: the words outlive the system, which does not leave this function.
-        let mut buddy = Buddy::new(frames, unsafe { &mut *pointer });
-        test(&mut buddy);
-        drop(buddy);
+        test(&mut Buddy::new(frames, unsafe { &mut *pointer }));
         // SAFETY: the pointer came from a box, and the system that borrowed it is gone.
         drop(unsafe { alloc::boxed::Box::from_raw(pointer) });
     }
