@@ -47,3 +47,6 @@ check: bootstrap
 	cargo clippy -p kernel --bins --profile test --target $(TARGET) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps
 	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps -p boot -p kernel --target $(TARGET)
+
+bench: bootstrap
+	BENCH=$(CURDIR)/BENCHMARKS.md cargo strata --features bench

@@ -85,7 +85,7 @@ impl Machine {
         qemu.args(["-serial", "chardev:console"]);
         qemu.arg("-chardev").arg(format!("file,id=log,path={}", escaped(&self.log_in(run))));
         qemu.args(["-serial", "chardev:log"]);
-        // QEMU's own log tells a triple fault (and where it happened) from a reset that was asked for.
+        // QEMU's own log tells a triple fault from a reset that was asked for.
         qemu.args(["-d", "cpu_reset", "-D"]).arg(run.join("qemu"));
 
         if self.count_instructions {

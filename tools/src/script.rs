@@ -29,7 +29,7 @@ impl Outcome {
             Self::Exited(status) => *status,
             Self::Died(ending, _) => match ending {
                 Ending::Panicked => 101,
-                Ending::TripleFault(_) => 102,
+                Ending::TripleFault => 102,
                 Ending::InOrder | Ending::TestsEnded | Ending::Reset => 103,
                 Ending::Hung(_) => 124,
                 Ending::Qemu(_) => 125,
@@ -136,7 +136,7 @@ mod tests {
         let died = |ending| Outcome::Died(ending, String::new()).exit_status();
         let all = [
             died(Ending::Panicked),
-            died(Ending::TripleFault(None)),
+            died(Ending::TripleFault),
             died(Ending::Reset),
             died(Ending::Hung(Vec::new())),
             died(Ending::Qemu(String::new())),

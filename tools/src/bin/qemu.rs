@@ -12,7 +12,7 @@ use std::{env, fs};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use tools::machine::Machine;
-use tools::{console, ktest, script};
+use tools::{bench, console, guest, ktest, script};
 
 /// Run a Strata kernel in QEMU.
 #[derive(Parser)]
@@ -39,6 +39,9 @@ struct Options {
     /// QEMU's accelerator (tcg, kvm) [default: tcg]
     #[arg(long, env = "ACCEL", value_name = "NAME")]
     accel: Option<String>,
+    /// Run the benchmarks (of a kernel built with them) and put their table into this document
+    #[arg(long, env = "BENCH", value_name = "FILE")]
+    bench: Option<String>,
     /// The kernel's ELF file
     kernel: PathBuf,
     /// For a test kernel: FILTER… --exact --list --skip NAME
@@ -70,6 +73,9 @@ fn run(options: Options) -> Result<ExitCode> {
     if ktest::is_test_kernel(&options.kernel)? {
         return ktest::run(&machine, timeout, &options.arguments);
     }
+    if let Some(document) = given(options.bench) {
+        return measure(machine, &file("BENCH", &document)?);
+    }
     if let Some(path) = given(options.script) {
         machine.script = Some(file("SCRIPT", &path)?);
         if given(options.verbose).is_none_or(|text| text == "0") {
@@ -82,6 +88,29 @@ fn run(options: Options) -> Result<ExitCode> {
         bail!("no terminal here; `make run SCRIPT=file` needs none");
     }
     Ok(ExitCode::from(console::run(&machine)?))
+}
+
+/// What the project has promised, in guest instructions.
+const LIMITS: [bench::Limit<'_>; 1] = [("boot: kernel entry to prompt", 100_000_000)];
+
+/// Runs the benchmarks, writes their table, and fails if a promise is broken.
+fn measure(mut machine: Machine, document: &Path) -> Result<ExitCode> {
+    let timeout = Duration::from_secs(600);
+    let directory = guest::run_directory()?;
+    let mut rows = vec![bench::boot_cost(&machine, timeout, directory.path(), 10 << 20)?];
+    // The largest benchmark has a file of 256 MiB, in the archive or in a tmpfs of half the memory.
+    machine.memory = "1G".to_owned();
+    rows.extend(bench::collect(&machine, timeout)?);
+    let table = bench::table(&rows, &LIMITS);
+    print!("{table}");
+    let text = fs::read_to_string(document).with_context(|| format!("cannot read {}", document.display()))?;
+    let text = bench::insert(&text, &table).with_context(|| format!("{}", document.display()))?;
+    fs::write(document, text).with_context(|| format!("cannot write {}", document.display()))?;
+    let broken = bench::broken(&rows, &LIMITS);
+    for promise in &broken {
+        eprintln!("strata: promise broken: {promise}");
+    }
+    Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// A variable that is set to nothing counts as not set, as `make` passes it.
