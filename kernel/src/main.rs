@@ -16,6 +16,7 @@ mod arch;
 mod bench;
 mod command_line;
 mod console;
+mod debug;
 #[cfg(test)]
 mod ktest;
 mod log;
@@ -53,6 +54,7 @@ fn run() -> ! {
     if command_line::has("bench") {
         bench::run();
     }
+    debug::end_on_request();
     log!("up after {} instructions", arch::instructions() - boot::entry_ticks());
     arch::exit::power_off()
 }

@@ -1,1 +1,13 @@
-//! Host-side tests.
+//! What the end-to-end tests share: the real kernel, booted in QEMU as a user boots it.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`kernel`] | builds the kernel, and runs scripts in it |
+//! | [`manifest`] | a tree as lines, one a file, on the host and as the guest prints it |
+//! | [`packages`] | real trees: unpacked Debian packages |
+
+#![forbid(unsafe_code)]
+
+pub mod kernel;
+pub mod manifest;
+pub mod packages;

@@ -1,0 +1,67 @@
+//! Real trees: Debian packages, fetched once and unpacked into one directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::kernel;
+
+/// Chosen for what is in them: thousands of small files (ncurses-term, tzdata, vim-runtime), symbolic links
+/// (tzdata), hard links (perl-base, bzip2, gzip), set-id programs (passwd, util-linux), names that are not ASCII
+/// (ca-certificates).
+const PACKAGES: [&str; 9] =
+    ["bzip2", "ca-certificates", "gzip", "ncurses-term", "passwd", "perl-base", "tzdata", "util-linux", "vim-runtime"];
+
+/// Why there is no tree.
+#[derive(Debug)]
+pub struct Unavailable(pub String);
+
+/// The directory into which the packages are unpacked; fetched and unpacked the first time.
+///
+/// # Errors
+/// Unpacking fails, or the host's file system.
+pub fn unpacked() -> Result<Result<PathBuf, Unavailable>> {
+    let directory = kernel::target().join("packages");
+    let tree = directory.join("tree");
+    // The list is the mark of a complete tree, and of which packages are in it.
+    let mark = directory.join("complete");
+    let names = PACKAGES.join("\n");
+    if fs::read_to_string(&mark).is_ok_and(|complete| complete == names) {
+        return Ok(Ok(tree));
+    }
+    if directory.exists() {
+        fs::remove_dir_all(&directory).context("cannot remove the old packages")?;
+    }
+    let archives = directory.join("archives");
+    fs::create_dir_all(&archives).context("cannot make a directory for the packages")?;
+    if let Err(reason) = fetch(&archives) {
+        return Ok(Err(Unavailable(reason)));
+    }
+    for entry in fs::read_dir(&archives).context("cannot list the packages")? {
+        unpack(&entry.context("cannot list the packages")?.path(), &tree)?;
+    }
+    fs::write(&mark, names).context("cannot mark the tree as complete")?;
+    Ok(Ok(tree))
+}
+
+/// Downloads the packages, as any user may.
+fn fetch(archives: &Path) -> Result<(), String> {
+    let output = Command::new("apt-get")
+        .args(["download", "-qq"])
+        .args(PACKAGES)
+        .current_dir(archives)
+        .output()
+        .map_err(|error| format!("apt-get: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("apt-get download: {}", String::from_utf8_lossy(&output.stderr).trim()))
+}
+
+fn unpack(archive: &Path, tree: &Path) -> Result<()> {
+    let output = Command::new("dpkg-deb").arg("-x").args([archive, tree]).output().context("cannot run dpkg-deb")?;
+    ensure!(output.status.success(), "dpkg-deb: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
