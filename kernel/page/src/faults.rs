@@ -1,7 +1,8 @@
-//! Failure on demand: the n-th allocation fails, so that a test can walk every rollback there is.
+//! For tests: failure on demand, and a count of pages that other tests do not disturb.
 //!
-//! An allocation is a page or an admission of heap. On the host the count is each thread's own, as tests run side by
-//! side there; in a kernel, where they run one after the other, there is one. As Linux's `fail-nth`.
+//! The n-th allocation fails, so that a test can walk every rollback there is (Linux's `fail-nth`). An allocation is a
+//! page or an admission of heap. On the host both counts are each thread's own, as tests run side by side there; in a
+//! kernel, where they run one after the other, there is one of each.
 //!
 //! ```
 //! for nth in 1.. {
@@ -16,10 +17,16 @@
 //! ```
 
 #[cfg(target_os = "none")]
-mod countdown {
+mod counts {
     use core::sync::atomic::{AtomicU32, Ordering};
 
     static LEFT: AtomicU32 = AtomicU32::new(0);
+
+    pub fn pages() -> isize {
+        crate::in_use() as isize
+    }
+
+    pub fn add_pages(_count: isize) {}
 
     pub fn get() -> u32 {
         LEFT.load(Ordering::Relaxed)
@@ -31,11 +38,20 @@ mod countdown {
 }
 
 #[cfg(not(target_os = "none"))]
-mod countdown {
+mod counts {
     use core::cell::Cell;
 
     std::thread_local! {
         static LEFT: Cell<u32> = const { Cell::new(0) };
+        static PAGES: Cell<isize> = const { Cell::new(0) };
+    }
+
+    pub fn pages() -> isize {
+        PAGES.get()
+    }
+
+    pub fn add_pages(count: isize) {
+        PAGES.set(PAGES.get() + count);
     }
 
     pub fn get() -> u32 {
@@ -53,28 +69,39 @@ pub struct Armed(());
 
 /// Makes the `nth` allocation from now on fail (1: the next), once. With 0 none does.
 pub fn fail_nth(nth: u32) -> Armed {
-    countdown::set(nth);
+    counts::set(nth);
     Armed(())
 }
 
 impl Armed {
     /// Whether it has happened.
     pub fn fired(&self) -> bool {
-        countdown::get() == 0
+        counts::get() == 0
     }
 }
 
 impl Drop for Armed {
     fn drop(&mut self) {
-        countdown::set(0);
+        counts::set(0);
     }
 }
 
 /// Counts one allocation; whether it is the one to fail.
 pub(crate) fn strikes() -> bool {
-    let left = countdown::get();
+    let left = counts::get();
     if left > 0 {
-        countdown::set(left - 1);
+        counts::set(left - 1);
     }
     left == 1
+}
+
+/// How many pages this thread has made and not freed: two looks tell what lies between them. (A page that another
+/// thread frees counts there.)
+pub fn pages() -> isize {
+    counts::pages()
+}
+
+/// Counts pages made, or freed if negative.
+pub(crate) fn add_pages(count: isize) {
+    counts::add_pages(count);
 }

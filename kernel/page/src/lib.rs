@@ -67,6 +67,12 @@ const fn faulty() -> bool {
     false
 }
 
+fn count_page(step: isize) {
+    IN_USE.fetch_add(step as usize, Ordering::Relaxed);
+    #[cfg(feature = "faults")]
+    faults::add_pages(step);
+}
+
 /// A shared 4 KiB frame. Its bytes change only through a handle that is the only one.
 pub struct Page {
     /// Invariant: given by the source's `allocate`, not yet freed, and its count is at least the number of handles.
@@ -113,7 +119,7 @@ impl Page {
         let source = source();
         let frame = source.allocate().ok_or(OutOfMemory)?;
         source.count(frame).store(1, Ordering::Relaxed);
-        IN_USE.fetch_add(1, Ordering::Relaxed);
+        count_page(1);
         let mut page = Self { frame };
         // SAFETY: the frame was just allocated, so this is its only handle, and a source's frames are initialized bytes.
         fill(unsafe { page.frame.as_mut() })?;
@@ -190,7 +196,7 @@ impl Drop for Page {
             }
             fence(Ordering::Acquire);
         }
-        IN_USE.fetch_sub(1, Ordering::Relaxed);
+        count_page(-1);
         // SAFETY: the source gave the frame, and the last handle is going away.
         unsafe { source.free(self.frame) };
     }
