@@ -43,10 +43,32 @@ test: bootstrap
 check: bootstrap
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
-	cargo clippy -p boot -p kernel --target $(TARGET) -- -D warnings
-	cargo clippy -p kernel --bins --profile test --target $(TARGET) -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps
-	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps -p boot -p kernel --target $(TARGET)
+	cargo clippy -p boot --target $(TARGET) -- -D warnings
+	cargo clippy -p kernel --all-targets --target $(TARGET) -- -D warnings
+	cargo clippy -p kernel --features bench --target $(TARGET) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps --document-private-items -p boot -p kernel --target $(TARGET)
+
+# Rust's own tests marked #[ignore] are the long ones.
+soak: bootstrap
+	cargo test --release -- --ignored --nocapture
 
 bench: bootstrap
 	BENCH=$(CURDIR)/BENCHMARKS.md cargo strata --features bench
+
+demo: bootstrap
+	@SCRIPT=tools/demo.sh cargo strata
+
+# GRUB enters the kernel by its multiboot2 header, on BIOS and on UEFI machines.
+iso: bootstrap
+	@command -v grub-mkrescue >/dev/null && command -v xorriso >/dev/null && command -v mformat >/dev/null || { \
+		echo "make iso needs grub-mkrescue, xorriso and mformat; on Debian:"; \
+		echo "  apt-get install grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools"; exit 1; }
+	cargo build -q --release -p kernel --target $(TARGET)
+	@rm -rf target/iso && mkdir -p target/iso/boot/grub
+	@cp $${CARGO_TARGET_DIR:-target}/$(TARGET)/release/kernel target/iso/boot/strata
+	@$(if $(INITRAMFS),cp $(INITRAMFS) target/iso/boot/initramfs)
+	@printf 'set timeout=0\nmenuentry Strata {\n  multiboot2 /boot/strata %s\n$(if $(INITRAMFS),  module2 /boot/initramfs\n)}\n' \
+		"$(APPEND)" >target/iso/boot/grub/grub.cfg
+	@grub-mkrescue -o target/strata.iso target/iso 2>target/iso.log || { cat target/iso.log; exit 1; }
+	@echo "target/strata.iso: try qemu-system-x86_64 -cdrom target/strata.iso -m 512M -serial mon:stdio -display none"
