@@ -56,8 +56,13 @@ soak: bootstrap
 bench: bootstrap
 	BENCH=$(CURDIR)/BENCHMARKS.md cargo strata --features bench
 
+# Shows every line of the tour before the guest runs it.
 demo: bootstrap
-	@SCRIPT=tools/demo.sh cargo strata
+	@mkdir -p target/strata
+	@awk '{ shown = $$0; gsub(/\047/, "\047\\\047\047", shown) } \
+		/^#/ || /^$$/ { print "echo \047" shown "\047"; next } \
+		{ print "echo \047$$ " shown "\047"; print }' tools/demo.sh >target/strata/demo.sh
+	@SCRIPT=target/strata/demo.sh cargo strata
 
 # GRUB enters the kernel by its multiboot2 header, on BIOS and on UEFI machines.
 iso: bootstrap

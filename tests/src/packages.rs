@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::kernel;
 
-/// Chosen for what is in them: thousands of small files (ncurses-term, tzdata, vim-runtime), symbolic links
+/// Chosen for what is in them: thousands of files (ncurses-term, tzdata, vim-runtime, perl-base), symbolic links
 /// (tzdata), hard links (perl-base, bzip2, gzip), set-id programs (passwd, util-linux), names that are not ASCII
 /// (ca-certificates).
 const PACKAGES: [&str; 9] =
@@ -18,18 +18,18 @@ const PACKAGES: [&str; 9] =
 #[derive(Debug)]
 pub struct Unavailable(pub String);
 
-/// The directory into which the packages are unpacked; fetched and unpacked the first time.
+/// A directory with one directory `data` in it, into which the packages are unpacked. They are fetched the first time.
 ///
 /// # Errors
-/// Unpacking fails, or the host's file system.
+/// Unpacking fails, or the host's file system. Being unable to fetch is an answer, not an error.
 pub fn unpacked() -> Result<Result<PathBuf, Unavailable>> {
     let directory = kernel::target().join("packages");
-    let tree = directory.join("tree");
-    // The list is the mark of a complete tree, and of which packages are in it.
+    let root = directory.join("root");
+    // Written last: the mark of a complete tree, and of which packages are in it.
     let mark = directory.join("complete");
     let names = PACKAGES.join("\n");
     if fs::read_to_string(&mark).is_ok_and(|complete| complete == names) {
-        return Ok(Ok(tree));
+        return Ok(Ok(root));
     }
     if directory.exists() {
         fs::remove_dir_all(&directory).context("cannot remove the old packages")?;
@@ -39,11 +39,13 @@ pub fn unpacked() -> Result<Result<PathBuf, Unavailable>> {
     if let Err(reason) = fetch(&archives) {
         return Ok(Err(Unavailable(reason)));
     }
+    let data = root.join("data");
+    fs::create_dir_all(&data).context("cannot make a directory for the tree")?;
     for entry in fs::read_dir(&archives).context("cannot list the packages")? {
-        unpack(&entry.context("cannot list the packages")?.path(), &tree)?;
+        unpack(&entry.context("cannot list the packages")?.path(), &data)?;
     }
     fs::write(&mark, names).context("cannot mark the tree as complete")?;
-    Ok(Ok(tree))
+    Ok(Ok(root))
 }
 
 /// Downloads the packages, as any user may.
