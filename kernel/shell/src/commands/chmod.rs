@@ -1,0 +1,79 @@
+//! `chmod`: permission bits.
+
+use super::{Command, Group};
+use crate::call::{Call, Done};
+use crate::mode;
+use crate::options::Options;
+use crate::quoting::Quoted;
+use crate::walk::{Step, Walk};
+use alloc::vec::Vec;
+use vfs::manager::Follow;
+use vfs::metadata::{FileType, Metadata};
+
+pub static COMMAND: Command = Command {
+    name: "chmod",
+    usage: "chmod [-R] MODE PATH...
+  MODE  octal (755), or clauses like u+x,go-w,a=rX
+  -R    with everything below",
+    summary: "Changes permission bits.",
+    group: Group::Attributes,
+    run,
+};
+
+fn run(call: &mut Call<'_, '_>) -> Done {
+    // `chmod -x FILE`: what looks like an option is the mode when all its letters are permissions.
+    let is_mode = |word: &Vec<u8>| matches!(&word[..], [b'-', rest @ ..] if !rest.is_empty() && rest.iter().all(|byte| b"rwxXstugo".contains(byte)));
+    let removing = call.arguments.iter().position(is_mode).map(|at| call.arguments.remove(at));
+    let Options { mut operands, .. } = {
+        let least = if removing.is_some() { 1 } else { 2 };
+        let options = call.options_and_operands("R", &[("recursive", 'R')], least)?;
+        if options.has('R') {
+            return run_on(call, options.operands, removing, true);
+        }
+        options
+    };
+    run_on(call, core::mem::take(&mut operands), removing, false)
+}
+
+fn run_on(call: &mut Call<'_, '_>, mut paths: Vec<Vec<u8>>, removing: Option<Vec<u8>>, recursive: bool) -> Done {
+    let text = removing.unwrap_or_else(|| paths.remove(0));
+    if mode::parse(&text, 0, false, 0).is_none() {
+        return Err(call.misuse(format_args!("invalid mode: {}", Quoted(&text))));
+    }
+    for path in &paths {
+        change(call, path, &text, recursive);
+    }
+    Ok(())
+}
+
+fn change(call: &mut Call<'_, '_>, path: &[u8], text: &[u8], recursive: bool) {
+    let manager = call.manager();
+    let mut walk = Walk::new(manager.clone(), call.context(), path, Follow::Yes);
+    let umask = call.context().umask;
+    while let Some(step) = walk.step() {
+        if call.stopped() {
+            return;
+        }
+        let wanted = |metadata: &Metadata| {
+            mode::parse(text, metadata.mode, metadata.kind == FileType::Directory, umask).unwrap_or(metadata.mode)
+        };
+        match step {
+            // A link's own bits mean nothing.
+            Step::Item(metadata) if metadata.kind == FileType::Symlink => {}
+            Step::Enter(metadata) | Step::Item(metadata) => {
+                if let Err(error) = manager.set_mode(walk.context(), walk.name(), wanted(&metadata), walk.follow()) {
+                    let path = Quoted(walk.path());
+                    call.complain(format_args!("changing permissions of {path}: {error}"));
+                }
+                if !recursive {
+                    return;
+                }
+            }
+            Step::Leave => {}
+            Step::Unreadable(error) => {
+                call.complain(format_args!("cannot read directory {}: {error}", Quoted(walk.path())));
+            }
+            Step::Failed(error) => call.complain(format_args!("cannot access {}: {error}", Quoted(walk.path()))),
+        }
+    }
+}

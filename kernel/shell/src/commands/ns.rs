@@ -1,0 +1,123 @@
+//! `ns`: namespaces, each with mounts of its own.
+
+use super::{Command, Group};
+use crate::call::{Call, Done, Failed};
+use crate::namespaces::Namespace;
+use crate::quoting::{Plain, Quoted};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use vfs::driver::{self, MountRequest};
+use vfs::manager::{Follow, VfsManager};
+
+pub static COMMAND: Command = Command {
+    name: "ns",
+    usage: "ns                                which one this is
+  ns list
+  ns create [-e] NAME               with the same mounts; -e: an empty tmpfs
+  ns enter NAME
+  ns bind [-r] NAME:PATH TARGET     shows that namespace's PATH here;
+                                    -r: with what is mounted below
+  ns delete NAME",
+    summary: "Makes, enters and joins namespaces of mounts.",
+    group: Group::Mounts,
+    run,
+};
+
+fn run(call: &mut Call<'_, '_>) -> Done {
+    let options = call.options("er", &[])?;
+    let words: Vec<&[u8]> = options.operands.iter().map(|operand| &operand[..]).collect();
+    match words[..] {
+        [] => {
+            let name = call.shell.namespaces.current_name().to_vec();
+            call.print_line(&name);
+            Ok(())
+        }
+        [b"list"] => {
+            let current = call.shell.namespaces.current_name().to_vec();
+            let all = call.shell.namespaces.all().iter();
+            let rows: Vec<(Vec<u8>, usize)> = all
+                .map(|namespace| (namespace.name.clone(), namespace.manager.mounts(&namespace.manager.root_context()).len()))
+                .collect();
+            for (name, mounts) in rows {
+                let mark = if name == current { '*' } else { ' ' };
+                let word = if mounts == 1 { "mount" } else { "mounts" };
+                call.format(format_args!("{mark} {}  {mounts} {word}\n", Plain(&name)));
+            }
+            Ok(())
+        }
+        [b"create", name] => create(call, name, options.has('e')),
+        [b"enter", name] => enter(call, name),
+        [b"bind", source, target] => bind(call, source, target, options.has('r')),
+        [b"delete", name] => {
+            if call.shell.namespaces.remove(name) {
+                return Ok(());
+            }
+            let known = call.shell.namespaces.find(name).is_some();
+            let reason = if known { "is the one you are in" } else { "is unknown" };
+            Err(call.fail(format_args!("namespace {} {reason}", Quoted(name))))
+        }
+        _ => Err(call.misuse(format_args!("bad usage"))),
+    }
+}
+
+fn create(call: &mut Call<'_, '_>, name: &[u8], empty: bool) -> Done {
+    if name.is_empty() || name.contains(&b':') {
+        return Err(call.fail(format_args!("a name is not empty and has no colon: {}", Quoted(name))));
+    }
+    if call.shell.namespaces.find(name).is_some() {
+        return Err(call.fail(format_args!("namespace {} exists", Quoted(name))));
+    }
+    let (manager, context) = if empty {
+        let manager = empty_namespace(call)?;
+        let context = manager.root_context();
+        (manager, context)
+    } else {
+        call.manager().duplicate(&call.context())
+    };
+    call.shell.namespaces.add(Namespace { name: name.to_vec(), manager, context });
+    Ok(())
+}
+
+/// A namespace whose root is a tmpfs of its own.
+fn empty_namespace(call: &mut Call<'_, '_>) -> Result<Arc<VfsManager>, Failed> {
+    let (manager, context) = (call.manager(), call.context());
+    let made = driver::driver("tmpfs").and_then(|driver| {
+        driver.mount(&mut MountRequest::new(b"tmpfs", b"", false, &manager, &context))
+    });
+    match made {
+        Ok(root) => Ok(VfsManager::new(root, manager.environment().clone())),
+        Err(error) => Err(call.fail(format_args!("cannot make a tmpfs: {error}"))),
+    }
+}
+
+fn enter(call: &mut Call<'_, '_>, name: &[u8]) -> Done {
+    let context = call.context();
+    match call.shell.namespaces.enter(name, &context) {
+        Some(context) => {
+            call.shell.context = context;
+            call.shell.machine.entered(call.shell.namespaces.current());
+            Ok(())
+        }
+        None => Err(unknown(call, name)),
+    }
+}
+
+fn bind(call: &mut Call<'_, '_>, source: &[u8], target: &[u8], recursive: bool) -> Done {
+    let Some(colon) = source.iter().position(|&byte| byte == b':') else {
+        return Err(call.misuse(format_args!("{}: not of the form NAME:PATH", Plain(source))));
+    };
+    let (name, path) = (&source[..colon], &source[colon + 1..]);
+    let Some(other) = call.shell.namespaces.find(name).map(|namespace| namespace.manager.clone()) else {
+        return Err(unknown(call, name));
+    };
+    let place = match other.resolve(&other.root_context(), path, Follow::Yes) {
+        Ok(place) => place,
+        Err(error) => return Err(call.fail(format_args!("{}: {error}", Plain(source)))),
+    };
+    let result = call.manager().bind_from(&call.context(), &other, &place, target, recursive);
+    result.map_err(|error| call.fail(format_args!("{}: {error}", Plain(target))))
+}
+
+fn unknown(call: &mut Call<'_, '_>, name: &[u8]) -> Failed {
+    call.fail(format_args!("namespace {} is unknown", Quoted(name)))
+}

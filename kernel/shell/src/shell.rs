@@ -1,0 +1,343 @@
+//! The shell: runs lines of a script or of somebody who types.
+
+use crate::call::Call;
+use crate::completion::ShellCompleter;
+use crate::console::{Console, Mode, Terminal};
+use crate::editor::{Editor, Outcome};
+use crate::glob;
+use crate::language::expansion;
+use crate::language::parser::{End, Parser, SyntaxError};
+use crate::language::syntax::{Command, List, Pipeline, Redirection, Stream, When, Word};
+use crate::machine::{Ending, Machine};
+use crate::namespaces::Namespaces;
+use crate::quoting::Plain;
+use crate::stream::{Input, Output, Target};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use vfs::context::Context;
+use vfs::error::{FileSystemError, FileSystemErrorKind};
+use vfs::file::{FileObject, OpenFlags};
+use vfs::manager::{Follow, VfsManager};
+use vfs::metadata::FileType;
+
+/// How many scripts may call each other.
+const SOURCE_DEPTH_MAX: usize = 16;
+
+const STATUS_SYNTAX_ERROR: u8 = 2;
+const STATUS_CANNOT_RUN: u8 = 126;
+const STATUS_NOT_FOUND: u8 = 127;
+
+/// A shell.
+pub struct Shell<'s> {
+    /// Who asks, and from where.
+    pub context: Context,
+    /// The console.
+    pub terminal: Terminal<'s>,
+    /// The machine.
+    pub machine: &'s dyn Machine,
+    /// The namespaces that `ns` has made.
+    pub namespaces: Namespaces,
+    /// The line editor, with the history.
+    pub editor: Editor,
+    variables: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// How the last pipeline ended (`$?`).
+    status: u8,
+    /// Set by what ends the shell.
+    ending: Option<Ending>,
+    source_depth: usize,
+}
+
+/// Where a command's streams go.
+#[derive(Clone)]
+struct Streams {
+    input: Input,
+    output: Target,
+    error: Target,
+}
+
+impl<'s> Shell<'s> {
+    /// A shell in `manager`'s namespace, at its root.
+    pub fn new(manager: Arc<VfsManager>, console: &'s mut dyn Console, mode: Mode, machine: &'s dyn Machine) -> Self {
+        let context = manager.root_context();
+        machine.entered(&manager);
+        let mut shell = Self {
+            context,
+            terminal: Terminal::new(console, mode),
+            machine,
+            namespaces: Namespaces::new(manager),
+            editor: Editor::new(),
+            variables: BTreeMap::new(),
+            status: 0,
+            ending: None,
+            source_depth: 0,
+        };
+        shell.set_variable(b"PWD", b"/");
+        shell
+    }
+
+    /// The namespace that commands work in.
+    pub fn manager(&self) -> &Arc<VfsManager> {
+        self.namespaces.current()
+    }
+
+    /// How the last command ended.
+    pub fn status(&self) -> u8 {
+        self.status
+    }
+
+    /// Ends the shell after the current command, with that status.
+    pub fn end(&mut self, ending: Ending, status: u8) {
+        self.ending = Some(ending);
+        self.status = status;
+    }
+
+    /// The value of a variable; empty when it is not set.
+    pub fn variable(&self, name: &[u8]) -> Vec<u8> {
+        match name {
+            b"?" => format!("{}", self.status).into_bytes(),
+            _ => self.variables.get(name).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Sets a variable.
+    pub fn set_variable(&mut self, name: &[u8], value: &[u8]) {
+        self.variables.insert(name.to_vec(), value.to_vec());
+    }
+
+    /// Runs a script to its end, or to what ends the shell. [`Shell::status`] tells how the last command ended.
+    pub fn run_script(&mut self, text: &[u8]) -> Ending {
+        self.run_text(text, b"sh");
+        self.ending.unwrap_or(Ending::Exit)
+    }
+
+    /// Lets commands be typed, until something ends the shell.
+    pub fn run_interactive(&mut self) -> Ending {
+        let mut text = Vec::new();
+        while self.ending.is_none() {
+            let prompt = if text.is_empty() { self.prompt() } else { b"> ".to_vec() };
+            let mut editor = core::mem::take(&mut self.editor);
+            let manager = self.manager().clone();
+            let mut completer = ShellCompleter::new(&manager, &self.context);
+            let outcome = editor.read_line(&mut self.terminal, &prompt, &mut completer);
+            self.editor = editor;
+            match outcome {
+                Outcome::Line(line) => {
+                    self.editor.remember(&line);
+                    text.extend_from_slice(&line);
+                    text.push(b'\n');
+                    if !is_unfinished(&text) {
+                        self.run_text(&text, b"sh");
+                        text.clear();
+                    }
+                }
+                Outcome::Interrupted => {
+                    text.clear();
+                    self.status = crate::call::STATUS_INTERRUPTED;
+                }
+                Outcome::End if !text.is_empty() => {
+                    self.run_text(&text, b"sh");
+                    text.clear();
+                }
+                Outcome::End => break,
+            }
+        }
+        self.ending.unwrap_or(Ending::Exit)
+    }
+
+    /// Runs another script from within a command; `name` is how messages call it.
+    ///
+    /// # Errors
+    /// `ELOOP` when too many scripts have called each other.
+    pub fn source(&mut self, text: &[u8], name: &[u8]) -> Result<u8, FileSystemError> {
+        if self.source_depth == SOURCE_DEPTH_MAX {
+            return Err(FileSystemErrorKind::TooManySymlinks.into());
+        }
+        self.source_depth += 1;
+        self.status = 0;
+        self.run_text(text, name);
+        self.source_depth -= 1;
+        Ok(self.status)
+    }
+
+    /// Says something on the console, not on behalf of a command.
+    pub fn announce(&mut self, text: fmt::Arguments<'_>) {
+        self.terminal.write_text(format!("{text}\n").as_bytes());
+    }
+
+    fn prompt(&self) -> Vec<u8> {
+        let mut prompt = b"strata:".to_vec();
+        match self.manager().path_name(&self.context, &self.context.cwd) {
+            Ok(path) => prompt.extend_from_slice(&path),
+            Err(_) => prompt.extend_from_slice(b"(removed)"),
+        }
+        prompt.extend_from_slice(if self.context.credentials.uid == 0 { b"# " } else { b"$ " });
+        prompt
+    }
+
+    fn run_text(&mut self, text: &[u8], name: &[u8]) {
+        let mut parser = Parser::new(text, End::Final);
+        while self.ending.is_none() {
+            match parser.next_list() {
+                Ok(Some(list)) => self.run_list(&list),
+                Ok(None) => break,
+                Err(error) => {
+                    self.announce(format_args!("{}: line {}: {error}", Plain(name), parser.line()));
+                    self.status = STATUS_SYNTAX_ERROR;
+                    break;
+                }
+            }
+        }
+    }
+
+    fn run_list(&mut self, list: &List) {
+        for pipeline in &list.pipelines {
+            let runs = match pipeline.when {
+                When::Always => true,
+                When::Success => self.status == 0,
+                When::Failure => self.status != 0,
+            };
+            if runs {
+                self.status = self.run_pipeline(pipeline);
+            }
+            if self.ending.is_some() || self.status == crate::call::STATUS_INTERRUPTED {
+                break;
+            }
+        }
+    }
+
+    /// Runs the commands of a pipeline one after the other: what one puts out is kept in a file without a name until
+    /// the next has read it.
+    fn run_pipeline(&mut self, pipeline: &Pipeline) -> u8 {
+        let mut streams = Streams { input: Input::Console, output: Target::Console, error: Target::Console };
+        let mut status = 0;
+        for (index, command) in pipeline.commands.iter().enumerate() {
+            let last = index + 1 == pipeline.commands.len();
+            let pipe = if last { None } else { Some(self.unnamed_file()) };
+            match pipe {
+                None => streams.output = Target::Console,
+                Some(Ok(file)) => streams.output = Target::File(file),
+                Some(Err(error)) => {
+                    self.announce(format_args!("sh: cannot make a pipe: {error}"));
+                    return 1;
+                }
+            }
+            let output = streams.output.clone();
+            status = self.run_command(command, streams.clone());
+            if let Target::File(file) = output {
+                // Position 0 exists in every file.
+                let _ = file.seek(vfs::file::SeekFrom::Start(0));
+                streams.input = Input::File(file);
+            }
+            if self.ending.is_some() {
+                return self.status;
+            }
+        }
+        if pipeline.negated { u8::from(status == 0) } else { status }
+    }
+
+    /// A file without a name, in `/tmp` or, where that is none, in the root directory.
+    fn unnamed_file(&self) -> vfs::error::Result<Arc<FileObject>> {
+        let flags = OpenFlags::READ | OpenFlags::WRITE | OpenFlags::TEMPORARY;
+        let manager = self.manager();
+        manager.open(&self.context, b"/tmp", flags, 0o600).or_else(|_| manager.open(&self.context, b"/", flags, 0o600))
+    }
+
+    fn run_command(&mut self, command: &Command, mut streams: Streams) -> u8 {
+        let words = self.expand(&command.words);
+        for (name, value) in &command.assignments {
+            let value = expansion::single(value, &|name| self.variable(name));
+            // No command looks at variables of its own, so `NAME=value command` sets nothing.
+            if words.is_empty() {
+                self.set_variable(name, &value);
+            }
+        }
+        for redirection in &command.redirections {
+            if let Err((path, error)) = self.redirect(redirection, &mut streams) {
+                self.say(&streams.error, format_args!("sh: {}: {error}\n", Plain(&path)));
+                return 1;
+            }
+        }
+        let mut words = words.into_iter();
+        let Some(name) = words.next() else { return 0 };
+        match crate::commands::find(&name) {
+            Some(found) => {
+                let output = Output::new(streams.output);
+                let error = Output::new(streams.error);
+                Call::new(self, found, words.collect(), streams.input, output, error).run()
+            }
+            None => self.explain_unknown(&name, &streams.error),
+        }
+    }
+
+    /// The words of a command after all expansions.
+    fn expand(&self, words: &[Word]) -> Vec<Vec<u8>> {
+        let mut expanded = Vec::new();
+        for word in words {
+            for field in expansion::fields(word, &|name| self.variable(name)) {
+                glob::expand(self.manager(), &self.context, &field, &mut expanded);
+            }
+        }
+        expanded
+    }
+
+    fn redirect(&self, redirection: &Redirection, streams: &mut Streams) -> Result<(), (Vec<u8>, FileSystemError)> {
+        let open = |word: &Word, flags: OpenFlags| {
+            let path = expansion::single(word, &|name| self.variable(name));
+            self.manager().open(&self.context, &path, flags, 0o666).map_err(|error| (path, error))
+        };
+        let mut set = |stream: Stream, target: Target| match stream {
+            Stream::Output => streams.output = target,
+            Stream::Error => streams.error = target,
+        };
+        match redirection {
+            Redirection::Read(word) => streams.input = Input::File(open(word, OpenFlags::READ)?),
+            Redirection::Write(stream, word) => {
+                let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
+                set(*stream, Target::File(open(word, flags)?));
+            }
+            Redirection::Append(stream, word) => {
+                let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::APPEND;
+                set(*stream, Target::File(open(word, flags)?));
+            }
+            Redirection::Same(Stream::Output, Stream::Error) => streams.output = streams.error.clone(),
+            Redirection::Same(Stream::Error, Stream::Output) => streams.error = streams.output.clone(),
+            Redirection::Same(..) => {}
+        }
+        Ok(())
+    }
+
+    /// Says why a word that is no command cannot be run, and returns the status for that.
+    fn explain_unknown(&mut self, name: &[u8], error: &Target) -> u8 {
+        let found = name.contains(&b'/').then(|| self.manager().metadata(&self.context, name, Follow::Yes));
+        let (reason, status) = match found {
+            None => ("command not found", STATUS_NOT_FOUND),
+            Some(Err(error)) => (error.kind().message(), STATUS_NOT_FOUND),
+            Some(Ok(metadata)) if metadata.kind == FileType::Directory => ("Is a directory", STATUS_CANNOT_RUN),
+            Some(Ok(metadata)) if metadata.mode & 0o111 == 0 => ("Permission denied", STATUS_CANNOT_RUN),
+            Some(Ok(_)) => ("cannot execute: this shell runs its own commands only", STATUS_CANNOT_RUN),
+        };
+        self.say(error, format_args!("sh: {}: {reason}\n", Plain(name)));
+        status
+    }
+
+    fn say(&mut self, target: &Target, text: fmt::Arguments<'_>) {
+        let mut output = Output::new(target.clone());
+        output.write(format!("{text}").as_bytes(), &mut self.terminal);
+        output.flush(&mut self.terminal);
+    }
+}
+
+/// Whether more lines may complete what has been typed.
+fn is_unfinished(text: &[u8]) -> bool {
+    let mut parser = Parser::new(text, End::Open);
+    loop {
+        match parser.next_list() {
+            Ok(Some(_)) => {}
+            Ok(None) => return false,
+            Err(error) => return error == SyntaxError::Unfinished,
+        }
+    }
+}
