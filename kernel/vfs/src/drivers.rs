@@ -1,1 +1,2 @@
 //! The file systems that come with the crate. The core knows none of them: each registers itself.
+pub mod tmpfs;

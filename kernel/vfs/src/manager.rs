@@ -12,6 +12,8 @@ pub mod mounts;
 pub mod names;
 pub mod open;
 pub mod rename;
+#[cfg(any(test, feature = "selftest"))]
+mod tests;
 pub mod xattr;
 
 use crate::context::{AccessMode, Capabilities, Context, Credentials};

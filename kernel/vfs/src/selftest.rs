@@ -1,5 +1,8 @@
 //! Tests that run on the host and in the guest alike.
 
+#[cfg(any(test, feature = "selftest"))]
+pub mod world;
+
 /// Declares tests: `vfs_test! { fn name() { … } }`, several in one block if need be. `cargo test` runs them on the
 /// host; with the feature `selftest` they are also submitted as [`registry::Test`]s, which the kernel's test build
 /// runs in the guest. The place must itself be behind `#[cfg(any(test, feature = "selftest"))]`.

@@ -224,11 +224,15 @@ impl VfsManager {
         if !new_root.entry.is_directory() || !put_old.entry.is_directory() {
             return fail(FileSystemErrorKind::NotADirectory);
         }
+        let top = self.tree.root();
+        if Arc::ptr_eq(&new_root.mount, &top) || Arc::ptr_eq(&put_old.mount, &top) {
+            return fail(FileSystemErrorKind::Busy);
+        }
         if !new_root.is_mount_root() || !new_root.is_above(&put_old) || !context.root.is_mount_root() {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
         let old = context.root.clone();
-        if !Arc::ptr_eq(&old.mount, &self.tree.root()) {
+        if !Arc::ptr_eq(&old.mount, &top) {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
         self.tree.pivot(&new_root, &put_old)?;

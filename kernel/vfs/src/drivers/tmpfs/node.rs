@@ -1,0 +1,557 @@
+//! The inode of a tmpfs.
+
+use super::directory::Directory;
+use super::names::{self, Change, Emptiness};
+use super::xattrs::Xattrs;
+use super::{Shared, Tmpfs};
+use crate::content::{Budget, Content, MAX_LEN, checked_end};
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::file_system::{DirectoryTimes, FileSystemOperations};
+use crate::io::{Sink, Source};
+use crate::metadata::{DeviceNumber, FileType, Metadata, NodeId, Permissions, SetAttributes, SetTime};
+use crate::node::{
+    Allocate, DirectoryItem, EmitItem, Extent, NewKind, NewNode, NodeRef, Rename, RenameFlags, SetXattr, VfsNode,
+    WriteAt,
+};
+use crate::sync::{Mutex, RwLock};
+use crate::time::Timestamp;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+/// What a directory's size counts for each name, `.` and `..` included (as on Linux).
+const BYTES_PER_NAME: u64 = 20;
+
+/// A day, after which `relatime` sets an access time again.
+const DAY: i64 = 86_400;
+
+/// A node of a tmpfs.
+pub struct TmpfsNode {
+    me: Weak<TmpfsNode>,
+    pub(super) shared: Arc<Shared>,
+    inode: u64,
+    mode: AtomicU32,
+    /// Owner in the upper half, group in the lower: they change together.
+    owner: AtomicU64,
+    /// How many names are bound to it. Changed with the directories of those names locked.
+    pub(super) names: AtomicU64,
+    /// Whether it has never had a name and so may still get its first.
+    pub(super) nameless: AtomicBool,
+    times: Mutex<Times>,
+    xattrs: RwLock<Xattrs>,
+    pub(super) body: Body,
+    /// The next of the nodes that go together with it: see `Drop`.
+    doomed: Mutex<Option<Arc<TmpfsNode>>>,
+    /// Whether what it cost has been given back.
+    dismantled: bool,
+}
+
+/// What its kind holds.
+pub(super) enum Body {
+    Regular(RwLock<Content>),
+    Directory {
+        names: RwLock<Directory>,
+        change: AtomicU64,
+        /// How many of the names are directories'.
+        directories: AtomicU64,
+    },
+    Symlink(Arc<[u8]>),
+    Special(FileType, DeviceNumber),
+}
+
+#[derive(Clone, Copy)]
+struct Times {
+    accessed: Timestamp,
+    modified: Timestamp,
+    changed: Timestamp,
+}
+
+impl TmpfsNode {
+    /// The root directory. It has a name, so to speak: the place it is mounted on.
+    pub(super) fn root(shared: &Arc<Shared>, new: &NewNode<'_>) -> Arc<Self> {
+        let root = Self::build(shared, new, Body::directory());
+        root.names.store(1, Ordering::Relaxed);
+        root.nameless.store(false, Ordering::Relaxed);
+        // A limit is at least one node, and this is the first.
+        let _ = shared.limits.nodes().take(1);
+        root
+    }
+
+    /// A node without a name.
+    ///
+    /// # Errors
+    /// `ENOSPC`, `ENOMEM`, `ENAMETOOLONG` for a target that is no path's length.
+    fn new(shared: &Arc<Shared>, new: &NewNode<'_>) -> Result<Arc<Self>> {
+        let target = match new.kind {
+            NewKind::Symlink(target) => target.len(),
+            _ => 0,
+        };
+        page::admit(size_of::<Self>() + target)?;
+        let body = match new.kind {
+            NewKind::Regular => Body::Regular(RwLock::new(Content::new())),
+            NewKind::Directory => Body::directory(),
+            NewKind::Symlink(target) => Body::Symlink(target.into()),
+            NewKind::CharDevice(device) | NewKind::BlockDevice(device) => Body::Special(new.kind.file_type(), device),
+            NewKind::Fifo | NewKind::Socket => Body::Special(new.kind.file_type(), DeviceNumber::default()),
+        };
+        shared.limits.nodes().take(1)?;
+        Ok(Self::build(shared, new, body))
+    }
+
+    fn build(shared: &Arc<Shared>, new: &NewNode<'_>, body: Body) -> Arc<Self> {
+        let now = shared.clock.now();
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            shared: shared.clone(),
+            inode: shared.fresh_inode(),
+            mode: AtomicU32::new(new.mode & 0o7777),
+            owner: AtomicU64::new(pack(new.uid, new.gid)),
+            names: AtomicU64::new(0),
+            nameless: AtomicBool::new(true),
+            times: Mutex::new(Times { accessed: now, modified: now, changed: now }),
+            xattrs: RwLock::new(Xattrs::default()),
+            body,
+            doomed: Mutex::new(None),
+            dismantled: false,
+        })
+    }
+
+    /// The node of a tmpfs that `node` is.
+    ///
+    /// # Errors
+    /// `EXDEV` for another file system's.
+    pub(super) fn of(node: &NodeRef) -> Result<&Self> {
+        node.as_any().downcast_ref().ok_or(FileSystemErrorKind::CrossDevice.into())
+    }
+
+    /// Itself, shared.
+    ///
+    /// # Errors
+    /// `ESTALE` while it is being dropped.
+    pub(super) fn shared_self(&self) -> Result<Arc<Self>> {
+        self.me.upgrade().ok_or(FileSystemErrorKind::Stale.into())
+    }
+
+    /// The lock of its names.
+    ///
+    /// # Errors
+    /// `ENOTDIR`.
+    pub(super) fn directory(&self) -> Result<&RwLock<Directory>> {
+        match &self.body {
+            Body::Directory { names, .. } => Ok(names),
+            _ => fail(FileSystemErrorKind::NotADirectory),
+        }
+    }
+
+    fn regular(&self) -> Result<&RwLock<Content>> {
+        match &self.body {
+            Body::Regular(content) => Ok(content),
+            _ => fail(self.no_content()),
+        }
+    }
+
+    pub(super) fn is_directory(&self) -> bool {
+        matches!(self.body, Body::Directory { .. })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// Sets the change time.
+    pub(super) fn touch_changed(&self, now: Timestamp) {
+        self.times.lock().changed = now;
+    }
+
+    /// Sets modification and change time.
+    pub(super) fn touch_modified(&self, now: Timestamp) {
+        let mut times = self.times.lock();
+        times.modified = now;
+        times.changed = now;
+    }
+
+    fn set_size(&self, size: u64) -> Result<()> {
+        let content = match &self.body {
+            Body::Regular(content) => content,
+            Body::Directory { .. } => return fail(FileSystemErrorKind::IsADirectory),
+            _ => return fail(FileSystemErrorKind::InvalidArgument),
+        };
+        content.write().within(&self.shared.limits).set_len(size)
+    }
+
+    /// Makes the change of one name in this directory.
+    fn change_name(
+        &self,
+        name: &[u8],
+        old: Option<&NodeRef>,
+        new: Option<Arc<Self>>,
+        emptiness: Emptiness,
+    ) -> Result<()> {
+        let old = old.map(Self::of).transpose()?;
+        names::change(&[Change { directory: self, name, old, new }], DirectoryTimes::Touch, emptiness)
+    }
+}
+
+impl Body {
+    fn directory() -> Self {
+        Self::Directory {
+            names: RwLock::new(Directory::default()),
+            change: AtomicU64::new(0),
+            directories: AtomicU64::new(0),
+        }
+    }
+}
+
+const fn pack(uid: u32, gid: u32) -> u64 {
+    (uid as u64) << 32 | gid as u64
+}
+
+impl VfsNode for TmpfsNode {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn id(&self) -> NodeId {
+        NodeId { file_system: self.shared.id, inode: self.inode }
+    }
+
+    fn kind(&self) -> FileType {
+        match &self.body {
+            Body::Regular(_) => FileType::Regular,
+            Body::Directory { .. } => FileType::Directory,
+            Body::Symlink(_) => FileType::Symlink,
+            Body::Special(kind, _) => *kind,
+        }
+    }
+
+    fn permissions(&self) -> Permissions {
+        let owner = self.owner.load(Ordering::Acquire);
+        Permissions { mode: self.mode.load(Ordering::Acquire), uid: (owner >> 32) as u32, gid: owner as u32 }
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        let names = self.names.load(Ordering::Acquire);
+        let (mut links, mut device, mut blocks) = (names, DeviceNumber::default(), 0);
+        let size = match &self.body {
+            Body::Regular(content) => {
+                let content = content.read();
+                blocks = content.pages() * (page::SIZE as u64 / 512);
+                content.len()
+            }
+            Body::Directory { names: children, directories, .. } => {
+                links = if names == 0 { 0 } else { 2 + directories.load(Ordering::Acquire) };
+                (2 + children.read().len() as u64) * BYTES_PER_NAME
+            }
+            Body::Symlink(target) => target.len() as u64,
+            Body::Special(_, number) => {
+                device = *number;
+                0
+            }
+        };
+        let times = *self.times.lock();
+        let Permissions { mode, uid, gid } = self.permissions();
+        Ok(Metadata {
+            id: self.id(),
+            kind: self.kind(),
+            mode,
+            uid,
+            gid,
+            links,
+            device,
+            size,
+            blocks,
+            accessed: times.accessed,
+            modified: times.modified,
+            changed: times.changed,
+        })
+    }
+
+    fn file_system(&self) -> Result<Arc<dyn FileSystemOperations>> {
+        let file_system: Option<Arc<Tmpfs>> = self.shared.file_system.upgrade();
+        Ok(file_system.ok_or(FileSystemErrorKind::Stale)?)
+    }
+
+    fn set_attributes(&self, set: &SetAttributes) -> Result<()> {
+        if let Some(size) = set.size {
+            self.set_size(size)?;
+        }
+        // Both under the lock of the times, so that two changes do not mix. The mode first: when set-id bits go with a
+        // change of owner, nobody sees them with the new one.
+        let mut times = self.times.lock();
+        if let Some(mode) = set.mode {
+            self.mode.store(mode & 0o7777, Ordering::Release);
+        }
+        if set.uid.is_some() || set.gid.is_some() {
+            let present = self.permissions();
+            let owner = pack(set.uid.unwrap_or(present.uid), set.gid.unwrap_or(present.gid));
+            self.owner.store(owner, Ordering::Release);
+        }
+        let now = self.now();
+        let at = |time| match time {
+            SetTime::Now => now,
+            SetTime::At(time) => time,
+        };
+        if let Some(time) = set.accessed {
+            times.accessed = at(time);
+        }
+        match set.modified {
+            Some(time) => times.modified = at(time),
+            None if set.size.is_some() => times.modified = now,
+            None => {}
+        }
+        times.changed = now;
+        Ok(())
+    }
+
+    fn change(&self) -> u64 {
+        match &self.body {
+            Body::Directory { change, .. } => change.load(Ordering::Acquire),
+            _ => 0,
+        }
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<NodeRef> {
+        match self.directory()?.read().get(name) {
+            Some(node) => Ok(node.clone()),
+            None => fail(FileSystemErrorKind::NotFound),
+        }
+    }
+
+    fn create(&self, name: &[u8], new: &NewNode<'_>) -> Result<NodeRef> {
+        {
+            let names = self.directory()?.read();
+            if names.removed {
+                return fail(FileSystemErrorKind::NotFound);
+            }
+            if names.get(name).is_some() {
+                return fail(FileSystemErrorKind::AlreadyExists);
+            }
+        }
+        let node = Self::new(&self.shared, new)?;
+        match self.change_name(name, None, Some(node.clone()), Emptiness::Any) {
+            Ok(()) => Ok(node),
+            // Somebody took the name meanwhile.
+            Err(error) if error.kind() == FileSystemErrorKind::Stale => fail(FileSystemErrorKind::AlreadyExists),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn create_unnamed(&self, new: &NewNode<'_>) -> Result<NodeRef> {
+        Ok(Self::new(&self.shared, new)?)
+    }
+
+    fn link(&self, name: &[u8], node: &NodeRef) -> Result<()> {
+        let node = Self::of(node)?;
+        if node.is_directory() {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        match self.change_name(name, None, Some(node.shared_self()?), Emptiness::Any) {
+            Err(error) if error.kind() == FileSystemErrorKind::Stale => fail(FileSystemErrorKind::AlreadyExists),
+            result => result,
+        }
+    }
+
+    fn unlink(&self, name: &[u8], victim: &NodeRef) -> Result<()> {
+        if victim.kind() == FileType::Directory {
+            return fail(FileSystemErrorKind::IsADirectory);
+        }
+        self.change_name(name, Some(victim), None, Emptiness::Any)
+    }
+
+    fn remove_directory(&self, name: &[u8], victim: &NodeRef) -> Result<()> {
+        if victim.kind() != FileType::Directory {
+            return fail(FileSystemErrorKind::NotADirectory);
+        }
+        self.change_name(name, Some(victim), None, Emptiness::Required)
+    }
+
+    fn rename(&self, rename: &Rename<'_>) -> Result<()> {
+        let source = Self::of(rename.source)?;
+        let target = rename.target.map(Self::of).transpose()?;
+        let left = if rename.flags.contains(RenameFlags::EXCHANGE) {
+            target.map(Self::shared_self).transpose()?
+        } else if rename.flags.contains(RenameFlags::WHITEOUT) {
+            let kind = NewKind::CharDevice(DeviceNumber::new(0, 0));
+            Some(Self::new(&self.shared, &NewNode { kind, mode: 0, uid: 0, gid: 0 })?)
+        } else {
+            None
+        };
+        let changes = [
+            Change { directory: self, name: rename.name, old: Some(source), new: left },
+            Change {
+                directory: Self::of(rename.to_directory)?,
+                name: rename.to_name,
+                old: target,
+                new: Some(source.shared_self()?),
+            },
+        ];
+        names::change(&changes, DirectoryTimes::Touch, Emptiness::Required)
+    }
+
+    fn list(&self, cursor: u64, emit: &mut EmitItem<'_>) -> Result<u64> {
+        let names = self.directory()?.read();
+        if names.removed {
+            return fail(FileSystemErrorKind::NotFound);
+        }
+        let mut next = cursor;
+        for (cookie, name, node) in names.from(cursor) {
+            let item = DirectoryItem { name, inode: node.inode, kind: node.kind(), next: cookie + 1 };
+            if !emit(item) {
+                return Ok(next);
+            }
+            next = cookie + 1;
+        }
+        Ok(next)
+    }
+
+    fn read_link(&self) -> Result<Arc<[u8]>> {
+        match &self.body {
+            Body::Symlink(target) => Ok(target.clone()),
+            _ => fail(FileSystemErrorKind::InvalidArgument),
+        }
+    }
+
+    fn read(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        self.regular()?.read().read(offset, sink)
+    }
+
+    fn write(&self, at: WriteAt, source: &mut dyn Source) -> Result<(u64, usize)> {
+        let mut content = self.regular()?.write();
+        let offset = match at {
+            WriteAt::Offset(offset) => offset,
+            WriteAt::End => content.len(),
+        };
+        let written = content.within(&self.shared.limits).write(offset, source)?;
+        drop(content);
+        self.touch_modified(self.now());
+        Ok((offset, written))
+    }
+
+    fn allocate(&self, what: Allocate, offset: u64, length: u64) -> Result<()> {
+        let Body::Regular(content) = &self.body else { return fail(FileSystemErrorKind::NoSuchDevice) };
+        let end = checked_end(offset, length)?;
+        let mut content = content.write();
+        let grows = |keep_size: bool, content: &Content| !keep_size && end > content.len();
+        match what {
+            Allocate::Reserve { keep_size } => {
+                let grown = grows(keep_size, &content);
+                content.within(&self.shared.limits).reserve(offset, length)?;
+                if grown {
+                    content.within(&self.shared.limits).set_len(end)?;
+                }
+            }
+            Allocate::PunchHole => content.within(&self.shared.limits).punch(offset, length)?,
+            Allocate::Zero { keep_size } => {
+                content.within(&self.shared.limits).punch(offset, length)?;
+                if grows(keep_size, &content) {
+                    content.within(&self.shared.limits).set_len(end)?;
+                }
+            }
+        }
+        drop(content);
+        self.touch_modified(self.now());
+        Ok(())
+    }
+
+    fn seek_extent(&self, what: Extent, offset: u64) -> Result<u64> {
+        let content = self.regular()?.read();
+        let found = match what {
+            Extent::Data => content.next_data(offset),
+            Extent::Hole => content.next_hole(offset),
+        };
+        found.ok_or(FileSystemErrorKind::NoSuchDeviceOrAddress.into())
+    }
+
+    fn content(&self) -> Result<Content> {
+        Ok(self.regular()?.read().clone())
+    }
+
+    fn set_content(&self, content: Content) -> Result<()> {
+        if content.len() > MAX_LEN {
+            return fail(FileSystemErrorKind::FileTooLarge);
+        }
+        // A clone owns none of its pages: it costs nothing here until it is written.
+        let content = content.clone();
+        let mut present = self.regular()?.write();
+        self.shared.limits.give(present.owned());
+        let previous = core::mem::replace(&mut *present, content);
+        drop(present);
+        drop(previous);
+        self.touch_modified(self.now());
+        Ok(())
+    }
+
+    fn note_access(&self) {
+        let now = self.now();
+        let mut times = self.times.lock();
+        if times.accessed <= times.modified
+            || times.accessed <= times.changed
+            || now.seconds - times.accessed.seconds >= DAY
+        {
+            times.accessed = now;
+        }
+    }
+
+    fn get_xattr(&self, name: &[u8]) -> Result<Vec<u8>> {
+        self.xattrs.read().get(name)
+    }
+
+    fn set_xattr(&self, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
+        self.xattrs.write().set(&self.shared.limits, name, value, how)?;
+        self.touch_changed(self.now());
+        Ok(())
+    }
+
+    fn remove_xattr(&self, name: &[u8]) -> Result<()> {
+        self.xattrs.write().remove(&self.shared.limits, name)?;
+        self.touch_changed(self.now());
+        Ok(())
+    }
+
+    fn list_xattrs(&self, emit: &mut dyn FnMut(&[u8])) -> Result<()> {
+        self.xattrs.read().names().for_each(emit);
+        Ok(())
+    }
+}
+
+impl TmpfsNode {
+    /// Gives back what this node cost and takes its names away; the nodes that then go too are put before `rest`.
+    fn dismantle(&mut self, mut rest: Option<Arc<Self>>) -> Option<Arc<Self>> {
+        self.dismantled = true;
+        let limits = &self.shared.limits;
+        match &mut self.body {
+            Body::Regular(content) => limits.give(content.get_mut().owned()),
+            Body::Directory { names, .. } => {
+                for child in names.get_mut().drain() {
+                    names::lose_name(&child);
+                    if Arc::strong_count(&child) == 1 {
+                        *child.doomed.lock() = rest.take();
+                        rest = Some(child);
+                    }
+                }
+            }
+            Body::Symlink(_) | Body::Special(..) => {}
+        }
+        self.xattrs.get_mut().clear(limits);
+        limits.nodes().give(1);
+        rest
+    }
+}
+
+impl Drop for TmpfsNode {
+    /// A tree goes without recursion (it may be deeper than the stack) and without memory: the nodes still to go hang
+    /// on one another.
+    fn drop(&mut self) {
+        if self.dismantled {
+            return;
+        }
+        let mut rest = self.dismantle(None);
+        while let Some(node) = rest.take() {
+            rest = node.doomed.lock().take();
+            if let Some(mut last) = Arc::into_inner(node) {
+                rest = last.dismantle(rest);
+            }
+        }
+    }
+}

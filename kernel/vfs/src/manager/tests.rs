@@ -1,0 +1,21 @@
+//! What a namespace promises, as tests.
+
+mod attributes;
+mod dentry_cache;
+mod mounts;
+mod names;
+mod open;
+mod path_walk;
+mod rename;
+mod xattr;
+
+use crate::error::{FileSystemErrorKind, Result};
+
+/// Asserts that an operation fails with that errno.
+#[track_caller]
+fn fails<T>(result: Result<T>, kind: FileSystemErrorKind) {
+    match result {
+        Ok(_) => panic!("succeeded, {} expected", kind.name()),
+        Err(error) => assert_eq!(error.kind(), kind),
+    }
+}

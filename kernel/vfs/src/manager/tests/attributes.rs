@@ -1,0 +1,126 @@
+//! Modes, owners, times, sizes.
+
+use super::fails;
+use crate::context::AccessMode;
+use crate::error::FileSystemErrorKind as Kind;
+use crate::file::OpenFlags;
+use crate::manager::Follow;
+use crate::metadata::SetTime;
+use crate::selftest::world::World;
+use crate::time::Timestamp;
+use crate::vfs_test;
+
+const FOLLOW: Follow = Follow::Yes;
+
+vfs_test! {
+    fn only_the_owner_sets_the_mode() {
+        let world = World::new();
+        world.write("/f", "").symlink("f", "/l");
+        assert_eq!(world.vfs.set_owner(&world.root, b"/f", Some(1), Some(1), FOLLOW), Ok(()));
+        let (owner, other) = (world.user(1, 1), world.user(2, 2));
+        assert_eq!(world.vfs.set_mode(&owner, b"/l", 0o640, FOLLOW), Ok(()));
+        assert_eq!(world.stat("/f").mode, 0o640);
+        fails(world.vfs.set_mode(&other, b"/f", 0o777, FOLLOW), Kind::NotPermitted);
+        fails(world.vfs.set_mode(&world.root, b"/l", 0o777, Follow::No), Kind::NotSupported);
+    }
+
+    /// The set-gid bit of a group one is not in does not stick.
+    fn set_gid_needs_the_group() {
+        let world = World::new();
+        world.write("/f", "");
+        assert_eq!(world.vfs.set_owner(&world.root, b"/f", Some(1), Some(9), FOLLOW), Ok(()));
+        assert_eq!(world.vfs.set_mode(&world.user(1, 1), b"/f", 0o2755, FOLLOW), Ok(()));
+        assert_eq!(world.stat("/f").mode, 0o755);
+        assert_eq!(world.vfs.set_mode(&world.user(1, 9), b"/f", 0o2755, FOLLOW), Ok(()));
+        assert_eq!(world.stat("/f").mode, 0o2755);
+    }
+
+    fn owners_change_by_privilege_groups_by_membership() {
+        let world = World::new();
+        world.write("/f", "");
+        assert_eq!(world.vfs.set_owner(&world.root, b"/f", Some(1), Some(1), FOLLOW), Ok(()));
+        let owner = world.user(1, 1);
+        fails(world.vfs.set_owner(&owner, b"/f", Some(2), None, FOLLOW), Kind::NotPermitted);
+        fails(world.vfs.set_owner(&owner, b"/f", None, Some(2), FOLLOW), Kind::NotPermitted);
+        assert_eq!(world.vfs.set_owner(&owner, b"/f", Some(1), Some(1), FOLLOW), Ok(()));
+        let mut member = owner;
+        member.credentials.groups = alloc::sync::Arc::from([2]);
+        assert_eq!(world.vfs.set_owner(&member, b"/f", None, Some(2), FOLLOW), Ok(()));
+        assert_eq!((world.stat("/f").uid, world.stat("/f").gid), (1, 2));
+    }
+
+    fn a_new_owner_or_new_content_clears_set_id_bits() {
+        let world = World::new();
+        world.write("/f", "text");
+        let set = |mode| assert_eq!(world.vfs.set_mode(&world.root, b"/f", mode, FOLLOW), Ok(()));
+        set(0o6755);
+        assert_eq!(world.vfs.set_owner(&world.root, b"/f", Some(1), None, FOLLOW), Ok(()));
+        assert_eq!(world.stat("/f").mode, 0o755);
+        set(0o6777);
+        let user = world.user(2, 2);
+        let file = world.vfs.open(&user, b"/f", OpenFlags::WRITE, 0).unwrap_or_else(|error| panic!("{error:?}"));
+        assert_eq!(file.write(&mut &b""[..]), Ok(0));
+        assert_eq!(world.stat("/f").mode, 0o6777);
+        assert_eq!(file.write(&mut &b"T"[..]), Ok(1));
+        assert_eq!(world.stat("/f").mode, 0o777);
+        set(0o6777);
+        assert_eq!(world.vfs.truncate(&user, b"/f", 0), Ok(()));
+        assert_eq!(world.stat("/f").mode, 0o777);
+        set(0o6777);
+        world.append("/f", "by root");
+        assert_eq!(world.stat("/f").mode, 0o6777);
+    }
+
+    fn times_are_set_by_the_owner_or_to_now_by_a_writer() {
+        let world = World::new();
+        world.write("/f", "");
+        let then = Some(SetTime::At(Timestamp { seconds: -5, nanoseconds: 7 }));
+        let now = Some(SetTime::Now);
+        assert_eq!(world.vfs.set_times(&world.root, b"/f", then, None, FOLLOW), Ok(()));
+        assert_eq!(world.stat("/f").accessed, Timestamp { seconds: -5, nanoseconds: 7 });
+        assert!(world.stat("/f").modified.seconds > 0);
+        let other = world.user(3, 3);
+        fails(world.vfs.set_times(&other, b"/f", then, then, FOLLOW), Kind::NotPermitted);
+        fails(world.vfs.set_times(&other, b"/f", now, now, FOLLOW), Kind::PermissionDenied);
+        assert_eq!(world.vfs.set_mode(&world.root, b"/f", 0o666, FOLLOW), Ok(()));
+        assert_eq!(world.vfs.set_times(&other, b"/f", now, now, FOLLOW), Ok(()));
+        assert!(world.stat("/f").accessed.seconds > 0);
+    }
+
+    fn reading_sets_the_access_time_once() {
+        let world = World::new();
+        world.write("/f", "text");
+        let made = world.stat("/f").accessed;
+        assert_eq!(world.read("/f"), "text");
+        let read = world.stat("/f").accessed;
+        assert!(read > made);
+        assert_eq!(world.read("/f"), "text");
+        assert_eq!(world.stat("/f").accessed, read, "relatime: not again until the content changes");
+        world.write("/f", "more");
+        assert_eq!(world.read("/f"), "more");
+        assert!(world.stat("/f").accessed > read);
+    }
+
+    fn truncation_cuts_and_extends_with_zeros() {
+        let world = World::new();
+        world.mkdir("/d").write("/f", "0123456789");
+        assert_eq!(world.vfs.truncate(&world.root, b"/f", 4), Ok(()));
+        assert_eq!(world.vfs.truncate(&world.root, b"/f", 6), Ok(()));
+        assert_eq!(world.read("/f"), "0123\\x00\\x00");
+        fails(world.vfs.truncate(&world.root, b"/d", 0), Kind::IsADirectory);
+        fails(world.vfs.truncate(&world.user(1, 1), b"/f", 0), Kind::PermissionDenied);
+        fails(world.vfs.truncate(&world.root, b"/f", 1 << 63), Kind::FileTooLarge);
+    }
+
+    fn access_is_asked_with_the_callers_rights() {
+        let world = World::new();
+        world.write("/f", "");
+        let user = world.user(1, 1);
+        let ask = |context, mode| world.vfs.check_access(context, b"/f", mode, FOLLOW);
+        assert_eq!(ask(&user, AccessMode::empty()), Ok(()));
+        assert_eq!(ask(&user, AccessMode::READ), Ok(()));
+        fails(ask(&user, AccessMode::WRITE), Kind::PermissionDenied);
+        assert_eq!(ask(&world.root, AccessMode::WRITE), Ok(()));
+        fails(ask(&world.root, AccessMode::EXECUTE), Kind::PermissionDenied);
+    }
+}

@@ -1,0 +1,218 @@
+//! The mount tree.
+
+use super::fails;
+use crate::error::FileSystemErrorKind as Kind;
+use crate::file::OpenFlags;
+use crate::manager::Follow;
+use crate::manager::mounts::UnmountFlags;
+use crate::mount::{MountFlags, Path};
+use crate::selftest::world::World;
+use crate::vfs_test;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+fn place(world: &World, path: &str) -> Path {
+    world.vfs.resolve(&world.root, path.as_bytes(), Follow::Yes).unwrap_or_else(|error| panic!("{path}: {error:?}"))
+}
+
+#[track_caller]
+fn mount(world: &World, target: &str) {
+    world.mount("tmpfs", target, "").unwrap_or_else(|error| panic!("mount {target}: {error}"));
+}
+
+fn unmount(world: &World, target: &str) -> crate::error::Result<()> {
+    world.vfs.unmount(&world.root, target.as_bytes(), UnmountFlags::empty())
+}
+
+fn targets(world: &World) -> Vec<String> {
+    let mounts = world.vfs.mounts(&world.root);
+    mounts.into_iter().map(|mount| String::from_utf8_lossy(&mount.target).into_owned()).collect()
+}
+
+vfs_test! {
+    fn a_mount_covers_and_uncovers() {
+        let world = World::new();
+        world.mkdir("/m").write("/m/below", "");
+        mount(&world, "/m");
+        assert_eq!(world.list("/m"), "");
+        world.write("/m/above", "");
+        assert_eq!(unmount(&world, "/m"), Ok(()));
+        assert_eq!(world.list("/m"), "below");
+        fails(unmount(&world, "/m"), Kind::InvalidArgument);
+    }
+
+    fn mounts_stack_on_one_point() {
+        let world = World::new();
+        world.mkdir("/m");
+        for text in ["one", "two", "three"] {
+            mount(&world, "/m");
+            world.write("/m/which", text);
+        }
+        assert_eq!(targets(&world), ["/", "/m", "/m", "/m"]);
+        assert_eq!(world.read("/m/which"), "three");
+        assert_eq!(unmount(&world, "/m"), Ok(()));
+        assert_eq!(world.read("/m/which"), "two");
+        assert_eq!(unmount(&world, "/m"), Ok(()));
+        assert_eq!(world.read("/m/../m/which"), "one");
+    }
+
+    fn the_way_up_leads_out_of_a_mount() {
+        let world = World::new();
+        world.mkdir("/m").write("/f", "outer");
+        mount(&world, "/m");
+        world.mkdir("/m/n");
+        mount(&world, "/m/n");
+        assert_eq!(world.read("/m/n/../../f"), "outer");
+        assert_eq!(world.list("/m/n/.."), "n");
+    }
+
+    fn what_is_in_use_stays_mounted() {
+        let world = World::new();
+        world.mkdir("/m");
+        mount(&world, "/m");
+        world.mkdir("/m/sub").write("/m/f", "");
+        let file = world.open("/m/f", OpenFlags::READ);
+        fails(unmount(&world, "/m"), Kind::Busy);
+        drop(file);
+        let mut inside = world.root.clone();
+        assert_eq!(world.vfs.change_directory(&mut inside, b"/m"), Ok(()));
+        fails(unmount(&world, "/m"), Kind::Busy);
+        drop(inside);
+        mount(&world, "/m/sub");
+        fails(unmount(&world, "/m"), Kind::Busy);
+        assert_eq!(unmount(&world, "/m/sub"), Ok(()));
+        assert_eq!(unmount(&world, "/m"), Ok(()));
+        fails(unmount(&world, "/"), Kind::Busy);
+        fails(world.rmdir("/none"), Kind::NotFound);
+    }
+
+    fn a_lazy_unmount_lets_users_finish() {
+        let world = World::new();
+        world.mkdir("/m");
+        mount(&world, "/m");
+        world.mkdir("/m/sub").write("/m/f", "text");
+        mount(&world, "/m/sub");
+        let file = world.open("/m/f", OpenFlags::READ).unwrap_or_else(|error| panic!("{error:?}"));
+        assert_eq!(world.vfs.unmount(&world.root, b"/m", UnmountFlags::LAZY), Ok(()));
+        assert_eq!(targets(&world), ["/"]);
+        assert_eq!(world.probe("/m/f"), "ENOENT");
+        assert_eq!(crate::selftest::world::read_all(&file).as_deref(), Ok("text"));
+    }
+
+    fn a_mount_point_is_neither_removed_nor_moved() {
+        let world = World::new();
+        world.mkdir("/m").mkdir("/d");
+        mount(&world, "/m");
+        fails(world.rmdir("/m"), Kind::Busy);
+        fails(world.rename("/m", "/n"), Kind::Busy);
+        fails(world.rename("/d", "/m"), Kind::Busy);
+    }
+
+    /// ```text
+    /// /a/f, tmpfs on /a/sub        bind /a to /b: b/f and an empty b/sub; rbind: the tmpfs as well
+    /// ```
+    fn a_bind_shows_one_tree_at_two_places() {
+        let world = World::new();
+        world.mkdir("/a/sub").mkdir("/b").mkdir("/c").write("/a/f", "text").write("/file", "");
+        mount(&world, "/a/sub");
+        world.write("/a/sub/deep", "");
+        assert_eq!(world.vfs.bind(&world.root, &place(&world, "/a"), b"/b", false), Ok(()));
+        assert_eq!(world.vfs.bind(&world.root, &place(&world, "/a"), b"/c", true), Ok(()));
+        assert_eq!((world.list("/b/sub").as_str(), world.list("/c/sub").as_str()), ("", "deep"));
+        world.write("/b/new", "by way of b");
+        assert_eq!(world.read("/a/new"), "by way of b");
+        assert_eq!(world.stat("/b/f").id, world.stat("/a/f").id);
+        fails(world.rename("/a/f", "/b/g"), Kind::CrossDevice);
+        fails(world.vfs.link(&world.root, b"/a/f", b"/b/g", Follow::No), Kind::CrossDevice);
+        fails(world.vfs.bind(&world.root, &place(&world, "/file"), b"/b", false), Kind::NotADirectory);
+        assert_eq!(world.vfs.bind(&world.root, &place(&world, "/a/f"), b"/file", false), Ok(()));
+        assert_eq!(world.read("/file"), "text");
+    }
+
+    /// Two namespaces of one machine; what one mounts the other does not see, but can bind.
+    fn namespaces_have_their_own_mounts_over_shared_file_systems() {
+        let world = World::new();
+        world.mkdir("/m").mkdir("/shown");
+        let (vfs, root) = world.vfs.duplicate(&world.root);
+        let other = World { vfs, root };
+        mount(&other, "/m");
+        other.write("/m/secret", "text").write("/shared", "both");
+        assert_eq!(world.list("/m"), "");
+        assert_eq!(world.read("/shared"), "both");
+        let secret = place(&other, "/m");
+        assert_eq!(world.vfs.bind_from(&world.root, &other.vfs, &secret, b"/shown", false), Ok(()));
+        assert_eq!(world.read("/shown/secret"), "text");
+        drop(secret);
+        assert_eq!(unmount(&other, "/m"), Ok(()));
+        assert_eq!(world.read("/shown/secret"), "text");
+    }
+
+    fn a_read_only_mount_can_show_what_another_way_changes() {
+        let world = World::new();
+        world.mkdir("/a").mkdir("/b").write("/a/f", "one");
+        assert_eq!(world.vfs.bind(&world.root, &place(&world, "/a"), b"/b", false), Ok(()));
+        let writer = world.open("/b/f", OpenFlags::WRITE);
+        let refused = world.vfs.remount(&world.root, b"/b", MountFlags::READ_ONLY, b"");
+        assert_eq!(refused.map_err(|error| error.error.kind()), Err(Kind::Busy));
+        drop(writer);
+        assert!(world.vfs.remount(&world.root, b"/b", MountFlags::READ_ONLY, b"").is_ok());
+        fails(world.open("/b/f", OpenFlags::WRITE), Kind::ReadOnlyFileSystem);
+        fails(world.open("/b/f", OpenFlags::READ | OpenFlags::TRUNCATE), Kind::ReadOnlyFileSystem);
+        world.write("/a/f", "two");
+        assert_eq!(world.read("/b/f"), "two");
+        assert!(world.vfs.remount(&world.root, b"/b", MountFlags::empty(), b"").is_ok());
+        world.write("/b/f", "three");
+    }
+
+    /// ```text
+    /// tmpfs on /new        pivot: /new becomes /, the old root is at /old
+    /// ```
+    fn pivot_root_trades_the_root() {
+        let mut world = World::new();
+        world.mkdir("/new").write("/f", "old root");
+        mount(&world, "/new");
+        world.mkdir("/new/old").write("/new/g", "new root");
+        let vfs = world.vfs.clone();
+        fails(vfs.pivot_root(&mut world.root, b"/", b"/new"), Kind::Busy);
+        fails(vfs.pivot_root(&mut world.root, b"/new", b"/"), Kind::Busy);
+        fails(vfs.pivot_root(&mut world.root, b"/new/old", b"/new"), Kind::InvalidArgument);
+        assert_eq!(vfs.pivot_root(&mut world.root, b"/new", b"/new/old"), Ok(()));
+        assert_eq!(world.read("/g"), "new root");
+        assert_eq!(world.read("/old/f"), "old root");
+        assert_eq!(world.read("/old/../g"), "new root");
+        assert_eq!(targets(&world), ["/old", "/"]);
+        assert_eq!(world.vfs.unmount(&world.root, b"/old", UnmountFlags::LAZY), Ok(()));
+        assert_eq!(world.list("/old"), "");
+    }
+
+    fn errors_of_mount_name_what_is_wrong() {
+        let world = World::new();
+        world.mkdir("/m").write("/f", "");
+        let error = |result: core::result::Result<(), crate::manager::mounts::MountError>| match result {
+            Ok(()) => panic!("mounted"),
+            Err(error) => (error.error.kind(), error.message.unwrap_or_default()),
+        };
+        let (kind, message) = error(world.mount("nonesuch", "/m", ""));
+        assert_eq!(kind, Kind::NoSuchDevice);
+        assert!(message.contains("nonesuch"), "{message}");
+        let (kind, message) = error(world.mount("tmpfs", "/m", "size=1m,colour=blue"));
+        assert_eq!(kind, Kind::InvalidArgument);
+        assert!(message.contains("colour"), "{message}");
+        assert_eq!(error(world.mount("tmpfs", "/f", "")).0, Kind::NotADirectory);
+        assert_eq!(error(world.mount("tmpfs", "/none", "")).0, Kind::NotFound);
+        let user = World { vfs: world.vfs.clone(), root: world.user(1, 1) };
+        assert_eq!(error(user.mount("tmpfs", "/m", "")).0, Kind::NotPermitted);
+    }
+
+    /// The last mount of a file system takes it along: nothing keeps it alive in a circle.
+    fn unmounting_frees_the_file_system() {
+        let world = World::new();
+        world.mkdir("/m");
+        mount(&world, "/m");
+        world.mkdir("/m/a/b/c").write("/m/a/f", "text");
+        let weak = alloc::sync::Arc::downgrade(place(&world, "/m").mount.superblock().operations());
+        assert!(weak.upgrade().is_some());
+        assert_eq!(unmount(&world, "/m"), Ok(()));
+        assert!(weak.upgrade().is_none());
+    }
+}
