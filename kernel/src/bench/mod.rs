@@ -5,6 +5,8 @@
 //! bench NAME VALUE UNIT` on the console. Under `-icount shift=0,sleep=off` the unit `instructions` is exact and
 //! repeatable.
 
+mod content;
+
 use alloc::vec::Vec;
 
 use crate::arch::{exit, instructions};

@@ -9,7 +9,7 @@ use std::vec;
 use std::vec::Vec;
 
 const PAGE: usize = 4096;
-/// More than a leaf spans, so that the tree has two heights.
+/// More than one table spans, so that there are two heights of them.
 const LARGEST: usize = 80 * PAGE;
 
 #[derive(Clone, Debug)]

@@ -1,7 +1,9 @@
-//! The radix tree below a content: 64 slots a table, tables shared between clones.
+//! The radix tree below a content: 16 slots a table, tables shared between clones.
 //!
-//! The tree grows at the top: `height` tables lie between the root slot and a page, so it spans `64^height` pages, and
-//! 9 tables reach the largest file there can be. Recursion goes down tables only and is that deep at most.
+//! The tree grows at the top: `height` tables lie between the root slot and a page, so it spans `16^height` pages, and
+//! 13 tables reach the largest file there can be. Recursion goes down tables only and is that deep at most. (Wide tables
+//! make paths short, narrow ones make copies of a path cheap; a file of 256 MiB is 4 tables of 16 deep, which costs a
+//! lookup little, and copying all four less than one table of 64.)
 //!
 //! Own pages are marked by a bit in their leaf, and the leaf carries the number of the owner who means it: in a leaf
 //! that a clone shares, the bits say nothing about the clone. A table that is copied or taken over gets the owner number of
@@ -13,7 +15,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use page::{OutOfMemory, Page};
 
 /// Slots of a table, as a power of two.
-const BITS: u32 = 6;
+const BITS: u32 = 4;
 const FANOUT: usize = 1 << BITS;
 
 /// What stands at a place of the tree. Anything but a table, at any height, stands for all pages below.
@@ -66,6 +68,26 @@ impl Place<'_> {
             *self.own |= self.bit;
             *self.owned += 1;
         }
+    }
+}
+
+/// Asks for the heap that new tables on one path need, once and only if any is new.
+struct Admission {
+    bytes: usize,
+    given: bool,
+}
+
+impl Admission {
+    fn of_tables(count: u32) -> Self {
+        Self { bytes: count as usize * size_of::<Table>(), given: false }
+    }
+
+    fn ask(&mut self) -> Result<(), OutOfMemory> {
+        if !self.given {
+            page::admit(self.bytes)?;
+            self.given = true;
+        }
+        Ok(())
     }
 }
 
@@ -154,13 +176,14 @@ impl Tree {
     /// The place of page `index`, with the tables above it made or taken for its own.
     pub fn place(&mut self, index: u64) -> Result<Place<'_>, OutOfMemory> {
         self.grow(index)?;
+        let mut admission = Admission::of_tables(self.height);
         let mut shift = BITS * self.height;
         let mut slot = &mut self.root;
         let mut own = &mut self.root_own;
         let mut bit = 1;
         while shift > 0 {
             shift -= BITS;
-            let table = table_mut(slot, self.owner)?;
+            let table = table_mut(slot, self.owner, &mut admission)?;
             let number = (index >> shift) as usize % FANOUT;
             slot = &mut table.slots[number];
             own = &mut table.own;
@@ -173,7 +196,7 @@ impl Tree {
     fn grow(&mut self, index: u64) -> Result<(), OutOfMemory> {
         while index >= span(self.height) {
             if !matches!(self.root, Slot::Empty) {
-                let mut table = new_table(&Slot::Empty, self.owner)?;
+                let mut table = new_table(&Slot::Empty, self.owner, &mut Admission::of_tables(1))?;
                 // Nobody else has the table yet.
                 if let Some(table) = Arc::get_mut(&mut table) {
                     table.slots[0] = core::mem::take(&mut self.root);
@@ -224,8 +247,7 @@ impl Tree {
         }
     }
 
-    /// Takes all pages of `range` away, so that they are holes over a base of `base` pages. What was owned there, as
-    /// [`Tree::tally`] has found, is `owned`.
+    /// Takes all pages of `range` away, so that they are holes over a base of `base` pages.
     ///
     /// On failure a part may have been done, but nothing if the range is open to the right of the tree and the base.
     pub fn clear(&mut self, range: Range<u64>, base: u64) -> Result<(), OutOfMemory> {
@@ -234,12 +256,12 @@ impl Tree {
             self.grow(hidden - 1)?;
         }
         if overlap(0, span(self.height), &range) > 0 {
-            let mut given = 0;
-            if self.height == 0 {
-                given = core::mem::take(&mut self.root_own);
-            }
-            let result = clear_slot(&mut self.root, self.height, 0, &range, base, self.owner, &mut given);
-            self.owned -= given;
+            let given = if self.height == 0 { core::mem::take(&mut self.root_own) } else { 0 };
+            // A range has two edges, and each cuts through one table of every height.
+            let admission = Admission::of_tables(2 * self.height);
+            let mut clearing = Clearing { range, base, owner: self.owner, given, admission };
+            let result = clearing.slot(&mut self.root, self.height, 0);
+            self.owned -= clearing.given;
             result?;
         }
         Ok(())
@@ -259,43 +281,49 @@ impl Tree {
     }
 }
 
-/// Makes what `slot` has in `range` holes, and counts the own pages that went in `given`. Partly covered children come first: only they can
-/// fail.
-fn clear_slot(
-    slot: &mut Slot,
-    height: u32,
-    start: u64,
-    range: &Range<u64>,
+/// A [`Tree::clear`] under way.
+struct Clearing {
+    range: Range<u64>,
     base: u64,
     owner: u64,
-    given: &mut u64,
-) -> Result<(), OutOfMemory> {
-    if overlap(start, span(height), range) == span(height) {
-        *given += owned_below(slot, owner);
-        *slot = if start < base { Slot::Zero } else { Slot::Empty };
-        return Ok(());
-    }
-    let nothing_to_hide = overlap(start, span(height), &(range.start..range.end.min(base))) == 0;
-    if matches!(slot, Slot::Zero) || matches!(slot, Slot::Empty) && nothing_to_hide {
-        return Ok(());
-    }
-    let step = span(height - 1);
-    let table = table_mut(slot, owner)?;
-    let first = (range.start.saturating_sub(start) / step) as usize;
-    let last = ((range.end - start - 1) / step).min(FANOUT as u64 - 1) as usize;
-    let child = |number: usize| start + number as u64 * step;
-    let whole = |number: usize| overlap(child(number), step, range) == step;
-    for number in (first..=last).filter(|&number| !whole(number)) {
-        clear_slot(&mut table.slots[number], height - 1, child(number), range, base, owner, given)?;
-    }
-    for number in (first..=last).filter(|&number| whole(number)) {
-        if table.own >> number & 1 != 0 {
-            table.own &= !(1 << number);
-            *given += 1;
+    /// Own pages that went.
+    given: u64,
+    admission: Admission,
+}
+
+impl Clearing {
+    /// Makes what `slot`, which spans pages from `start` on, has in the range holes.
+    fn slot(&mut self, slot: &mut Slot, height: u32, start: u64) -> Result<(), OutOfMemory> {
+        if overlap(start, span(height), &self.range) == span(height) {
+            self.given += owned_below(slot, self.owner);
+            *slot = if start < self.base { Slot::Zero } else { Slot::Empty };
+            return Ok(());
         }
-        clear_slot(&mut table.slots[number], height - 1, child(number), range, base, owner, given)?;
+        let hidden = overlap(start, span(height), &(self.range.start..self.range.end.min(self.base)));
+        if matches!(slot, Slot::Zero) || matches!(slot, Slot::Empty) && hidden == 0 {
+            return Ok(());
+        }
+        let step = span(height - 1);
+        let table = table_mut(slot, self.owner, &mut self.admission)?;
+        let first = (self.range.start.saturating_sub(start) / step) as usize;
+        let last = ((self.range.end - start - 1) / step).min(FANOUT as u64 - 1) as usize;
+        let child = |number: usize| start + number as u64 * step;
+        let covered = |range: &Range<u64>, number: usize| overlap(child(number), step, range) == step;
+        // The children at the edges come first: only they can fail.
+        for number in first..=last {
+            if !covered(&self.range, number) {
+                self.slot(&mut table.slots[number], height - 1, child(number))?;
+            }
+        }
+        for number in first..=last {
+            if covered(&self.range, number) {
+                self.given += table.own >> number & 1;
+                table.own &= !(1 << number);
+                self.slot(&mut table.slots[number], height - 1, child(number))?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// How many pages in the tables below `slot` are `owner`'s. A page's own bit is in the table above it.
@@ -306,11 +334,11 @@ fn owned_below(slot: &Slot, owner: u64) -> u64 {
 }
 
 /// The table in `slot`, made if there is none, copied if it is shared, and `owner`'s.
-fn table_mut(slot: &mut Slot, owner: u64) -> Result<&mut Table, OutOfMemory> {
+fn table_mut<'a>(slot: &'a mut Slot, owner: u64, admission: &mut Admission) -> Result<&'a mut Table, OutOfMemory> {
     match slot {
-        Slot::Table(table) if Arc::strong_count(table) > 1 => page::admit(size_of::<Table>())?,
+        Slot::Table(table) if Arc::strong_count(table) > 1 => admission.ask()?,
         Slot::Table(_) => {}
-        Slot::Empty | Slot::Zero | Slot::Page(_) => *slot = Slot::Table(new_table(slot, owner)?),
+        Slot::Empty | Slot::Zero | Slot::Page(_) => *slot = Slot::Table(new_table(slot, owner, admission)?),
     }
     let Slot::Table(table) = slot else { return Err(OutOfMemory) };
     let table = Arc::make_mut(table);
@@ -322,8 +350,8 @@ fn table_mut(slot: &mut Slot, owner: u64) -> Result<&mut Table, OutOfMemory> {
 }
 
 /// A table that says what `slot` said: nothing everywhere, or holes everywhere.
-fn new_table(slot: &Slot, owner: u64) -> Result<Arc<Table>, OutOfMemory> {
-    page::admit(size_of::<Table>())?;
+fn new_table(slot: &Slot, owner: u64, admission: &mut Admission) -> Result<Arc<Table>, OutOfMemory> {
+    admission.ask()?;
     let slots = match slot {
         Slot::Zero => [const { Slot::Zero }; FANOUT],
         _ => [const { Slot::Empty }; FANOUT],
