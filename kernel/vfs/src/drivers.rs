@@ -1,2 +1,4 @@
 //! The file systems that come with the crate. The core knows none of them: each registers itself.
+
+pub mod cpiofs;
 pub mod tmpfs;
