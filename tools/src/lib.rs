@@ -11,18 +11,25 @@
 //! | [`bench`] | the guest's benchmarks as a table |
 //! | [`ktap`] | the lines that a test kernel prints |
 //! | [`ktest`] | the guest's tests as cargo tests |
+//! | [`newc`] | writes cpio archives whose data can be mapped |
+//! | [`image`] | packs a directory of the host as an initramfs |
+//! | [`check`] | compares an initramfs with the directory it was made from |
 //!
-//! Nothing here knows a kernel type: host and guest share only the words on the command line, the lines on the
-//! serial ports and the exit codes of `isa-debug-exit`.
+//! But for `check`, which mounts images by the very file system that the guest uses, nothing here knows a kernel type:
+//! host and guest share only the words on the command line, the lines on the serial ports and the exit codes of
+//! `isa-debug-exit`.
 
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod check;
 pub mod console;
 pub mod guest;
+pub mod image;
 pub mod ktap;
 pub mod ktest;
 pub mod machine;
 pub mod monitor;
+pub mod newc;
 pub mod script;
 pub mod symbol;
