@@ -1,11 +1,11 @@
 //! cpiofs: a cpio archive as a read-only file system, where it lies in memory.
 //!
-//! [`load`] reads the bytes (archives one after the other, plain or gzip), [`newc`] the entries of one archive,
-//! [`build`] makes a tree of them, [`image`] is that tree, [`node`] the inodes over it,
-//! [`driver`] mounts one from a file. Data is not copied: the content
+//! `load` reads the bytes (archives one after the other, plain or gzip), [`newc`] the entries of one archive,
+//! `build` makes a tree of them, `image` is that tree, `node` the inodes over it,
+//! `driver` mounts one from a file. Data is not copied: the content
 //! of a file is a slice of the archive ([`Bytes`]), or of what was unpacked once.
 //!
-//! Accepted is what Linux accepts as an initramfs, as far as gzip goes, with two differences that [`newc`] and [`build`]
+//! Accepted is what Linux accepts as an initramfs, as far as gzip goes, with two differences that [`newc`] and `build`
 //! tell of. What cannot be read refuses the whole mount with a [`CpioError`] that names the place.
 //!
 //! The parser is our own (some 100 lines): of the crates on the registry, `hadris-cpio` copies names and data through
