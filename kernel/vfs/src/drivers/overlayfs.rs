@@ -1,0 +1,319 @@
+//! OverlayFS: directories as layers on top of each other, shown as one.
+//!
+//! ```text
+//!  merged   /etc: motd  hosts  passwd        what users see
+//!             ^     ^      ^
+//!  upper      |   hosts    |                  changes go here; `.wh.NAME` hides NAME below
+//!  lower 1  motd    -      |
+//!  lower 2    -   hosts  passwd               never changed
+//! ```
+//!
+//! Reading order:
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`options`] | the mount options, as text and as values |
+//! | [`layer`] | layers and their nodes; changes published in one step |
+//! | `marks` | whiteouts, opaque directories, redirects, origins: the formats |
+//! | `lookup` | what a name is bound to |
+//! | `identity` | inode numbers |
+//! | `inode` | the node; the lock order |
+//! | `nodes` | one object for each file |
+//! | `copy_up` | putting what is to be changed into the upper |
+//! | `names`, `rename` | create, link, remove, move |
+//! | `index` | listing |
+//! | `xattr` | attributes |
+//! | [`explain`] | which layer something comes from, and what the upper changed |
+//! | `mount_checks`, `driver` | mounting |
+//!
+//! The rules are those of Linux's overlayfs (`Documentation/filesystems/overlayfs.rst`), except: renaming a directory
+//! that has lower directories always works (redirects are on), hard links survive copy-up, an open file follows its
+//! copy-up, and deletions are written as OCI images write them unless `whiteout=linux` asks for Linux's way.
+//!
+//! Invariants: a lower layer is never written. Whatever appears in the upper appears in one commit of the upper file
+//! system, complete. Any error of a layer reaches the caller. A node holds its parent and the overlay's layers, never
+//! its children, so the last reference frees everything.
+
+mod copy_up;
+mod driver;
+pub mod explain;
+mod identity;
+mod index;
+mod inode;
+pub mod layer;
+mod lookup;
+mod marks;
+mod mount_checks;
+mod names;
+mod nodes;
+pub mod options;
+mod rename;
+mod xattr;
+
+pub use layer::Layer;
+pub use marks::Format;
+pub use options::OverlayOptions;
+
+use crate::context::Context;
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::file_system::FileSystemOperations;
+use crate::manager::VfsManager;
+use crate::metadata::{FileSystemId, NodeId, Statistics};
+use crate::node::NodeRef;
+use crate::sync::{Mutex, RwLock};
+use crate::walk::Follow;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+use core::fmt;
+use hashbrown::HashMap;
+use identity::Identity;
+use inode::OverlayNode;
+use layer::LayerNode;
+use lookup::Sources;
+use marks::Marks;
+use mount_checks::{InUse, Refusal};
+use nodes::Linked;
+use options::write_escaped;
+use rustc_hash::FxBuildHasher;
+
+/// `f_type` of `statfs(2)`.
+const MAGIC: u64 = 0x794c_7630;
+
+/// An overlay.
+pub struct OverlayFS {
+    me: Weak<OverlayFS>,
+    id: FileSystemId,
+    options: OverlayOptions,
+    marks: Marks,
+    identity: Identity,
+    layers: RwLock<Arc<LayerStack>>,
+    root: Arc<OverlayNode>,
+    /// The nodes in use, by inode number.
+    nodes: Mutex<HashMap<u64, Weak<OverlayNode>, FxBuildHasher>>,
+    /// Lower files with several names that were copied up, by their identity.
+    links: Mutex<HashMap<NodeId, Linked, FxBuildHasher>>,
+    /// Held while a name moves, so that the tree above two directories stands still.
+    rename: Mutex<()>,
+    /// Keeps other overlays off the upper layer.
+    _in_use: InUse,
+}
+
+/// The layers, as they are stacked now.
+pub struct LayerStack {
+    /// Where changes go.
+    pub upper: Option<Arc<Layer>>,
+    /// The others, topmost first.
+    pub lowers: Vec<Arc<Layer>>,
+}
+
+impl LayerStack {
+    /// All of them, topmost first.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Layer>> {
+        self.upper.iter().chain(&self.lowers)
+    }
+
+    /// Those below `layer`.
+    fn below(&self, layer: &Arc<Layer>) -> impl Iterator<Item = &Arc<Layer>> {
+        self.all().skip_while(|other| !Arc::ptr_eq(other, layer)).skip(1)
+    }
+}
+
+impl OverlayFS {
+    /// An overlay of these layers, the lowers topmost first. Without an upper it is read-only.
+    ///
+    /// # Errors
+    /// `EINVAL` without a lower layer, with more than 500, for an upper on a file system that cannot be one or a stack
+    /// that is too deep; `ENOTDIR` for a layer that is no directory; `ELOOP` for one given twice; `EBUSY` for an upper
+    /// that another overlay writes; and those of the layers.
+    pub fn new(upper: Option<Layer>, lowers: Vec<Layer>, options: OverlayOptions) -> Result<Arc<Self>> {
+        Self::build(upper, lowers, options).map_err(|refusal| refusal.error)
+    }
+
+    /// An overlay of the directories at these paths, each with the mounts below it as they are now.
+    ///
+    /// # Errors
+    /// Those of [`OverlayFS::new`] and of [`VfsManager::resolve`].
+    pub fn new_from_paths(
+        manager: &VfsManager,
+        context: &Context,
+        upper: Option<&[u8]>,
+        lowers: &[&[u8]],
+        options: OverlayOptions,
+    ) -> Result<Arc<Self>> {
+        let layer = |path: &[u8]| layer_at(manager, context, path);
+        let upper = upper.map(layer).transpose()?;
+        let lowers = lowers.iter().map(|path| layer(path)).collect::<Result<_>>()?;
+        Self::new(upper, lowers, options)
+    }
+
+    /// An overlay of directories of several namespaces, each by its namespace and its path from the root there.
+    ///
+    /// # Errors
+    /// As [`OverlayFS::new_from_paths`].
+    pub fn new_from_paths_and_vfs(
+        upper: Option<(&Arc<VfsManager>, &[u8])>,
+        lowers: &[(&Arc<VfsManager>, &[u8])],
+        options: OverlayOptions,
+    ) -> Result<Arc<Self>> {
+        let layer = |(manager, path): (&Arc<VfsManager>, &[u8])| layer_at(manager, &manager.root_context(), path);
+        let upper = upper.map(layer).transpose()?;
+        let lowers = lowers.iter().map(|lower| layer(*lower)).collect::<Result<_>>()?;
+        Self::new(upper, lowers, options)
+    }
+
+    /// As [`OverlayFS::new`], with words for the user where it is refused.
+    fn build(
+        upper: Option<Layer>,
+        lowers: Vec<Layer>,
+        options: OverlayOptions,
+    ) -> core::result::Result<Arc<Self>, Refusal> {
+        let layers = LayerStack { upper: upper.map(Arc::new), lowers: lowers.into_iter().map(Arc::new).collect() };
+        mount_checks::check_layers(&layers)?;
+        let in_use = InUse::claim(layers.upper.as_deref())?;
+        let id = FileSystemId::fresh();
+        let marks = Marks::new(options.whiteout, options.user_attributes);
+        let sources = root_sources(&layers, &marks)?;
+        let origin = sources.lowers.first().unwrap_or(sources.top()).id();
+        let identity =
+            Identity::new(layers.all().flat_map(|layer| layer.file_systems()).map(|operations| operations.id()));
+        let root_id = NodeId { file_system: id, inode: identity.number(origin) };
+        Ok(Arc::new_cyclic(|me| {
+            let root = OverlayNode::new(me, root_id, origin, sources, None);
+            let mut nodes = HashMap::with_hasher(FxBuildHasher);
+            nodes.insert(root_id.inode, Arc::downgrade(&root));
+            Self {
+                me: me.clone(),
+                id,
+                options,
+                marks,
+                identity,
+                layers: RwLock::new(Arc::new(layers)),
+                root,
+                nodes: Mutex::new(nodes),
+                links: Mutex::new(HashMap::with_hasher(FxBuildHasher)),
+                rename: Mutex::new(()),
+                _in_use: in_use,
+            }
+        }))
+    }
+
+    /// The layers.
+    pub fn stack(&self) -> Arc<LayerStack> {
+        self.layers.read().clone()
+    }
+
+    /// The options.
+    pub fn options(&self) -> &OverlayOptions {
+        &self.options
+    }
+
+    fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Whether something may be changed.
+    ///
+    /// # Errors
+    /// `EROFS`.
+    fn check_writable(&self) -> Result<()> {
+        if self.read_only() { fail(FileSystemErrorKind::ReadOnlyFileSystem) } else { Ok(()) }
+    }
+
+    /// The root of the upper layer.
+    ///
+    /// # Errors
+    /// `EROFS` without one.
+    fn upper_root(&self) -> Result<LayerNode> {
+        self.root.upper().ok_or(FileSystemErrorKind::ReadOnlyFileSystem.into())
+    }
+
+    /// Whether a node is the root of a layer: then one layer is inside another, and what it shows would change while
+    /// it is looked at.
+    fn is_layer_root(&self, node: NodeId) -> bool {
+        self.layers.read().all().any(|layer| layer.root_id() == node)
+    }
+}
+
+/// The directory at `path` with the mounts below it, as a layer.
+fn layer_at(manager: &VfsManager, context: &Context, path: &[u8]) -> Result<Layer> {
+    let found = manager.resolve(context, path, Follow::Yes)?;
+    Ok(Layer::new(path, manager.private_tree(&found)?))
+}
+
+/// The roots of the layers; those below an opaque one are not part of it.
+fn root_sources(layers: &LayerStack, marks: &Marks) -> Result<Sources> {
+    let prepared = |layer: &Arc<Layer>| -> Result<(LayerNode, bool)> {
+        let mut root = layer.root();
+        let opacity = marks.opacity(&root)?;
+        root.xattr_whiteouts = opacity == marks::Opacity::XattrWhiteouts;
+        Ok((root, opacity == marks::Opacity::Opaque))
+    };
+    let upper = layers.upper.as_ref().map(prepared).transpose()?;
+    let mut opaque = upper.as_ref().is_some_and(|(_, opaque)| *opaque);
+    let mut lowers = Vec::new();
+    for layer in &layers.lowers {
+        if opaque {
+            break;
+        }
+        let (root, opaque_here) = prepared(layer)?;
+        lowers.push(root);
+        opaque = opaque_here;
+    }
+    Ok(Sources { upper: upper.map(|(root, _)| root), lowers: lowers.into() })
+}
+
+impl FileSystemOperations for OverlayFS {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn type_name(&self) -> &'static str {
+        "overlay"
+    }
+
+    fn id(&self) -> FileSystemId {
+        self.id
+    }
+
+    fn root(&self) -> NodeRef {
+        self.root.clone()
+    }
+
+    fn statistics(&self) -> Result<Statistics> {
+        let top = self.root.sources().top().file_system().statistics()?;
+        Ok(Statistics { magic: MAGIC, ..top })
+    }
+
+    fn read_only(&self) -> bool {
+        self.layers.read().upper.as_ref().is_none_or(|upper| upper.read_only())
+    }
+
+    fn stacking_depth(&self) -> usize {
+        self.layers.read().all().map(|layer| layer.stacking_depth()).max().unwrap_or(0)
+    }
+
+    fn show_options(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let stack = self.stack();
+        for (index, layer) in stack.lowers.iter().enumerate() {
+            out.write_str(if index == 0 { ",lowerdir=" } else { ":" })?;
+            write_escaped(out, layer.name(), b":,\\")?;
+        }
+        if let Some(upper) = &stack.upper {
+            out.write_str(",upperdir=")?;
+            write_escaped(out, upper.name(), b",\\")?;
+        }
+        self.options.show(out)
+    }
+
+    fn sync(&self) -> Result<()> {
+        match &self.stack().upper {
+            Some(upper) => upper.file_systems().try_for_each(|operations| operations.sync()),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Copy-up: what is to be changed is first put into the upper layer.
+//!
+//! A copy is staged where nobody sees it (a node without a name), complete with content, attributes and times, and
+//! appears by one change of a name. A failure before that leaves nothing behind, for what has no name goes with its
+//! last reference. Parents come first, from the top down, and keep their times: nothing that was visible changes.
+//!
+//! Where layers share content ([`VfsNode::content`]), a file's data is cloned in constant time; elsewhere it is copied
+//! through one page, and holes stay holes.
+//!
+//! What is to be done to the copy at once (new attributes, new content) is done to it unseen: an operation on a lower
+//! file is one step for everyone who looks, and if it fails, nothing has happened.
+
+use super::OverlayFS;
+use super::inode::{OverlayNode, Place};
+use super::layer::{Changes, LayerNode};
+use super::lookup::Sources;
+use crate::content::Content;
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::file_system::DirectoryTimes;
+use crate::metadata::{FileType, Metadata, SetAttributes, SetTime};
+use crate::node::{Extent, NewKind, NewNode, NodeRef, SetXattr, VfsNode, WriteAt};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// How a copy-up of one node, whose parents were seen to, went.
+enum Outcome {
+    /// It is there, and what was to be done to the copy is done.
+    Copied(LayerNode),
+    /// It was there already.
+    WasThere(LayerNode),
+    /// It was found at another place meanwhile, whose parent is not there yet.
+    ParentMissing,
+}
+
+/// What is done to the copy before it is seen.
+#[derive(Clone, Copy)]
+enum Then<'a> {
+    Nothing,
+    SetAttributes(&'a SetAttributes),
+    SetContent(&'a Content),
+}
+
+impl Then<'_> {
+    fn apply(self, node: &NodeRef) -> Result<()> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::SetAttributes(set) => node.set_attributes(set),
+            Self::SetContent(content) => node.set_content(content.clone()),
+        }
+    }
+
+    /// How much of the data the copy needs.
+    fn data_needed(self, size: u64) -> u64 {
+        match self {
+            Self::SetContent(_) => 0,
+            Self::SetAttributes(SetAttributes { size: Some(cut), .. }) => size.min(*cut),
+            Self::Nothing | Self::SetAttributes(_) => size,
+        }
+    }
+}
+
+impl OverlayNode {
+    /// Puts the node into the upper layer, if it is not there yet; returns its node there.
+    ///
+    /// # Errors
+    /// `EROFS` without a writable upper layer, and those of the layers (`ENOSPC`, `ENOMEM`, …); the node is then where
+    /// it was.
+    pub(super) fn copy_up(&self) -> Result<LayerNode> {
+        self.copy_up_then(Then::Nothing)
+    }
+
+    /// As [`OverlayNode::copy_up`], and sees to it that the data is there too, not only the metadata.
+    ///
+    /// # Errors
+    /// As [`OverlayNode::copy_up`].
+    pub(super) fn copy_up_content(&self) -> Result<LayerNode> {
+        let upper = self.copy_up()?;
+        if self.sources().lowers.is_empty() {
+            return Ok(upper);
+        }
+        self.fetch_data(Then::Nothing, &upper)?;
+        Ok(upper)
+    }
+
+    /// [`VfsNode::set_attributes`].
+    pub(super) fn change_attributes(&self, set: &SetAttributes) -> Result<()> {
+        self.overlay()?.check_writable()?;
+        if set.size.is_some() {
+            match self.kind() {
+                FileType::Regular => {}
+                FileType::Directory => return fail(FileSystemErrorKind::IsADirectory),
+                _ => return fail(FileSystemErrorKind::InvalidArgument),
+            }
+        }
+        self.copy_up_then(Then::SetAttributes(set)).map(drop)
+    }
+
+    /// [`VfsNode::set_content`].
+    pub(super) fn replace_content(&self, content: Content) -> Result<()> {
+        self.overlay()?.check_writable()?;
+        if self.kind() != FileType::Regular {
+            return fail(self.no_content());
+        }
+        self.copy_up_then(Then::SetContent(&content)).map(drop)
+    }
+
+    fn copy_up_then(&self, then: Then<'_>) -> Result<LayerNode> {
+        let present = loop {
+            if let Some(upper) = self.upper() {
+                break upper;
+            }
+            self.copy_up_parents()?;
+            match self.copy_up_alone(then)? {
+                Outcome::Copied(upper) => return Ok(upper),
+                Outcome::WasThere(upper) => break upper,
+                Outcome::ParentMissing => {}
+            }
+        };
+        present.check_writable()?;
+        match then {
+            Then::SetAttributes(SetAttributes { size: Some(_), .. }) | Then::SetContent(_)
+                if !self.sources().lowers.is_empty() =>
+            {
+                self.fetch_data(then, &present)?;
+            }
+            _ => {}
+        }
+        then.apply(present.node())?;
+        Ok(present)
+    }
+
+    /// Puts the directories above the node into the upper layer.
+    fn copy_up_parents(&self) -> Result<()> {
+        let mut missing: Vec<Arc<Self>> = Vec::new();
+        let mut next = self.parent();
+        while let Some(node) = next {
+            if node.has_upper() {
+                break;
+            }
+            next = node.parent();
+            page::admit(size_of::<Arc<Self>>())?;
+            missing.push(node);
+        }
+        while let Some(node) = missing.pop() {
+            node.copy_up_alone(Then::Nothing)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the node, whose parents are in the upper layer, there as well.
+    fn copy_up_alone(&self, then: Then<'_>) -> Result<Outcome> {
+        let overlay = self.overlay()?;
+        overlay.check_writable()?;
+        let _copying = self.copying.lock();
+        if let Some(upper) = self.upper() {
+            return Ok(Outcome::WasThere(upper));
+        }
+        let sources = self.sources();
+        let place = self.place();
+        let parent = match &place {
+            Some(place) => match place.parent.upper() {
+                Some(upper) => upper,
+                None => return Ok(Outcome::ParentMissing),
+            },
+            None => overlay.upper_root()?,
+        };
+        parent.check_writable()?;
+        let names = sources.top().node().metadata()?.links;
+        let staged = overlay.stage(&parent, &sources, then)?;
+        let upper = parent.sibling(staged);
+        if let Some(place) = &place {
+            self.publish(place, &parent, &upper)?;
+        }
+        if self.kind() != FileType::Directory && names > 1 {
+            overlay.remember_links(self.origin, &upper, names);
+        }
+        let lowers = if self.kind() == FileType::Directory { sources.lowers } else { Arc::from([]) };
+        self.set_sources(Sources { upper: Some(upper.clone()), lowers });
+        Ok(Outcome::Copied(upper))
+    }
+
+    /// Lets the copy appear at a place of the node; if it was removed from there meanwhile, nowhere.
+    fn publish(&self, place: &Place, parent: &LayerNode, upper: &LayerNode) -> Result<()> {
+        let _names = match place.parent.lock_names() {
+            Ok(held) => held,
+            Err(error) if error.kind() == FileSystemErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if !self.is_at(&place.parent, &place.name) {
+            return Ok(());
+        }
+        let mut changes = Changes::default();
+        changes.bind(parent.node(), &place.name, None, Some(upper.node()));
+        changes.publish(parent, DirectoryTimes::Keep)
+    }
+
+    /// Gives a file whose node in the upper layer has only metadata (Linux's `metacopy`) its data.
+    fn fetch_data(&self, then: Then<'_>, upper: &LayerNode) -> Result<()> {
+        let overlay = self.overlay()?;
+        let _copying = self.copying.lock();
+        let sources = self.sources();
+        if sources.lowers.is_empty() {
+            return Ok(());
+        }
+        let metadata = upper.node().metadata()?;
+        copy_data(sources.content().node(), upper.node(), then.data_needed(metadata.size))?;
+        // The writing of data that was there all along is no change.
+        let times = SetAttributes { mode: Some(metadata.mode), ..times(&metadata) };
+        upper.node().set_attributes(&times)?;
+        overlay.marks().clear_metacopy(upper.node())?;
+        self.set_sources(Sources { upper: Some(upper.clone()), lowers: Arc::from([]) });
+        Ok(())
+    }
+
+    /// A node in the upper layer that can be given one more name: the present one, or where it has lost all of its
+    /// names there while lower ones still lead to it, a copy of it.
+    ///
+    /// # Errors
+    /// Those of the upper layer.
+    pub(super) fn upper_to_link(&self, parent: &LayerNode) -> Result<LayerNode> {
+        let overlay = self.overlay()?;
+        let present = self.copy_up()?;
+        if !overlay.has_lower_names(self.origin) || present.node().metadata()?.links > 0 {
+            return Ok(present);
+        }
+        let _copying = self.copying.lock();
+        let sources = self.sources();
+        let upper = parent.sibling(overlay.stage(parent, &sources, Then::Nothing)?);
+        overlay.replace_copy(self.origin, &upper);
+        self.set_sources(Sources { upper: Some(upper.clone()), lowers: sources.lowers });
+        Ok(upper)
+    }
+}
+
+impl OverlayFS {
+    /// Builds a copy of what `sources` show, unseen, on the file system of `parent`.
+    fn stage(&self, parent: &LayerNode, sources: &Sources, then: Then<'_>) -> Result<NodeRef> {
+        let source = sources.top().node();
+        let metadata = source.metadata()?;
+        let target;
+        let kind = match metadata.kind {
+            FileType::Regular => NewKind::Regular,
+            FileType::Directory => NewKind::Directory,
+            FileType::Symlink => {
+                target = source.read_link()?;
+                NewKind::Symlink(&target)
+            }
+            FileType::CharDevice => NewKind::CharDevice(metadata.device),
+            FileType::BlockDevice => NewKind::BlockDevice(metadata.device),
+            FileType::Fifo => NewKind::Fifo,
+            FileType::Socket => NewKind::Socket,
+        };
+        let new = NewNode { kind, mode: metadata.mode, uid: metadata.uid, gid: metadata.gid };
+        let staged = parent.node().create_unnamed(&new)?;
+        if metadata.kind == FileType::Regular {
+            copy_data(sources.content().node(), &staged, then.data_needed(metadata.size))?;
+        }
+        self.copy_attributes(source, &staged)?;
+        if metadata.kind != FileType::Directory {
+            let origin = match self.marks().origin(source)? {
+                Some(origin) if sources.upper.is_some() => origin,
+                _ => source.id(),
+            };
+            self.marks().set_origin(&staged, origin)?;
+        }
+        staged.set_attributes(&SetAttributes { mode: Some(metadata.mode), ..times(&metadata) })?;
+        then.apply(&staged)?;
+        Ok(staged)
+    }
+
+    /// Copies extended attributes, except the overlay's own. What the upper layer cannot hold is left out, but for
+    /// attributes that security hangs on.
+    fn copy_attributes(&self, from: &NodeRef, to: &NodeRef) -> Result<()> {
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        from.list_xattrs(&mut |name| {
+            if self.marks().user_attribute(name).is_some() {
+                names.push(name.to_vec());
+            }
+        })?;
+        for name in names {
+            let value = match from.get_xattr(&name) {
+                Ok(value) => value,
+                Err(error) if error.kind() == FileSystemErrorKind::NoData => continue,
+                Err(error) => return Err(error),
+            };
+            match to.set_xattr(&name, &value, SetXattr::Any) {
+                Err(error) if error.kind() == FileSystemErrorKind::NotSupported && !must_be_copied(&name) => {}
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn must_be_copied(attribute: &[u8]) -> bool {
+    attribute.starts_with(b"security.") || attribute.starts_with(b"system.posix_acl_")
+}
+
+fn times(metadata: &Metadata) -> SetAttributes {
+    SetAttributes {
+        accessed: Some(SetTime::At(metadata.accessed)),
+        modified: Some(SetTime::At(metadata.modified)),
+        ..SetAttributes::default()
+    }
+}
+
+/// Gives `to`, an empty regular file, the first `size` bytes of `from`.
+fn copy_data(from: &NodeRef, to: &NodeRef, size: u64) -> Result<()> {
+    if size == 0 {
+        return Ok(());
+    }
+    let shared = from.content().and_then(|content| to.set_content(content));
+    match shared {
+        Err(error) if error.kind() == FileSystemErrorKind::NotSupported => copy_bytes(from, to, size),
+        result => result,
+    }
+}
+
+/// Bytes that one step of a copy moves.
+const STEP: usize = 4096;
+
+fn copy_bytes(from: &NodeRef, to: &NodeRef, size: u64) -> Result<()> {
+    let mut buffer = Vec::new();
+    page::admit(STEP)?;
+    buffer.try_reserve_exact(STEP).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+    buffer.resize(STEP, 0);
+    let mut offset = 0;
+    while offset < size {
+        offset = match from.seek_extent(Extent::Data, offset) {
+            Ok(data) => data,
+            Err(error) => match error.kind() {
+                FileSystemErrorKind::NoSuchDeviceOrAddress => break,
+                // It does not know its holes.
+                FileSystemErrorKind::InvalidArgument | FileSystemErrorKind::NotSupported => offset,
+                _ => return Err(error),
+            },
+        };
+        // To the next page's start, so that later steps read whole pages.
+        let step = STEP - (offset % STEP as u64) as usize;
+        let step = step.min(usize::try_from(size.saturating_sub(offset)).unwrap_or(STEP));
+        let read = from.read(offset, &mut &mut buffer[..step])?;
+        if read == 0 {
+            break;
+        }
+        let mut rest = &buffer[..read];
+        while !rest.is_empty() {
+            // A write may take less than all; `rest` moves on by itself.
+            let (_, written) = to.write(WriteAt::Offset(offset), &mut rest)?;
+            if written == 0 {
+                return fail(FileSystemErrorKind::NoSpace);
+            }
+            offset += written as u64;
+        }
+    }
+    to.set_attributes(&SetAttributes { size: Some(size), ..SetAttributes::default() })
+}

@@ -1,0 +1,193 @@
+//! Which layer something comes from, and why; and what the upper layer changed.
+
+use super::OverlayFS;
+use super::index::list_layer;
+use super::inode::OverlayNode;
+use super::layer::Layer;
+use super::lookup::{End, Found, Sources};
+use super::marks::Redirect;
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::metadata::FileType;
+use crate::node::{NodeRef, VfsNode};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// A layer, to people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LayerInfo {
+    /// Its number: 0 for the upper, the lowers from 1 on, topmost first.
+    pub number: usize,
+    /// Its name: the path it was given by.
+    pub name: Vec<u8>,
+    /// The type of the file system its root is on.
+    pub type_name: &'static str,
+    /// Whether the overlay writes it.
+    pub written: bool,
+}
+
+/// What decided where a search ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// No layer below was left to ask.
+    Bottom,
+    /// This layer has a node there that is no directory.
+    File(usize),
+    /// This layer has a whiteout there.
+    Whiteout(usize),
+    /// This layer's directory there is opaque.
+    Opaque(usize),
+}
+
+/// Where what is seen under a name comes from. Layers are given by [`LayerInfo::number`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Explanation {
+    /// The layers that have it, topmost first: the first gives the metadata. Empty for a name that is not shown.
+    pub layers: Vec<usize>,
+    /// The layer that gives the content (of a directory: the first that is listed).
+    pub content: Option<usize>,
+    /// Why the search went no further down.
+    pub decision: Decision,
+    /// The redirects followed: the layer that says so, and where it leads (a name, or a path from the layers' roots).
+    pub redirects: Vec<(usize, Vec<u8>)>,
+}
+
+/// How a path differs from what the lower layers show.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Difference {
+    /// The lower layers do not show it.
+    Added,
+    /// They show something else.
+    Changed,
+    /// They show it, the overlay does not.
+    Deleted,
+}
+
+/// A name in a directory, how the upper makes it differ, and the directory to look into next.
+struct Differs {
+    name: Vec<u8>,
+    difference: Difference,
+    inside: Option<Sources>,
+}
+
+impl OverlayFS {
+    /// The layers, topmost first.
+    pub fn layers(&self) -> Vec<LayerInfo> {
+        let stack = self.stack();
+        let writable = !stack.upper.as_ref().is_none_or(|upper| upper.read_only());
+        stack
+            .all()
+            .map(|layer| {
+                let number = self.number_of(layer);
+                let type_name = layer.root().file_system().type_name();
+                LayerInfo { number, name: layer.name().to_vec(), type_name, written: writable && number == 0 }
+            })
+            .collect()
+    }
+
+    fn number_of(&self, layer: &Arc<Layer>) -> usize {
+        let stack = self.stack();
+        let lower = stack.lowers.iter().position(|other| Arc::ptr_eq(other, layer));
+        lower.map_or(0, |index| index + 1)
+    }
+
+    /// Where what `name` shows in a directory of this overlay comes from, or why it shows nothing.
+    ///
+    /// # Errors
+    /// `EXDEV` for a node of another file system, `ENOTDIR`, and those of the layers.
+    pub fn explain(&self, directory: &NodeRef, name: &[u8]) -> Result<Explanation> {
+        let directory = self.own(directory)?;
+        directory.check_not_removed()?;
+        let found = self.find(&directory.sources(), name)?;
+        Ok(self.explanation(&found))
+    }
+
+    /// Which layers a node of this overlay is made of.
+    ///
+    /// # Errors
+    /// `EXDEV` for a node of another file system.
+    pub fn layers_of(&self, node: &NodeRef) -> Result<Vec<usize>> {
+        let sources = self.own(node)?.sources();
+        Ok(sources.all().map(|node| self.number_of(node.layer())).collect())
+    }
+
+    fn own<'a>(&self, node: &'a NodeRef) -> Result<&'a OverlayNode> {
+        match OverlayNode::of(node) {
+            Some(own) if own.id().file_system == self.id => Ok(own),
+            _ => fail(FileSystemErrorKind::CrossDevice),
+        }
+    }
+
+    fn explanation(&self, found: &Found) -> Explanation {
+        let number = |layer: &Arc<Layer>| self.number_of(layer);
+        let layers = match &found.sources {
+            Some(sources) => sources.all().map(|node| number(node.layer())).collect(),
+            None => Vec::new(),
+        };
+        let content = found.sources.as_ref().map(|sources| {
+            let node = if sources.top().is_directory() { sources.top() } else { sources.content() };
+            number(node.layer())
+        });
+        let decision = match &found.end {
+            (End::File, Some(layer)) => Decision::File(number(layer)),
+            (End::Whiteout, Some(layer)) => Decision::Whiteout(number(layer)),
+            (End::Opaque, Some(layer)) => Decision::Opaque(number(layer)),
+            (End::Bottom, _) | (_, None) => Decision::Bottom,
+        };
+        let redirects =
+            found.redirects.iter().map(|(layer, redirect): &(_, Redirect)| (number(layer), redirect.value())).collect();
+        Explanation { layers, content, decision, redirects }
+    }
+
+    /// Tells `visit` each path, from the overlay's root, in which the upper layer makes a difference; a directory
+    /// before what is in it. What was copied up counts as changed, whatever it was copied up for.
+    ///
+    /// # Errors
+    /// Those of the layers.
+    pub fn diff(&self, visit: &mut dyn FnMut(Difference, &[u8])) -> Result<()> {
+        let mut pending: Vec<(Vec<u8>, Sources)> = alloc::vec![(Vec::new(), self.root.sources())];
+        while let Some((path, sources)) = pending.pop() {
+            for differs in self.differences(&sources)? {
+                let mut path = path.clone();
+                path.push(b'/');
+                path.extend_from_slice(&differs.name);
+                visit(differs.difference, &path);
+                if let Some(inside) = differs.inside {
+                    pending.push((path, inside));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of one directory in which the upper makes a difference, in the order of their bytes.
+    fn differences(&self, directory: &Sources) -> Result<Vec<Differs>> {
+        let Some(upper) = &directory.upper else { return Ok(Vec::new()) };
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        for item in list_layer(upper)? {
+            if !self.marks().reserved(&item.name) {
+                names.push(item.name.to_vec());
+            } else if let Some(hidden) = self.marks().hidden_by(&item.name)
+                && !self.marks().reserved(hidden)
+            {
+                names.push(hidden.to_vec());
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        let mut differences = Vec::new();
+        for name in names {
+            let found = self.find(directory, &name)?;
+            let below = self.find_lower(directory, &name)?;
+            let (difference, inside) = match (found.sources, below) {
+                (Some(sources), below) => {
+                    let inside = (sources.top().node().kind() == FileType::Directory).then_some(sources);
+                    (if below.is_some() { Difference::Changed } else { Difference::Added }, inside)
+                }
+                (None, Some(_)) => (Difference::Deleted, None),
+                (None, None) => continue,
+            };
+            differences.push(Differs { name, difference, inside });
+        }
+        Ok(differences)
+    }
+}

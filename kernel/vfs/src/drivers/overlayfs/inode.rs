@@ -1,0 +1,436 @@
+//! The overlay's inode: one object for each file, whatever layers it is in.
+//!
+//! - It is made by a lookup and holds the layers' nodes found then ([`Sources`]); no operation resolves a path through
+//!   the layers again.
+//! - It has one identity for life. Copy-up adds a node in the upper to its sources, so whoever holds it open sees what
+//!   is written from then on.
+//! - While anybody holds it, lookups answer the same object ([`super::nodes`]).
+//! - It knows where it is (its places), for copy-up publishes there. It holds its parent, never its children.
+//!
+//! Locks, outermost first:
+//!
+//! ```text
+//! copying of a node (one copy-up at a time)
+//!   OverlayFS::rename (one move at a time)
+//!     names of directories: an ancestor before what is below it; two that are not related only under `rename`
+//!       index of a directory
+//!         OverlayFS::nodes
+//!           places, sources, OverlayFS::links (leaves: nothing is called while they are held, except that `sources`
+//!           is held while layers answer what waits for nobody)
+//! ```
+//!
+//! All of them come before any lock of a layer; `copying`, `rename`, `names` and `index` are held while layers work.
+
+use super::OverlayFS;
+use super::index::Index;
+use super::layer::LayerNode;
+use super::lookup::Sources;
+use crate::content::Content;
+use crate::environment::OpenStream;
+use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::file_system::FileSystemOperations;
+use crate::io::{Sink, Source};
+use crate::metadata::{FileType, Metadata, NodeId, Permissions, SetAttributes};
+use crate::name::Name;
+use crate::node::{Access, Allocate, EmitItem, Extent, NewNode, NodeRef, Rename, SetXattr, VfsNode, WriteAt};
+use crate::sync::{Mutex, MutexGuard, RwLock};
+use alloc::boxed::Box;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use smallvec::SmallVec;
+
+/// A node of an overlay.
+pub struct OverlayNode {
+    pub(super) me: Weak<OverlayNode>,
+    overlay: Weak<OverlayFS>,
+    id: NodeId,
+    /// The layer's node that `id` was made from.
+    pub(super) origin: NodeId,
+    kind: FileType,
+    sources: RwLock<Sources>,
+    /// Held during copy-up. While it is held and the node is not in the upper, nobody else puts it there.
+    pub(super) copying: Mutex<()>,
+    /// Where it is found: one place for a directory; for a file that is in no upper yet, all that are known; none for
+    /// what has no name.
+    places: Mutex<SmallVec<[Place; 1]>>,
+    directory: Option<Box<Directory>>,
+}
+
+/// What only directories have.
+#[derive(Default)]
+pub(super) struct Directory {
+    /// Held while a name in it changes.
+    names: Mutex<()>,
+    /// Whether it was removed: then it has no names and gets none.
+    removed: AtomicBool,
+    /// What is added to the layers' counters so that the sum never repeats.
+    own_change: AtomicU64,
+    /// The merged listing.
+    pub index: Mutex<Option<Index>>,
+}
+
+/// A name in a directory.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub parent: Arc<OverlayNode>,
+    pub name: Name,
+}
+
+impl Place {
+    pub fn new(parent: &Arc<OverlayNode>, name: &[u8]) -> Self {
+        Self { parent: parent.clone(), name: Name::from_slice(name) }
+    }
+
+    fn is(&self, parent: &OverlayNode, name: &[u8]) -> bool {
+        core::ptr::eq(&*self.parent, parent) && *self.name == *name
+    }
+}
+
+/// Shows that the names of a directory, which is not removed, are locked.
+pub(super) struct LockedNames<'a>(#[expect(dead_code, reason = "held, not read")] MutexGuard<'a, ()>);
+
+impl OverlayNode {
+    pub(super) fn new(
+        overlay: &Weak<OverlayFS>,
+        id: NodeId,
+        origin: NodeId,
+        sources: Sources,
+        place: Option<Place>,
+    ) -> Arc<Self> {
+        let kind = sources.top().node().kind();
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            overlay: overlay.clone(),
+            id,
+            origin,
+            kind,
+            sources: RwLock::new(sources),
+            copying: Mutex::new(()),
+            places: Mutex::new(place.into_iter().collect()),
+            directory: (kind == FileType::Directory).then(Box::default),
+        })
+    }
+
+    /// The overlay it belongs to.
+    ///
+    /// # Errors
+    /// `ESTALE` when that is gone.
+    pub(super) fn overlay(&self) -> Result<Arc<OverlayFS>> {
+        self.overlay.upgrade().ok_or(FileSystemErrorKind::Stale.into())
+    }
+
+    /// Itself, as it is shared.
+    ///
+    /// # Errors
+    /// `ESTALE` while it is being dropped.
+    pub(super) fn shared(&self) -> Result<Arc<Self>> {
+        self.me.upgrade().ok_or(FileSystemErrorKind::Stale.into())
+    }
+
+    /// The node of this overlay that `node` is.
+    pub(super) fn of(node: &NodeRef) -> Option<&Self> {
+        node.as_any().downcast_ref()
+    }
+
+    /// What it is made of now.
+    pub(super) fn sources(&self) -> Sources {
+        self.sources.read().clone()
+    }
+
+    /// Its node in the upper layer.
+    pub(super) fn upper(&self) -> Option<LayerNode> {
+        self.sources.read().upper.clone()
+    }
+
+    /// Whether it is in the upper layer.
+    pub(super) fn has_upper(&self) -> bool {
+        self.sources.read().upper.is_some()
+    }
+
+    fn top(&self) -> NodeRef {
+        self.sources.read().top().node().clone()
+    }
+
+    fn content_node(&self) -> NodeRef {
+        self.sources.read().content().node().clone()
+    }
+
+    /// The node that writes go to: a regular file's in the upper layer. What is behind a device or a FIFO is written
+    /// through its node, which stays where it is.
+    fn content_to_write(&self) -> Result<NodeRef> {
+        if self.kind != FileType::Regular {
+            return Ok(self.content_node());
+        }
+        Ok(self.copy_up_content()?.node().clone())
+    }
+
+    /// Changes what it is made of. Whoever calls holds `copying`, or the names of the directory it is in.
+    pub(super) fn set_sources(&self, sources: Sources) {
+        let mut present = self.sources.write();
+        if let Some(directory) = &self.directory {
+            // The sum must not fall back to a value that vouched for an earlier answer.
+            let lost = layers_change(&present).saturating_sub(layers_change(&sources));
+            directory.own_change.fetch_add(lost + 1, Ordering::AcqRel);
+        }
+        let previous = core::mem::replace(&mut *present, sources);
+        drop(present);
+        drop(previous);
+    }
+
+    /// What it has as a directory.
+    ///
+    /// # Errors
+    /// `ENOTDIR`.
+    pub(super) fn directory(&self) -> Result<&Directory> {
+        self.directory.as_deref().ok_or(FileSystemErrorKind::NotADirectory.into())
+    }
+
+    /// Keeps others from changing names in this directory.
+    ///
+    /// # Errors
+    /// `ENOTDIR`; `ENOENT` when it was removed.
+    pub(super) fn lock_names(&self) -> Result<LockedNames<'_>> {
+        let directory = self.directory()?;
+        let guard = directory.names.lock();
+        self.check_not_removed()?;
+        Ok(LockedNames(guard))
+    }
+
+    /// Whether it is still a directory that can have names.
+    ///
+    /// # Errors
+    /// `ENOTDIR`; `ENOENT` when it was removed.
+    pub(super) fn check_not_removed(&self) -> Result<()> {
+        if self.directory()?.removed.load(Ordering::Acquire) {
+            return fail(FileSystemErrorKind::NotFound);
+        }
+        Ok(())
+    }
+
+    /// Notes that the directory was removed; its names are locked.
+    pub(super) fn set_removed(&self, _held: &LockedNames<'_>) {
+        if let Some(directory) = &self.directory {
+            directory.removed.store(true, Ordering::Release);
+            directory.own_change.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    // ---- places
+
+    /// A place where it is found.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.places.lock().last().cloned()
+    }
+
+    /// The directory it is in.
+    pub(super) fn parent(&self) -> Option<Arc<Self>> {
+        self.places.lock().last().map(|place| place.parent.clone())
+    }
+
+    /// Whether that is a place where it is known to be.
+    pub(super) fn is_at(&self, parent: &Self, name: &[u8]) -> bool {
+        self.places.lock().iter().any(|place| place.is(parent, name))
+    }
+
+    /// Notes a place where it was found. Once a file is in the upper its places do not matter any more.
+    pub(super) fn add_place(&self, parent: &Arc<Self>, name: &[u8]) {
+        let known = self.kind == FileType::Directory || self.has_upper();
+        let mut places = self.places.lock();
+        if places.is_empty() || !known && !places.iter().any(|place| place.is(parent, name)) {
+            places.push(Place::new(parent, name));
+        }
+    }
+
+    /// Notes that it is no longer found there.
+    pub(super) fn remove_place(&self, parent: &Self, name: &[u8]) {
+        let mut places = self.places.lock();
+        let index = places.iter().position(|place| place.is(parent, name));
+        let gone = index.map(|index| places.remove(index));
+        drop(places);
+        drop(gone);
+    }
+
+    /// Whether it is `other` or above it. The caller holds the rename lock.
+    pub(super) fn is_above(&self, other: &Arc<Self>) -> bool {
+        let mut at = other.clone();
+        loop {
+            if core::ptr::eq(&*at, self) {
+                return true;
+            }
+            match at.parent() {
+                Some(parent) => at = parent,
+                None => return false,
+            }
+        }
+    }
+}
+
+fn layers_change(sources: &Sources) -> u64 {
+    sources.all().fold(0, |sum, layer| sum.wrapping_add(layer.node().change()))
+}
+
+impl Drop for OverlayNode {
+    fn drop(&mut self) {
+        if let Some(overlay) = self.overlay.upgrade() {
+            overlay.forget(self.id.inode);
+        }
+        // The way up may hang on this node alone: let go of it in a loop, for it may be deeper than the stack.
+        let mut next = self.places.get_mut().pop();
+        while let Some(mut parent) = next.and_then(|place| Arc::into_inner(place.parent)) {
+            next = parent.places.get_mut().pop();
+        }
+    }
+}
+
+impl VfsNode for OverlayNode {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn id(&self) -> NodeId {
+        self.id
+    }
+
+    fn kind(&self) -> FileType {
+        self.kind
+    }
+
+    fn permissions(&self) -> Permissions {
+        self.sources.read().top().node().permissions()
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        let sources = self.sources();
+        let mut metadata = sources.top().node().metadata()?;
+        metadata.id = self.id;
+        if self.kind == FileType::Directory {
+            if sources.all().nth(1).is_some() {
+                // The layers' counts of sub-directories do not add up, and `find` knows what 1 means.
+                metadata.links = 1;
+            }
+        } else if sources.upper.is_some() {
+            metadata.links = self.overlay()?.links_shown(self.origin, metadata.links);
+        }
+        if sources.all().nth(1).is_some() && self.kind == FileType::Regular {
+            metadata.blocks = sources.content().node().metadata()?.blocks;
+        }
+        Ok(metadata)
+    }
+
+    fn file_system(&self) -> Result<Arc<dyn FileSystemOperations>> {
+        Ok(self.overlay()?)
+    }
+
+    fn set_attributes(&self, set: &SetAttributes) -> Result<()> {
+        self.change_attributes(set)
+    }
+
+    fn change(&self) -> u64 {
+        let Some(directory) = &self.directory else { return 0 };
+        let sources = self.sources.read();
+        layers_change(&sources).wrapping_add(directory.own_change.load(Ordering::Acquire))
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<NodeRef> {
+        Ok(self.overlay()?.look_up(&self.shared()?, name)?)
+    }
+
+    fn create(&self, name: &[u8], new: &NewNode<'_>) -> Result<NodeRef> {
+        self.create_name(name, new)
+    }
+
+    fn create_unnamed(&self, new: &NewNode<'_>) -> Result<NodeRef> {
+        self.create_without_name(new)
+    }
+
+    fn link(&self, name: &[u8], node: &NodeRef) -> Result<()> {
+        self.link_name(name, node)
+    }
+
+    fn unlink(&self, name: &[u8], victim: &NodeRef) -> Result<()> {
+        self.remove_name(name, victim)
+    }
+
+    fn remove_directory(&self, name: &[u8], victim: &NodeRef) -> Result<()> {
+        self.remove_name(name, victim)
+    }
+
+    fn rename(&self, rename: &Rename<'_>) -> Result<()> {
+        self.rename_name(rename)
+    }
+
+    fn list(&self, cursor: u64, emit: &mut EmitItem<'_>) -> Result<u64> {
+        self.list_names(cursor, emit)
+    }
+
+    fn read_link(&self) -> Result<Arc<[u8]>> {
+        self.content_node().read_link()
+    }
+
+    fn open(&self, access: Access) -> Result<Option<Arc<dyn OpenStream>>> {
+        let node = if access.contains(Access::WRITE) { self.content_to_write()? } else { self.content_node() };
+        node.open(access)
+    }
+
+    fn read(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        self.content_node().read(offset, sink)
+    }
+
+    fn write(&self, at: WriteAt, source: &mut dyn Source) -> Result<(u64, usize)> {
+        self.content_to_write()?.write(at, source)
+    }
+
+    fn allocate(&self, what: Allocate, offset: u64, length: u64) -> Result<()> {
+        self.content_to_write()?.allocate(what, offset, length)
+    }
+
+    fn seek_extent(&self, what: Extent, offset: u64) -> Result<u64> {
+        self.content_node().seek_extent(what, offset)
+    }
+
+    fn content(&self) -> Result<Content> {
+        self.content_node().content()
+    }
+
+    fn set_content(&self, content: Content) -> Result<()> {
+        self.replace_content(content)
+    }
+
+    fn note_access(&self) {
+        // A lower layer is not written, not even its access times.
+        let sources = self.sources.read();
+        if let Some(upper) = &sources.upper {
+            upper.node().note_access();
+        }
+    }
+
+    fn sync(&self) -> Result<()> {
+        match self.upper() {
+            Some(upper) => upper.node().sync(),
+            None => Ok(()),
+        }
+    }
+
+    fn get_xattr(&self, name: &[u8]) -> Result<Vec<u8>> {
+        self.top().get_xattr(&self.overlay()?.marks().layer_attribute(name))
+    }
+
+    fn set_xattr(&self, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
+        self.change_xattr(name, value, how)
+    }
+
+    fn remove_xattr(&self, name: &[u8]) -> Result<()> {
+        self.drop_xattr(name)
+    }
+
+    fn list_xattrs(&self, emit: &mut dyn FnMut(&[u8])) -> Result<()> {
+        let overlay = self.overlay()?;
+        self.top().list_xattrs(&mut |name| {
+            if let Some(name) = overlay.marks().user_attribute(name) {
+                emit(&name);
+            }
+        })
+    }
+}

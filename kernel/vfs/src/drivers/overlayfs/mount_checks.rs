@@ -1,0 +1,152 @@
+//! What layers must be before an overlay is made of them, with words for the user.
+
+use super::LayerStack;
+use super::layer::Layer;
+use crate::error::{FileSystemError, FileSystemErrorKind};
+use crate::file_system::DirectoryTimes;
+use crate::metadata::{FileType, NodeId};
+use crate::mount::Path;
+use crate::sync::Mutex;
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// How many lower layers there may be, as in Linux.
+pub const LOWERS_MAX: usize = 500;
+
+/// How many overlays may stand on each other. Every level takes stack for each call; this many fit, far more would not.
+pub const DEPTH_MAX: usize = 8;
+
+/// Why no overlay is made.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The error.
+    pub error: FileSystemError,
+    /// What is wrong, naming the path or the option.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal with words.
+    pub fn new(kind: FileSystemErrorKind, message: String) -> Self {
+        Self { error: kind.into(), message }
+    }
+}
+
+impl From<FileSystemError> for Refusal {
+    fn from(error: FileSystemError) -> Self {
+        Self { error, message: format!("{error}") }
+    }
+}
+
+fn shown(layer: &Layer) -> Cow<'_, str> {
+    String::from_utf8_lossy(layer.name())
+}
+
+/// Checks layers against each other and against what an overlay needs of them.
+pub fn check_layers(layers: &LayerStack) -> Result<(), Refusal> {
+    if layers.lowers.is_empty() {
+        return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, "no lower layer given".into()));
+    }
+    if layers.lowers.len() > LOWERS_MAX {
+        let message = format!("{} lower layers given, at most {LOWERS_MAX} are possible", layers.lowers.len());
+        return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
+    }
+    let mut roots: Vec<NodeId> = Vec::new();
+    for layer in layers.all() {
+        let root = layer.root();
+        if root.node().kind() != FileType::Directory {
+            let message = format!("{}: not a directory", shown(layer));
+            return Err(Refusal::new(FileSystemErrorKind::NotADirectory, message));
+        }
+        if roots.contains(&root.id()) {
+            let message = format!("{}: given twice", shown(layer));
+            return Err(Refusal::new(FileSystemErrorKind::TooManySymlinks, message));
+        }
+        roots.push(root.id());
+        if layer.stacking_depth() > DEPTH_MAX {
+            let message = format!("{}: more than {DEPTH_MAX} overlays on top of each other", shown(layer));
+            return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
+        }
+    }
+    if let Some(upper) = &layers.upper
+        && !upper.read_only()
+    {
+        // A commit of nothing succeeds where commits are possible.
+        let root = upper.root();
+        root.file_system().commit(&[], DirectoryTimes::Keep).map_err(|error| match error.kind() {
+            FileSystemErrorKind::NotSupported => {
+                let kind = root.file_system().type_name();
+                let message = format!("{}: a file system of type {kind} cannot be an upper layer", shown(upper));
+                Refusal::new(FileSystemErrorKind::InvalidArgument, message)
+            }
+            _ => Refusal::from(error),
+        })?;
+    }
+    Ok(())
+}
+
+/// Checks the places of layers against each other (what [`check_layers`] cannot see): none inside another, work and
+/// upper separate, on one mount. An upper inside a lower is possible, as on Linux: looking it up from there is `ELOOP`.
+pub fn check_paths(
+    names: &[Box<[u8]>],
+    lowers: &[Path],
+    upper: Option<&Path>,
+    work: Option<&Path>,
+) -> Result<(), Refusal> {
+    if let (Some(upper), Some(work)) = (upper, work) {
+        if !Arc::ptr_eq(&upper.mount, &work.mount) {
+            let message = "upperdir and workdir must be on one mount".into();
+            return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
+        }
+        if upper.is_above(work) || work.is_above(upper) {
+            let message = "upperdir and workdir must be separate subtrees".into();
+            return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
+        }
+    }
+    for (index, (name, lower)) in names.iter().zip(lowers).enumerate() {
+        let others = lowers.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, path)| path);
+        if others.chain(upper).chain(work).any(|other| other.entry.is_above(&lower.entry)) {
+            let message = format!("{}: is inside another layer, or one given twice", String::from_utf8_lossy(name));
+            return Err(Refusal::new(FileSystemErrorKind::TooManySymlinks, message));
+        }
+    }
+    Ok(())
+}
+
+/// The roots of upper layers and work directories that overlays write now.
+static IN_USE: Mutex<Vec<NodeId>> = Mutex::new(Vec::new());
+
+/// An upper layer that no other overlay may write while this lives.
+pub struct InUse(Option<NodeId>);
+
+impl InUse {
+    /// Claims an upper layer.
+    pub fn claim(upper: Option<&Layer>) -> Result<Self, Refusal> {
+        let Some(upper) = upper else { return Ok(Self(None)) };
+        let root = upper.root_id();
+        let mut in_use = IN_USE.lock();
+        if in_use.contains(&root) {
+            let message = format!("{}: is the upper layer of another overlay", shown(upper));
+            return Err(Refusal::new(FileSystemErrorKind::Busy, message));
+        }
+        in_use.push(root);
+        Ok(Self(Some(root)))
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if let Some(root) = self.0 {
+            let mut in_use = IN_USE.lock();
+            in_use.retain(|claimed| *claimed != root);
+            if in_use.is_empty() {
+                // A test that counts memory finds nothing left of the last overlay.
+                *in_use = Vec::new();
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Mount options: from text to values, and back for `/proc/mounts`.
+//!
+//! [`parse`] is a pure function of the text. Options are separated by commas; a backslash takes the special meaning
+//! from the character after it. `lowerdir=` has a list separated by colons, `lowerdir+=` adds one path, in which a
+//! colon is an ordinary character. Everything that Linux's overlayfs takes is taken; what asks for something that
+//! Strata does anyway, or never does, says so at its place.
+
+use super::marks::Format;
+use super::mount_checks::{LOWERS_MAX, Refusal};
+use crate::error::FileSystemErrorKind;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// What is done about redirects (`redirect_dir=`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum RedirectMode {
+    /// They are made and followed.
+    #[default]
+    On,
+    /// They are followed; a directory that needs one cannot be renamed (`EXDEV`). Also `redirect_dir=off`, as on a
+    /// Linux that follows always.
+    Follow,
+    /// They are not made, and a directory that has one cannot be looked up (`EPERM`).
+    NoFollow,
+}
+
+/// How an overlay behaves.
+#[derive(Clone, Debug, Default)]
+pub struct OverlayOptions {
+    /// How deletions are written.
+    pub whiteout: Format,
+    /// What is done about redirects.
+    pub redirect: RedirectMode,
+    /// Whether the overlay's own attributes are `user.overlay.*` (`userxattr`).
+    pub user_attributes: bool,
+    /// Whether nothing is synced (`volatile`); in memory there is nothing to sync.
+    pub volatile: bool,
+    /// The work directory, as given; staging needs none, so it is only checked and shown.
+    pub work: Option<Box<[u8]>>,
+}
+
+impl OverlayOptions {
+    /// Options with deletions written as `whiteout` says, and everything else by default.
+    pub fn with_whiteout(whiteout: Format) -> Self {
+        Self { whiteout, ..Self::default() }
+    }
+
+    /// Writes what differs from the default, each with a leading comma.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn show(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        if let Some(work) = &self.work {
+            out.write_str(",workdir=")?;
+            write_escaped(out, work, b",\\")?;
+        }
+        match self.redirect {
+            RedirectMode::On => {}
+            RedirectMode::Follow => out.write_str(",redirect_dir=follow")?,
+            RedirectMode::NoFollow => out.write_str(",redirect_dir=nofollow")?,
+        }
+        if self.whiteout == Format::Linux {
+            out.write_str(",whiteout=linux")?;
+        }
+        if self.user_attributes {
+            out.write_str(",userxattr")?;
+        }
+        if self.volatile {
+            out.write_str(",volatile")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a mount asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The lower layers, topmost first.
+    pub lowers: Vec<Box<[u8]>>,
+    /// The upper layer.
+    pub upper: Option<Box<[u8]>>,
+    /// Everything else.
+    pub options: OverlayOptions,
+}
+
+/// Reads an option string.
+///
+/// # Errors
+/// `EINVAL`, with a message that names the option, for one that is unknown, has a bad value, contradicts another, or
+/// gives no lower layer.
+pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
+    let mut request = Request::default();
+    let mut metacopy = false;
+    let mut nfs_export = false;
+    let mut redirect_given = None;
+    for option in split(text, b',') {
+        if option.is_empty() {
+            continue;
+        }
+        let (name, value) = match option.iter().position(|byte| *byte == b'=') {
+            Some(at) => (&option[..at], Some(&option[at + 1..])),
+            None => (option, None),
+        };
+        match name {
+            b"lowerdir" => request.lowers = lower_list(required(name, value)?)?,
+            b"lowerdir+" => request.lowers.push(path(name, required(name, value)?)?),
+            b"upperdir" => request.upper = Some(path(name, required(name, value)?)?),
+            b"workdir" => request.options.work = Some(path(name, required(name, value)?)?),
+            b"whiteout" => {
+                request.options.whiteout = choice(name, value, &[("oci", Format::Oci), ("linux", Format::Linux)])?;
+            }
+            b"redirect_dir" => {
+                let modes = [
+                    ("on", RedirectMode::On),
+                    ("follow", RedirectMode::Follow),
+                    ("off", RedirectMode::Follow),
+                    ("nofollow", RedirectMode::NoFollow),
+                ];
+                request.options.redirect = choice(name, value, &modes)?;
+                redirect_given = Some(request.options.redirect);
+            }
+            // A clone of content costs the same whatever its size: there is nothing to put off. Uppers that have
+            // files with metadata only are read all the same.
+            b"metacopy" => metacopy = switch(name, value)?,
+            // Links survive copy-up, numbers are constant, whichever of these is asked for.
+            b"index" => drop(switch(name, value)?),
+            b"xino" => choice(name, value, &[("on", ()), ("off", ()), ("auto", ())])?,
+            b"uuid" => choice(name, value, &[("on", ()), ("off", ()), ("auto", ()), ("null", ())])?,
+            b"verity" => choice(name, value, &[("off", ()), ("on", ())])?,
+            // There is no NFS server to export to; the option only forbids what contradicts it.
+            b"nfs_export" => nfs_export = switch(name, value)?,
+            b"fsync" => {
+                let modes = [("auto", false), ("strict", false), ("volatile", true)];
+                request.options.volatile = choice(name, value, &modes)?;
+            }
+            b"userxattr" if value.is_none() => request.options.user_attributes = true,
+            b"volatile" if value.is_none() => request.options.volatile = true,
+            b"default_permissions" if value.is_none() => {}
+            _ => return refuse(format!("unknown option '{}'", text_of(option))),
+        }
+    }
+    if metacopy && nfs_export {
+        return refuse("options 'metacopy=on' and 'nfs_export=on' contradict each other".into());
+    }
+    if metacopy && redirect_given.is_some_and(|mode| mode != RedirectMode::On) {
+        return refuse("option 'metacopy=on' needs 'redirect_dir=on'".into());
+    }
+    if request.lowers.is_empty() {
+        return refuse("option 'lowerdir' is missing".into());
+    }
+    if request.lowers.len() > LOWERS_MAX {
+        return refuse(format!(
+            "option 'lowerdir' has {} layers, at most {LOWERS_MAX} are possible",
+            request.lowers.len()
+        ));
+    }
+    if request.upper.is_none() && request.lowers.len() < 2 {
+        return refuse("option 'lowerdir' needs at least two layers where 'upperdir' is missing".into());
+    }
+    if request.upper.is_none() && request.options.work.is_some() {
+        return refuse("option 'workdir' needs 'upperdir'".into());
+    }
+    Ok(request)
+}
+
+fn refuse<T>(message: String) -> Result<T, Refusal> {
+    Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message))
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The parts of `text` between separators that have no backslash before them; the backslashes stay.
+fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let mut escaped = false;
+    text.split(move |byte| {
+        let splits = *byte == separator && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        splits
+    })
+}
+
+/// Takes backslashes away from before the characters they protect.
+fn unescape(text: &[u8]) -> Box<[u8]> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => out.extend(bytes.next().or(Some(byte))),
+            _ => out.push(*byte),
+        }
+    }
+    out.into_boxed_slice()
+}
+
+fn required<'a>(name: &[u8], value: Option<&'a [u8]>) -> Result<&'a [u8], Refusal> {
+    match value {
+        Some(value) if !value.is_empty() => Ok(value),
+        _ => refuse(format!("option '{}' has no value", text_of(name))),
+    }
+}
+
+fn path(name: &[u8], value: &[u8]) -> Result<Box<[u8]>, Refusal> {
+    let path = unescape(value);
+    if path.contains(&0) {
+        return refuse(format!("option '{}' has a NUL in its path", text_of(name)));
+    }
+    Ok(path)
+}
+
+fn lower_list(value: &[u8]) -> Result<Vec<Box<[u8]>>, Refusal> {
+    split(value, b':')
+        .map(|lower| {
+            if lower.is_empty() {
+                return refuse(format!("option 'lowerdir' has an empty path in '{}'", text_of(value)));
+            }
+            path(b"lowerdir", lower)
+        })
+        .collect()
+}
+
+fn choice<T: Copy>(name: &[u8], value: Option<&[u8]>, choices: &[(&str, T)]) -> Result<T, Refusal> {
+    let given = value.unwrap_or_default();
+    match choices.iter().find(|(word, _)| word.as_bytes() == given) {
+        Some((_, chosen)) => Ok(*chosen),
+        None => {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            refuse(format!("option '{}' is '{}', but must be {}", text_of(name), text_of(given), words.join(" or ")))
+        }
+    }
+}
+
+fn switch(name: &[u8], value: Option<&[u8]>) -> Result<bool, Refusal> {
+    choice(name, value, &[("on", true), ("off", false)])
+}
+
+/// Writes `text` with a backslash before each of `special`; bytes that are no UTF-8 appear as the replacement
+/// character.
+pub(super) fn write_escaped(out: &mut dyn fmt::Write, text: &[u8], special: &[u8]) -> fmt::Result {
+    for character in String::from_utf8_lossy(text).chars() {
+        if u8::try_from(character).is_ok_and(|byte| special.contains(&byte)) {
+            out.write_char('\\')?;
+        }
+        out.write_char(character)?;
+    }
+    Ok(())
+}
