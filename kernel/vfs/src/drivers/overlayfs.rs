@@ -50,6 +50,9 @@ pub mod options;
 mod rename;
 mod xattr;
 
+#[cfg(any(test, feature = "selftest"))]
+mod tests;
+
 pub use layer::Layer;
 pub use marks::Format;
 pub use options::OverlayOptions;

@@ -1,0 +1,248 @@
+//! What happens to a lower file that is changed.
+
+use super::super::{Stage, fails, in_both_formats};
+use crate::error::FileSystemErrorKind as Kind;
+use crate::file::{OpenFlags, SeekFrom};
+use crate::manager::Follow;
+use crate::metadata::{DeviceNumber, FileType, Metadata};
+use crate::node::{Allocate, NewKind};
+use crate::selftest::world::read_all;
+use crate::vfs_test;
+use alloc::format;
+
+const RW: OpenFlags = OpenFlags::READ.union(OpenFlags::WRITE);
+
+/// What a copy-up must keep.
+fn kept(metadata: &Metadata) -> impl PartialEq + core::fmt::Debug + use<> {
+    let Metadata { kind, mode, uid, gid, device, size, accessed, modified, .. } = *metadata;
+    (kind, mode, uid, gid, device, size, accessed, modified)
+}
+
+vfs_test! {
+    /// ```text
+    /// u             append to d/f:   u  d/f "lower+"
+    /// 1   d/f                        1  d/f "lower"
+    /// ```
+    fn the_first_write_copies_up() {
+        in_both_formats(|stage| {
+            stage.mkdir("/1/d").write("/1/d/f", "lower").overlay("/1");
+            stage.append("/m/d/f", "+");
+            assert_eq!(stage.read("/m/d/f"), "lower+");
+            assert_eq!(stage.read("/u/d/f"), "lower+");
+            assert_eq!(stage.read("/1/d/f"), "lower");
+            assert_eq!(stage.list("/m/d"), "f");
+        });
+    }
+
+    fn reading_looking_and_opening_to_read_do_not() {
+        in_both_formats(|stage| {
+            stage.mkdir("/1/d").write("/1/d/f", "lower").overlay("/1");
+            assert_eq!(stage.read("/m/d/f"), "lower");
+            assert_eq!(stage.list("/m/d"), "f");
+            assert_eq!(stage.stat("/m/d/f").size, 5);
+            fails(stage.vfs.remove_xattr(&stage.root, b"/m/d/f", b"user.none", Follow::Yes), Kind::NoData);
+            fails(stage.unlink("/m/d/none"), Kind::NotFound);
+            fails(stage.try_write("/m/d/f", OpenFlags::CREATE | OpenFlags::EXCLUSIVE, ""), Kind::AlreadyExists);
+            assert_eq!(stage.list("/u"), "");
+        });
+    }
+
+    fn mode_owner_times_and_attributes_are_kept() {
+        in_both_formats(|stage| {
+            stage.mkdir("/1/d").write("/1/d/f", "lower");
+            assert_eq!(stage.chown("/1/d/f", 1000, 100), Ok(()));
+            assert_eq!(stage.chmod("/1/d/f", 0o4751), Ok(()));
+            assert_eq!(stage.set_xattr("/1/d/f", "user.colour", "blue"), Ok(()));
+            assert_eq!(stage.set_xattr("/1/d/f", "trusted.t", "x"), Ok(()));
+            assert_eq!(stage.set_xattr("/1/d/f", "security.capability", "caps"), Ok(()));
+            assert_eq!(stage.set_times("/1/d/f", 11, 22), Ok(()));
+            assert_eq!(stage.set_times("/1/d", 33, 44), Ok(()));
+            assert_eq!(stage.chmod("/1/d", 0o1711), Ok(()));
+            stage.overlay("/1");
+            let (file, directory, root) = (stage.stat("/m/d/f"), stage.stat("/m/d"), stage.stat("/u"));
+            drop(stage.open("/m/d/f", RW).expect("opens"));
+            assert_eq!(kept(&stage.stat("/u/d/f")), kept(&file));
+            assert_eq!(kept(&stage.stat("/m/d/f")), kept(&file));
+            assert_eq!(kept(&stage.stat("/u/d")), kept(&directory));
+            assert_eq!(stage.stat("/u").modified, root.modified, "the parent keeps its times");
+            assert_eq!(stage.xattr("/m/d/f", "user.colour").as_deref(), Ok("blue"));
+            assert_eq!(stage.xattrs("/m/d/f"), "security.capability trusted.t user.colour");
+        });
+    }
+
+    fn every_kind_of_file_can_be_copied_up() {
+        in_both_formats(|stage| {
+            let node = |path: &str, kind| stage.vfs.make_node(&stage.root, path.as_bytes(), kind, 0o640);
+            let char_device = NewKind::CharDevice(DeviceNumber::new(1, 3));
+            assert_eq!(node("/1/char", char_device), Ok(()));
+            assert_eq!(node("/1/block", NewKind::BlockDevice(DeviceNumber::new(8, 1))), Ok(()));
+            assert_eq!(node("/1/fifo", NewKind::Fifo), Ok(()));
+            assert_eq!(node("/1/socket", NewKind::Socket), Ok(()));
+            stage.symlink("where/ever", "/1/link").mkdir("/1/directory");
+            for name in ["char", "block", "fifo", "socket", "link", "directory"] {
+                assert_eq!(stage.set_times(&format!("/1/{name}"), 5, 6), Ok(()), "{name}");
+            }
+            stage.overlay("/1");
+            for name in ["char", "block", "fifo", "socket", "link", "directory"] {
+                let path = format!("/m/{name}");
+                let before = stage.lstat(&path).expect("it is there");
+                assert_eq!(stage.chown(&path, 7, 8), Ok(()), "{name}");
+                let after = stage.lstat(&path).expect("it is there");
+                assert_eq!(kept(&after), kept(&Metadata { uid: 7, gid: 8, ..before }), "{name}");
+                assert_eq!(after.id, before.id, "{name}");
+                assert_eq!(stage.lstat(&format!("/u/{name}")).map(|found| found.kind), Ok(before.kind));
+            }
+            assert_eq!(stage.read_link("/m/link"), "where/ever");
+            assert_eq!(stage.stat("/m/directory").kind, FileType::Directory);
+        });
+    }
+
+    fn truncating_opens_start_empty_and_appending_ones_at_the_end() {
+        in_both_formats(|stage| {
+            stage.write("/1/t", "to be cut").write("/1/a", "kept").write("/1/c", "also cut").overlay("/1");
+            assert_eq!(stage.try_write("/m/t", OpenFlags::TRUNCATE, "new"), Ok(()));
+            assert_eq!(stage.read("/m/t"), "new");
+            assert_eq!(stage.try_write("/m/a", OpenFlags::APPEND, "+"), Ok(()));
+            assert_eq!(stage.read("/m/a"), "kept+");
+            assert_eq!(stage.try_write("/m/c", OpenFlags::TRUNCATE | OpenFlags::CREATE, ""), Ok(()));
+            assert_eq!(stage.read("/m/c"), "");
+            assert_eq!(stage.vfs.truncate(&stage.root, b"/m/t", 1), Ok(()));
+            assert_eq!(stage.read("/m/t"), "n");
+            assert_eq!(stage.read("/1/t"), "to be cut");
+        });
+    }
+
+    /// `truncate` to a size in the middle, beyond the end, and of what is no regular file.
+    fn truncate_cuts_and_extends_lower_files() {
+        let stage = Stage::oci();
+        stage.write("/1/short", "12345678").write("/1/long", "ab").mkdir("/1/d").overlay("/1");
+        assert_eq!(stage.vfs.truncate(&stage.root, b"/m/short", 3), Ok(()));
+        assert_eq!(stage.read("/m/short"), "123");
+        assert_eq!(stage.vfs.truncate(&stage.root, b"/m/long", 4), Ok(()));
+        assert_eq!(stage.read("/m/long"), "ab\\x00\\x00");
+        fails(stage.vfs.truncate(&stage.root, b"/m/d", 0), Kind::IsADirectory);
+        assert_eq!(stage.list("/u"), "long short");
+    }
+
+    fn a_descriptor_opened_before_the_copy_up_sees_what_is_written_after_it() {
+        in_both_formats(|stage| {
+            stage.write("/1/f", "lower").overlay("/1");
+            let before = stage.open("/m/f", OpenFlags::READ).expect("opens");
+            stage.append("/m/f", "+upper");
+            assert_eq!(read_all(&before).as_deref(), Ok("lower+upper"));
+            assert_eq!(before.metadata().map(|metadata| metadata.size), Ok(11));
+            assert_eq!(stage.rename("/m/f", "/m/g"), Ok(()));
+            stage.append("/m/g", "!");
+            assert_eq!(before.seek(SeekFrom::Start(0)), Ok(0));
+            assert_eq!(read_all(&before).as_deref(), Ok("lower+upper!"));
+        });
+    }
+
+    /// A file whose last name is gone can still be changed through a descriptor; that shows nowhere else.
+    fn an_unlinked_lower_file_is_changed_without_coming_back() {
+        in_both_formats(|stage| {
+            stage.write("/1/f", "lower").overlay("/1");
+            let open = stage.open("/m/f", OpenFlags::READ).expect("opens");
+            assert_eq!(stage.unlink("/m/f"), Ok(()));
+            let attributes = crate::metadata::SetAttributes { mode: Some(0o600), ..Default::default() };
+            assert_eq!(open.node().set_attributes(&attributes), Ok(()));
+            assert_eq!(open.metadata().map(|metadata| metadata.mode), Ok(0o600));
+            assert_eq!(read_all(&open).as_deref(), Ok("lower"));
+            assert_eq!(stage.probe("/m/f"), "ENOENT");
+            assert_eq!(stage.upper(""), "-f");
+            assert_eq!(stage.stat("/1/f").mode, 0o644);
+        });
+    }
+
+    /// ```text
+    /// 1   a/b/c/f           chmod a/b/c/f: the chain is copied, each with its own mode and times
+    /// ```
+    fn parents_are_copied_from_the_top_down() {
+        in_both_formats(|stage| {
+            stage.mkdir("/1/a/b/c").write("/1/a/b/c/f", "");
+            for (index, path) in ["/1/a", "/1/a/b", "/1/a/b/c"].iter().enumerate() {
+                assert_eq!(stage.chmod(path, 0o711 + index as u32 * 0o10), Ok(()));
+                assert_eq!(stage.set_times(path, 100 + index as i64, 200), Ok(()));
+            }
+            stage.overlay("/1");
+            let before = ["/m/a", "/m/a/b", "/m/a/b/c"].map(|path| kept(&stage.stat(path)));
+            assert_eq!(stage.chmod("/m/a/b/c/f", 0o600), Ok(()));
+            assert_eq!(["/m/a", "/m/a/b", "/m/a/b/c"].map(|path| kept(&stage.stat(path))), before);
+            assert_eq!(["/u/a", "/u/a/b", "/u/a/b/c"].map(|path| kept(&stage.stat(path))), before);
+            assert_eq!(stage.stat("/u/a/b/c/f").mode, 0o600);
+        });
+    }
+
+    /// ```text
+    /// 1   a = b             write a: b shows it too, both are one inode with two links
+    /// ```
+    fn hard_links_survive() {
+        in_both_formats(|stage| {
+            stage.write("/1/a", "lower").mkdir("/1/d");
+            assert_eq!(stage.link("/1/a", "/1/d/b"), Ok(()));
+            stage.overlay("/1");
+            assert_eq!(stage.stat("/m/a").id, stage.stat("/m/d/b").id);
+            assert_eq!(stage.stat("/m/a").links, 2);
+            stage.append("/m/a", "+");
+            assert_eq!(stage.read("/m/d/b"), "lower+");
+            stage.append("/m/d/b", "+");
+            assert_eq!(stage.read("/m/a"), "lower++");
+            let (a, b) = (stage.stat("/m/a"), stage.stat("/m/d/b"));
+            assert_eq!((a.id, a.links), (b.id, 2));
+            assert_eq!(stage.link("/m/d/b", "/m/c"), Ok(()));
+            assert_eq!(stage.stat("/m/a").links, 3);
+            assert_eq!(stage.unlink("/m/a"), Ok(()));
+            assert_eq!(stage.unlink("/m/c"), Ok(()));
+            assert_eq!(stage.stat("/m/d/b").links, 1);
+            assert_eq!(stage.rename("/m/d/b", "/m/e"), Ok(()));
+            assert_eq!(stage.read("/m/e"), "lower++");
+            assert_eq!((stage.stat("/m/e").links, stage.stat("/m/e").id), (1, a.id));
+            assert_eq!(stage.list("/m/d"), "");
+            assert_eq!(stage.read("/1/a"), "lower");
+        });
+    }
+
+    fn fallocate_and_seek_go_to_the_copy() {
+        let stage = Stage::oci();
+        stage.write("/1/f", &"x".repeat(3 * 4096)).overlay("/1");
+        let file = stage.open("/m/f", RW).expect("opens");
+        assert_eq!(file.allocate(Allocate::PunchHole, 4096, 4096), Ok(()));
+        assert_eq!(file.seek(SeekFrom::Hole(0)), Ok(4096));
+        assert_eq!(file.seek(SeekFrom::Data(4096)), Ok(8192));
+        assert_eq!(stage.stat("/m/f").size, 3 * 4096);
+        assert_eq!(stage.stat("/1/f").blocks, 24);
+    }
+
+    /// Copy-up shares the pages: a large lower file costs what is written, not what it holds.
+    fn data_is_not_copied() {
+        let stage = Stage::oci();
+        let size = 64 * 4096;
+        stage.write("/1/f", &"x".repeat(size)).overlay("/1");
+        let before = page::in_use();
+        stage.append("/m/f", "y");
+        // Other tests run beside this one on the host; the file alone has 64 pages.
+        assert!(page::in_use() < before + 48, "{} pages more", page::in_use() - before);
+        assert_eq!(stage.stat("/m/f").size, size as u64 + 1);
+    }
+
+    fn a_write_to_an_upper_that_is_read_only_is_refused() {
+        let stage = Stage::oci();
+        stage.write("/1/f", "lower").read_only("/1:/2");
+        for flags in [OpenFlags::empty(), OpenFlags::TRUNCATE, OpenFlags::APPEND, OpenFlags::CREATE] {
+            fails(stage.try_write("/m/f", flags, "x"), Kind::ReadOnlyFileSystem);
+        }
+        fails(stage.chmod("/m/f", 0o600), Kind::ReadOnlyFileSystem);
+        fails(stage.chown("/m/f", 1, 1), Kind::ReadOnlyFileSystem);
+        fails(stage.set_times("/m/f", 1, 1), Kind::ReadOnlyFileSystem);
+        fails(stage.set_xattr("/m/f", "user.a", ""), Kind::ReadOnlyFileSystem);
+        fails(stage.vfs.truncate(&stage.root, b"/m/f", 0), Kind::ReadOnlyFileSystem);
+        fails(stage.link("/m/f", "/m/g"), Kind::ReadOnlyFileSystem);
+        fails(stage.rename("/m/f", "/m/g"), Kind::ReadOnlyFileSystem);
+        fails(stage.unlink("/m/f"), Kind::ReadOnlyFileSystem);
+        fails(stage.try_mkdir("/m/d"), Kind::ReadOnlyFileSystem);
+        fails(stage.device("/m/n", 1, 3), Kind::ReadOnlyFileSystem);
+        fails(stage.rmdir("/m/none"), Kind::ReadOnlyFileSystem);
+        assert_eq!(stage.read("/m/f"), "lower");
+        assert_eq!(stage.list("/m"), "f");
+    }
+}

@@ -1,0 +1,72 @@
+//! Option strings.
+
+use crate::drivers::overlayfs::Format;
+use crate::drivers::overlayfs::options::{RedirectMode, Request, parse};
+use crate::vfs_test;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+fn good(text: &str) -> Request {
+    parse(text.as_bytes()).unwrap_or_else(|refusal| panic!("{text}: {}", refusal.message))
+}
+
+fn lowers(text: &str) -> Vec<String> {
+    good(text).lowers.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect()
+}
+
+fn refused(text: &str) -> String {
+    match parse(text.as_bytes()) {
+        Ok(_) => panic!("{text} was accepted"),
+        Err(refusal) => refusal.message,
+    }
+}
+
+vfs_test! {
+    fn lowers_are_separated_by_colons_and_escapes_protect_them() {
+        assert_eq!(lowers("lowerdir=/a:/b:/c"), ["/a", "/b", "/c"]);
+        assert_eq!(lowers("lowerdir=/a\\:b:/c\\,d:/e\\\\f"), ["/a:b", "/c,d", "/e\\f"]);
+        assert_eq!(lowers("lowerdir=/a:/b,lowerdir+=/c:d"), ["/a", "/b", "/c:d"]);
+        assert_eq!(lowers("lowerdir=/x:/y,lowerdir=/a:/b"), ["/a", "/b"]);
+        assert_eq!(good("lowerdir=/l,upperdir=/u\\,p:q").upper.as_deref(), Some(&b"/u,p:q"[..]));
+    }
+
+    fn values_are_understood() {
+        let request = good("lowerdir=/l,upperdir=/u,workdir=/w,whiteout=linux,redirect_dir=nofollow,userxattr,volatile");
+        assert_eq!(request.options.whiteout, Format::Linux);
+        assert_eq!(request.options.redirect, RedirectMode::NoFollow);
+        assert!(request.options.user_attributes && request.options.volatile);
+        assert_eq!(request.options.work.as_deref(), Some(&b"/w"[..]));
+        let request = good("lowerdir=/l,upperdir=/u,index=on,xino=auto,metacopy=off,nfs_export=off,uuid=on,fsync=strict");
+        assert_eq!(request.options.redirect, RedirectMode::On);
+        assert!(!request.options.volatile);
+    }
+
+    fn what_is_wrong_is_named() {
+        for (text, word) in [
+            ("lowerdir=/a:/b,colour=blue", "colour=blue"),
+            ("lowerdir=/a:/b,colour", "colour"),
+            ("lowerdir=/a:/b,userxattr=1", "userxattr=1"),
+            ("lowerdir=/a:/b,redirect_dir=maybe", "maybe"),
+            ("lowerdir=/a:/b,index", "index"),
+            ("lowerdir=/a:/b,whiteout=aufs", "aufs"),
+            ("lowerdir", "lowerdir"),
+            ("lowerdir=", "lowerdir"),
+            ("lowerdir=/a:", "/a:"),
+            ("lowerdir=:/a", ":/a"),
+            ("lowerdir=/a::/b", "/a::/b"),
+            ("lowerdir=/a", "upperdir"),
+            ("upperdir=/u", "lowerdir"),
+            ("", "lowerdir"),
+            ("lowerdir=/a:/b,workdir=/w", "workdir"),
+            ("lowerdir=/a:/b,upperdir=", "upperdir"),
+            ("lowerdir=/a:/b,upperdir=/u\0", "upperdir"),
+            ("lowerdir=/a,upperdir=/u,metacopy=on,nfs_export=on", "metacopy"),
+            ("lowerdir=/a,upperdir=/u,metacopy=on,redirect_dir=off", "metacopy"),
+        ] {
+            assert!(refused(text).contains(word), "{text}: {}", refused(text));
+        }
+        assert!(refused(&format!("lowerdir={}", ["/a"; 501].join(":"))).contains("500"));
+        assert_eq!(lowers(&format!("lowerdir={}", ["/a"; 500].join(":"))).len(), 500);
+    }
+}
