@@ -35,14 +35,20 @@ fn a_triple_fault_is_not_taken_for_an_end_in_order() -> Result<()> {
     Ok(())
 }
 
-/// A hang: stopped when the time is up; the host looks where the processor is.
+/// A hang: stopped when the time is up; the host looks where the processor is. On a busy host the guest may not have come
+/// as far as its hang in a short time, so the time grows.
 #[test]
 fn a_hang_is_stopped_and_located() -> Result<()> {
-    let ran = provoked("debug.hang", 3)?;
-    let report = ran.died(|ending| matches!(ending, Ending::Hung(_)))?;
-    assert!(report.contains("kernel/src/debug.rs:"), "{report}");
-    assert_eq!(ran.outcome.exit_status(), 124);
-    Ok(())
+    let mut located = String::new();
+    for timeout in [3, 10, 40] {
+        let ran = provoked("debug.hang", timeout)?;
+        located = ran.died(|ending| matches!(ending, Ending::Hung(_)))?.to_owned();
+        assert_eq!(ran.outcome.exit_status(), 124);
+        if located.contains("kernel/src/debug.rs:") {
+            return Ok(());
+        }
+    }
+    panic!("not located: {located}");
 }
 
 /// QEMU that cannot start is QEMU's failure, with its own words.

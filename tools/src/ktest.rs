@@ -18,7 +18,7 @@ use crate::machine::Machine;
 use crate::symbol::Symbols;
 
 /// How much longer than a test's time the guest may be silent: it has to boot, and to report.
-const GRACE: Duration = Duration::from_secs(15);
+const GRACE: Duration = Duration::from_secs(30);
 
 /// Runs a test kernel as `cargo test` would run a test program with these arguments (`FILTER… --exact --list …`).
 ///

@@ -12,7 +12,7 @@ use std::{env, fs};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use tools::machine::Machine;
-use tools::{bench, console, guest, ktest, script};
+use tools::{bench, console, guest, image, ktest, script};
 
 /// Run a Strata kernel in QEMU.
 #[derive(Parser)]
@@ -24,6 +24,9 @@ struct Options {
     /// Boot this archive (cpio newc, also gzipped)
     #[arg(long, env = "INITRAMFS", value_name = "FILE")]
     initramfs: Option<String>,
+    /// Pack this directory and boot it
+    #[arg(long, env = "ROOT", value_name = "DIRECTORY")]
+    root: Option<String>,
     /// Words to add to the kernel's command line
     #[arg(long, env = "APPEND", value_name = "WORDS", allow_hyphen_values = true)]
     append: Option<String>,
@@ -61,7 +64,8 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> Result<ExitCode> {
     let mut machine = Machine::new(&options.kernel);
-    machine.initramfs = given(options.initramfs).map(|path| file("INITRAMFS", &path)).transpose()?;
+    let directory = guest::run_directory()?;
+    machine.initramfs = initramfs(given(options.initramfs), given(options.root), directory.path())?;
     machine.append.extend(given(options.append));
     machine.memory = given(options.mem).unwrap_or(machine.memory);
     machine.accelerator = given(options.accel).unwrap_or(machine.accelerator);
@@ -74,7 +78,7 @@ fn run(options: Options) -> Result<ExitCode> {
         return ktest::run(&machine, timeout, &options.arguments);
     }
     if let Some(document) = given(options.bench) {
-        return measure(machine, &file("BENCH", &document)?);
+        return measure(machine, &file("BENCH", &document)?, directory.path());
     }
     if let Some(path) = given(options.script) {
         machine.script = Some(file("SCRIPT", &path)?);
@@ -94,10 +98,9 @@ fn run(options: Options) -> Result<ExitCode> {
 const LIMITS: [bench::Limit<'_>; 1] = [("boot: kernel entry to prompt", 100_000_000)];
 
 /// Runs the benchmarks, writes their table, and fails if a promise is broken.
-fn measure(mut machine: Machine, document: &Path) -> Result<ExitCode> {
+fn measure(mut machine: Machine, document: &Path, directory: &Path) -> Result<ExitCode> {
     let timeout = Duration::from_secs(600);
-    let directory = guest::run_directory()?;
-    let mut rows = vec![bench::boot_cost(&machine, timeout, directory.path(), 10 << 20)?];
+    let mut rows = vec![bench::boot_cost(&machine, timeout, directory, 10 << 20)?];
     // The largest benchmark has a file of 256 MiB, in the archive or in a tmpfs of half the memory.
     machine.memory = "1G".to_owned();
     rows.extend(bench::collect(&machine, timeout)?);
@@ -126,6 +129,24 @@ fn seconds(text: &str) -> Result<Duration> {
 /// A file that a variable names: it must be there, and QEMU must not take a relative path for an option.
 fn file(variable: &str, path: &str) -> Result<PathBuf> {
     fs::canonicalize(path).with_context(|| format!("{variable}={path}"))
+}
+
+/// The archive to boot: one that there is, or one made of a directory.
+fn initramfs(archive: Option<String>, root: Option<String>, directory: &Path) -> Result<Option<PathBuf>> {
+    match (archive, root) {
+        (Some(_), Some(_)) => bail!("INITRAMFS= and ROOT= are two answers to one question"),
+        (Some(archive), None) => Ok(Some(file("INITRAMFS", &archive)?)),
+        (None, Some(root)) => {
+            let packed = directory.join("root.cpio");
+            let root = file("ROOT", &root)?;
+            let skipped = image::build(&root, &packed, &image::Options::default(), &mut |_| {})?;
+            for skipped in skipped {
+                eprintln!("strata: ROOT: left out {}: {}", skipped.path.display(), skipped.reason);
+            }
+            Ok(Some(packed))
+        }
+        (None, None) => Ok(None),
+    }
 }
 
 /// Where the kernel's messages go while a script runs: beside the build, in `target/strata/boot.log`.
