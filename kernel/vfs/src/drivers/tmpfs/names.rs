@@ -206,7 +206,7 @@ fn apply(changes: &[Change<'_>], locked: &mut Locked<'_>, times: DirectoryTimes)
         };
         count_directories(change.directory, old.as_deref(), change.new.as_deref());
         if let Some(old) = old {
-            lose_name(&old);
+            old.names.fetch_sub(1, Ordering::AcqRel);
             if old.is_directory()
                 && old.names.load(Ordering::Acquire) == 0
                 && let Ok(names) = locked.get(&old)
@@ -228,7 +228,22 @@ fn apply(changes: &[Change<'_>], locked: &mut Locked<'_>, times: DirectoryTimes)
             change.fetch_add(1, Ordering::AcqRel);
         }
     }
+    for (index, old) in gone.iter().enumerate() {
+        if gone[..index].iter().all(|other| !Arc::ptr_eq(other, old)) {
+            give_back(old, balance(changes, old));
+        }
+    }
     gone
+}
+
+/// Gives back the room for the names that a node has lost with the changes, if it has lost any; that of its last name
+/// goes with the node.
+fn give_back(node: &TmpfsNode, balance: i64) {
+    if balance < 0 {
+        let after = node.names.load(Ordering::Acquire);
+        let before = after.saturating_add(balance.unsigned_abs());
+        node.shared.limits.nodes().give(before.max(1) - after.max(1));
+    }
 }
 
 /// Keeps the count of sub-directories.
