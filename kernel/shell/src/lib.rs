@@ -11,7 +11,7 @@
 //! | `language` | the language |
 //! | `glob`, `completion` | names that match, names that are meant |
 //! | `editor`, `console` | what is typed and shown |
-//! | `commands`, `call`, `options`, `stream` | commands, what they are given and where their output goes |
+//! | `commands`, `call`, `options`, `stream`, `pipe` | commands, what they are given and where their output goes |
 //! | `walk`, `names`, `copying`, `removal`, `destination` | trees, however deep |
 //! | `mode`, `calendar`, `quoting`, `columns`, `utf8` | how things are written |
 //! | `namespaces` | the namespaces that `ns` knows by name |
@@ -41,6 +41,7 @@ mod mode;
 mod names;
 mod namespaces;
 mod options;
+mod pipe;
 mod quoting;
 mod removal;
 mod shell;

@@ -10,6 +10,7 @@ use crate::language::parser::{End, Parser, SyntaxError};
 use crate::language::syntax::{Command, List, Pipeline, Redirection, Stream, When, Word};
 use crate::machine::{Ending, Machine};
 use crate::namespaces::Namespaces;
+use crate::pipe::Pipes;
 use crate::quoting::Plain;
 use crate::stream::{Input, Output, Target};
 use alloc::collections::BTreeMap;
@@ -19,7 +20,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use vfs::context::Context;
 use vfs::error::{FileSystemError, FileSystemErrorKind};
-use vfs::file::{FileObject, OpenFlags};
+use vfs::file::OpenFlags;
 use vfs::manager::{Follow, VfsManager};
 use vfs::metadata::FileType;
 
@@ -43,6 +44,7 @@ pub struct Shell<'s> {
     /// The line editor, with the history.
     pub editor: Editor,
     variables: BTreeMap<Vec<u8>, Vec<u8>>,
+    pipes: Pipes,
     /// How the last pipeline ended (`$?`).
     status: u8,
     /// Set by what ends the shell.
@@ -70,6 +72,7 @@ impl<'s> Shell<'s> {
             namespaces: Namespaces::new(manager),
             editor: Editor::new(),
             variables: BTreeMap::new(),
+            pipes: Pipes::default(),
             status: 0,
             ending: None,
             source_depth: 0,
@@ -213,9 +216,10 @@ impl<'s> Shell<'s> {
     fn run_pipeline(&mut self, pipeline: &Pipeline) -> u8 {
         let mut streams = Streams { input: Input::Console, output: Target::Console, error: Target::Console };
         let mut status = 0;
+        let manager = self.manager().clone();
         for (index, command) in pipeline.commands.iter().enumerate() {
             let last = index + 1 == pipeline.commands.len();
-            let pipe = if last { None } else { Some(self.unnamed_file()) };
+            let pipe = if last { None } else { Some(self.pipes.file(&manager)) };
             match pipe {
                 None => streams.output = Target::Console,
                 Some(Ok(file)) => streams.output = Target::File(file),
@@ -236,13 +240,6 @@ impl<'s> Shell<'s> {
             }
         }
         if pipeline.negated { u8::from(status == 0) } else { status }
-    }
-
-    /// A file without a name, in `/tmp` or, where that is none, in the root directory.
-    fn unnamed_file(&self) -> vfs::error::Result<Arc<FileObject>> {
-        let flags = OpenFlags::READ | OpenFlags::WRITE | OpenFlags::TEMPORARY;
-        let manager = self.manager();
-        manager.open(&self.context, b"/tmp", flags, 0o600).or_else(|_| manager.open(&self.context, b"/", flags, 0o600))
     }
 
     fn run_command(&mut self, command: &Command, mut streams: Streams) -> u8 {

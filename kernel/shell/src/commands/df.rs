@@ -31,6 +31,8 @@ fn run(call: &mut Call<'_, '_>) -> Done {
     if options.operands.is_empty() {
         for mount in &mounts {
             match mount.file_system.statistics() {
+                // What has no blocks at all is not what is asked for (as df(1) without -a).
+                Ok(figures) if figures.blocks == 0 && !inodes => {}
                 Ok(figures) => rows.push(row(&mount.source, &mount.target, &figures, inodes)),
                 Err(error) => call.complain(format_args!("{}: {error}", Plain(&mount.target))),
             }

@@ -4,7 +4,7 @@ use super::{Command, Group};
 use crate::call::{Call, Done};
 use crate::destination::{self, base_name};
 use crate::options::Options;
-use crate::quoting::Quoted;
+use crate::quoting::{Plain, Quoted};
 use vfs::error::FileSystemErrorKind;
 use vfs::manager::Follow;
 use vfs::metadata::FileType;
@@ -56,7 +56,7 @@ fn run(call: &mut Call<'_, '_>) -> Done {
         match manager.metadata(&context, &pair.source, Follow::No) {
             Err(error) => call.complain(format_args!("failed to access {from}: {error}")),
             Ok(metadata) if metadata.kind == FileType::Directory => {
-                call.complain(format_args!("{from}: hard link not allowed for directory"));
+                call.complain(format_args!("{}: hard link not allowed for directory", Plain(&pair.source)));
             }
             Ok(_) => call.complain(format_args!("failed to create hard link {to}: {error}")),
         }

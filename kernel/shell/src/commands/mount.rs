@@ -5,6 +5,7 @@ use crate::call::{Call, Done};
 use crate::quoting::Plain;
 use alloc::string::String;
 use alloc::vec::Vec;
+use vfs::error::FileSystemErrorKind;
 use vfs::manager::Follow;
 use vfs::manager::mounts::{MountArguments, MountError};
 use vfs::mount::MountFlags;
@@ -83,7 +84,14 @@ fn run(call: &mut Call<'_, '_>) -> Done {
     match result {
         Ok(()) => Ok(()),
         Err(MountError { message: Some(message), .. }) => Err(fail(call, &target, &message)),
-        Err(MountError { error, .. }) => Err(fail(call, &target, error.kind().message())),
+        Err(MountError { error, .. }) => Err(fail(
+            call,
+            &target,
+            match error.kind() {
+                FileSystemErrorKind::NotFound => "mount point does not exist",
+                other => other.message(),
+            },
+        )),
     }
 }
 

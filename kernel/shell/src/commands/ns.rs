@@ -3,11 +3,10 @@
 use super::{Command, Group};
 use crate::call::{Call, Done, Failed};
 use crate::namespaces::Namespace;
+use crate::pipe::empty_namespace;
 use crate::quoting::{Plain, Quoted};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use vfs::driver::{self, MountRequest};
-use vfs::manager::{Follow, VfsManager};
+use vfs::manager::Follow;
 
 pub static COMMAND: Command = Command {
     name: "ns",
@@ -68,7 +67,8 @@ fn create(call: &mut Call<'_, '_>, name: &[u8], empty: bool) -> Done {
         return Err(call.fail(format_args!("namespace {} exists", Quoted(name))));
     }
     let (manager, context) = if empty {
-        let manager = empty_namespace(call)?;
+        let made = empty_namespace(&call.manager());
+        let manager = made.map_err(|error| call.fail(format_args!("cannot make a tmpfs: {error}")))?;
         let context = manager.root_context();
         (manager, context)
     } else {
@@ -76,18 +76,6 @@ fn create(call: &mut Call<'_, '_>, name: &[u8], empty: bool) -> Done {
     };
     call.shell.namespaces.add(Namespace { name: name.to_vec(), manager, context });
     Ok(())
-}
-
-/// A namespace whose root is a tmpfs of its own.
-fn empty_namespace(call: &mut Call<'_, '_>) -> Result<Arc<VfsManager>, Failed> {
-    let (manager, context) = (call.manager(), call.context());
-    let made = driver::driver("tmpfs").and_then(|driver| {
-        driver.mount(&mut MountRequest::new(b"tmpfs", b"", false, &manager, &context))
-    });
-    match made {
-        Ok(root) => Ok(VfsManager::new(root, manager.environment().clone())),
-        Err(error) => Err(call.fail(format_args!("cannot make a tmpfs: {error}"))),
-    }
 }
 
 fn enter(call: &mut Call<'_, '_>, name: &[u8]) -> Done {

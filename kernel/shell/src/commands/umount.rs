@@ -23,7 +23,7 @@ fn run(call: &mut Call<'_, '_>) -> Done {
             let reason = match error.kind() {
                 FileSystemErrorKind::InvalidArgument => "not mounted",
                 FileSystemErrorKind::Busy => "target is busy",
-                FileSystemErrorKind::NotFound => "no such file or directory",
+                FileSystemErrorKind::NotFound => "no mount point specified",
                 other => other.message(),
             };
             call.complain(format_args!("{}: {reason}.", Plain(path)));
