@@ -33,6 +33,9 @@ help:
 bootstrap:
 	@tools/bootstrap
 
+# Told nothing else, boot a small tree of our own, so that the root has a layer below.
+run demo: export ROOT := $(or $(ROOT),$(if $(INITRAMFS),,tools/root))
+
 run: bootstrap
 	@cargo strata
 
@@ -61,7 +64,7 @@ demo: bootstrap
 	@mkdir -p target/strata
 	@awk '{ shown = $$0; gsub(/\047/, "\047\\\047\047", shown) } \
 		/^#/ || /^$$/ { print "echo \047" shown "\047"; next } \
-		{ print "echo \047$$ " shown "\047"; print }' tools/demo.sh >target/strata/demo.sh
+		{ print "echo \047$$ " shown "\047"; print }' tools/root/tour.sh >target/strata/demo.sh
 	@SCRIPT=target/strata/demo.sh cargo strata
 
 # GRUB enters the kernel by its multiboot2 header, on BIOS and on UEFI machines.

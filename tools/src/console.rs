@@ -1,6 +1,7 @@
 //! A guest on the user's terminal: QEMU itself makes the terminal raw; `Ctrl-A X` quits.
 
 use std::fs;
+use std::io;
 
 use anyhow::{Context, Result};
 
@@ -9,12 +10,24 @@ use crate::machine::{Console, Machine, QEMU};
 use crate::script::report_in;
 use crate::symbol::Symbols;
 
+/// Words that tell the guest how large the terminal is: a serial line cannot. None if the terminal does not know either.
+fn size_words() -> Vec<String> {
+    match rustix::termios::tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
+            vec![format!("columns={}", size.ws_col), format!("rows={}", size.ws_row)]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Runs the machine on the terminal. Returns the exit status: 0 unless the guest died.
 ///
 /// # Errors
 /// QEMU cannot be started.
 pub fn run(machine: &Machine) -> Result<u8> {
     let run = guest::run_directory()?;
+    let mut machine = machine.clone();
+    machine.append.extend(size_words());
     let status = machine
         .command(Console::Terminal, run.path())
         .status()
