@@ -2,12 +2,14 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`fuzz`] | inputs by the thousand, out of kept ones |
 //! | [`kernel`] | builds the kernel, and runs scripts in it |
 //! | [`manifest`] | a tree as lines, one a file, on the host and as the guest prints it |
 //! | [`packages`] | real trees: unpacked Debian packages |
 
 #![forbid(unsafe_code)]
 
+pub mod fuzz;
 pub mod kernel;
 pub mod manifest;
 pub mod packages;

@@ -164,7 +164,8 @@ pub fn on_disk(directory: &Path, options: &Options) -> Result<Records> {
     Ok(records)
 }
 
-fn digest(data: &[u8]) -> u64 {
+/// The hash that a [`Record`] has of its data.
+pub fn digest(data: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(data);
     hasher.finish()

@@ -1,7 +1,7 @@
 //! A mounted archive: read-only, without copies, and from a file.
 
 use super::super::CpioFs;
-use super::sample::{Sample, mount, node, stat};
+use super::sample::{FILE, Fields, Sample, gzip, mount, node, stat};
 use crate::content::Bytes;
 use crate::environment::Environment;
 use crate::error::{FileSystemError, FileSystemErrorKind, Result};
@@ -153,6 +153,27 @@ vfs_test! {
         assert_eq!(&data[..6], b"inside");
         let refused = manager.open(&context, b"/mnt/new", OpenFlags::WRITE | OpenFlags::CREATE, 0o644).err();
         assert_eq!(refused.map(FileSystemError::kind), Some(FileSystemErrorKind::ReadOnlyFileSystem));
+    }
+
+    /// However early memory ends, mounting says so and keeps nothing.
+    fn every_lack_of_memory_is_an_error() {
+        let mut archive = Sample::new().file("d/f", b"data").symlink("l", "d");
+        for number in 0..200 {
+            archive = archive.entry(&alloc::format!("d/{number}"), Fields { inode: number, links: 2, ..FILE }, b"");
+        }
+        let archive = gzip(&archive.finish());
+        for nth in 1.. {
+            let bytes = Bytes::from_vec(archive.clone());
+            let armed = page::faults::fail_nth(nth);
+            let mounted = CpioFs::from_archive(bytes);
+            if !armed.fired() {
+                assert!(mounted.is_ok(), "nothing was left to fail");
+                assert!(nth > 10, "mounting asks before it takes");
+                break;
+            }
+            let error = mounted.err().map(FileSystemError::from).map(FileSystemError::kind);
+            assert_eq!(error, Some(FileSystemErrorKind::OutOfMemory), "admission {nth}");
+        }
     }
 
     fn figures_count_what_has_a_name() {
