@@ -6,6 +6,7 @@
 //! repeatable.
 
 mod content;
+mod file_systems;
 
 use alloc::vec::Vec;
 

@@ -112,6 +112,18 @@ impl Credentials {
         }
     }
 
+    /// Checks the right to search a directory, which every step of a walk needs: those whom its permission bits do not
+    /// bind need not read them.
+    ///
+    /// # Errors
+    /// `EACCES`.
+    pub fn check_search(&self, directory: &dyn VfsNode) -> Result<()> {
+        if self.capabilities.intersects(Capabilities::DAC_OVERRIDE.union(Capabilities::DAC_READ_SEARCH)) {
+            return Ok(());
+        }
+        self.check(directory, AccessMode::EXECUTE)
+    }
+
     /// Whether a capability grants what the permission bits do not: all but executing what nobody may execute.
     const fn overrides(&self, kind: FileType, mode: u32, wanted: AccessMode) -> bool {
         let directory = matches!(kind, FileType::Directory);

@@ -16,8 +16,8 @@ use crate::node::NodeRef;
 use crate::sync::RwLock;
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as Bucket;
 
 /// A stamp that vouches for nothing.
 pub(crate) const STALE: u64 = u64::MAX;
@@ -25,10 +25,12 @@ pub(crate) const STALE: u64 = u64::MAX;
 /// A name in a file system's tree.
 pub struct VfsEntry {
     node: Option<NodeRef>,
+    /// The node's type, which never changes: kept here because every step of a walk asks for it.
+    kind: Option<FileType>,
     /// Where it is. Changed only under the superblock's rename lock.
     place: RwLock<Place>,
     /// The known names below it.
-    children: RwLock<HashMap<Name, Weak<VfsEntry>, FxBuildHasher>>,
+    children: RwLock<HashTable<Child>>,
     /// `change()` of the parent's node before the lookup that gave this answer.
     stamp: AtomicU64,
     /// Whether it was found since the superblock last looked for entries to let go.
@@ -40,6 +42,36 @@ pub struct VfsEntry {
 struct Place {
     parent: Option<Arc<VfsEntry>>,
     name: Name,
+}
+
+/// A known name.
+struct Child {
+    name: Name,
+    entry: Weak<VfsEntry>,
+}
+
+impl Child {
+    fn hash(&self) -> u64 {
+        hash(&self.name)
+    }
+
+    /// Whether that is its name. Byte by byte: names are short, and a call to compare them costs more than they do.
+    fn is_named(&self, name: &[u8]) -> bool {
+        self.name.len() == name.len() && self.name.iter().zip(name).all(|(mine, theirs)| mine == theirs)
+    }
+}
+
+/// The hash of a name (FNV-1a): short names are the rule, and a walk computes it as it looks for the name's end.
+pub(crate) fn hash(name: &[u8]) -> u64 {
+    name.iter().fold(HASH_START, |hash, byte| hash_step(hash, *byte))
+}
+
+/// The hash of no bytes.
+pub(crate) const HASH_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The hash with one more byte.
+pub(crate) const fn hash_step(hash: u64, byte: u8) -> u64 {
+    (hash ^ byte as u64).wrapping_mul(0x0100_0000_01b3)
 }
 
 impl VfsEntry {
@@ -55,9 +87,10 @@ impl VfsEntry {
 
     fn new(node: Option<NodeRef>, parent: Option<Arc<Self>>, name: Name, stamp: u64) -> Self {
         Self {
+            kind: node.as_ref().map(|node| node.kind()),
             node,
             place: RwLock::new(Place { parent, name }),
-            children: RwLock::new(HashMap::with_hasher(FxBuildHasher)),
+            children: RwLock::new(HashTable::new()),
             stamp: AtomicU64::new(stamp),
             used: AtomicBool::new(true),
             mounts: AtomicU32::new(0),
@@ -69,9 +102,14 @@ impl VfsEntry {
         self.node.as_ref()
     }
 
+    /// The node's type, or `None` for a name that is bound to nothing.
+    pub fn kind(&self) -> Option<FileType> {
+        self.kind
+    }
+
     /// Whether it is bound to a directory.
     pub fn is_directory(&self) -> bool {
-        self.node.as_ref().is_some_and(|node| node.kind() == FileType::Directory)
+        self.kind == Some(FileType::Directory)
     }
 
     /// Its name in its parent; empty for a root.
@@ -109,7 +147,12 @@ impl VfsEntry {
 
     /// The entry known under `name`, without asking whether its answer still holds.
     pub(crate) fn cached(&self, name: &[u8]) -> Option<Arc<Self>> {
-        self.children.read().get(name)?.upgrade()
+        self.cached_by_hash(name, hash(name))
+    }
+
+    /// As [`VfsEntry::cached`], for a name whose hash is known.
+    pub(crate) fn cached_by_hash(&self, name: &[u8], hash: u64) -> Option<Arc<Self>> {
+        self.children.read().find(hash, |child| child.is_named(name))?.entry.upgrade()
     }
 
     /// Whether the answer vouched for by `change` of the parent is this entry's.
@@ -146,26 +189,41 @@ impl VfsEntry {
     /// bound the same answer meanwhile, that entry is returned, and `false`.
     pub(crate) fn bind(self: &Arc<Self>, name: &[u8], node: Option<NodeRef>, stamp: u64) -> (Arc<Self>, bool) {
         let mut children = self.children.write();
-        if let Some(present) = children.get(name).and_then(Weak::upgrade)
-            && present.answers(node.as_ref())
-        {
+        let present = children.find(hash(name), |child| child.is_named(name));
+        if let Some(present) = present.and_then(|child| child.entry.upgrade()) {
+            if present.answers(node.as_ref()) {
+                drop(children);
+                present.stamp(stamp);
+                return (present, false);
+            }
+            // Let go only without the lock, which its way out takes.
+            let entry = self.insert(&mut children, name, node, stamp);
             drop(children);
-            present.stamp(stamp);
-            return (present, false);
+            drop(present);
+            return (entry, true);
         }
+        (self.insert(&mut children, name, node, stamp), true)
+    }
+
+    fn insert(
+        self: &Arc<Self>,
+        children: &mut HashTable<Child>,
+        name: &[u8],
+        node: Option<NodeRef>,
+        stamp: u64,
+    ) -> Arc<Self> {
         let name = Name::from_slice(name);
         let entry = Arc::new(Self::new(node, Some(self.clone()), name.clone(), stamp));
-        let previous = children.insert(name, Arc::downgrade(&entry));
-        drop(children);
-        drop(previous);
-        (entry, true)
+        set_child(children, name, &entry);
+        entry
     }
 
     /// Unhashes `entry`, if the name still leads to it.
     pub(crate) fn forget(&self, name: &[u8], entry: &Self) {
         let mut children = self.children.write();
-        if children.get(name).is_some_and(|found| core::ptr::eq(found.as_ptr(), entry)) {
-            children.remove(name);
+        let is_entry = |child: &Child| child.is_named(name) && core::ptr::eq(child.entry.as_ptr(), entry);
+        if let Ok(found) = children.find_entry(hash(name), is_entry) {
+            found.remove();
         }
     }
 
@@ -183,7 +241,7 @@ impl VfsEntry {
         self.stamp(STALE);
         let old_place =
             core::mem::replace(&mut *self.place.write(), Place { parent: Some(parent.clone()), name: name.clone() });
-        parent.children.write().insert(name, Arc::downgrade(self));
+        set_child(&mut parent.children.write(), name, self);
         drop(old_place);
     }
 
@@ -200,6 +258,17 @@ impl VfsEntry {
     /// Counts off a mount that stood on it.
     pub(crate) fn remove_mount(&self) {
         self.mounts.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Lets a name lead to an entry.
+fn set_child(children: &mut HashTable<Child>, name: Name, entry: &Arc<VfsEntry>) {
+    let entry = Arc::downgrade(entry);
+    match children.entry(hash(&name), |child| child.is_named(&name), Child::hash) {
+        Bucket::Occupied(mut bucket) => bucket.get_mut().entry = entry,
+        Bucket::Vacant(bucket) => {
+            bucket.insert(Child { name, entry });
+        }
     }
 }
 

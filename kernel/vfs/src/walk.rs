@@ -1,15 +1,16 @@
 //! The path walker: the only place where a path becomes a place (`path_resolution(7)`).
 //!
 //! A walk goes from entry to entry through the dentry cache; warm, it takes no lock of a file system and allocates
-//! nothing. Symbolic links are followed in a loop, at most [`SYMLINKS_MAX`] in one walk; `..` stops at the context's
+//! nothing: plain names that the cache answers are stepped through in one small loop, and only what is more than that
+//! gets the whole walker. Symbolic links are followed in a loop, at most [`SYMLINKS_MAX`] in one walk; `..` stops at the context's
 //! root, whatever is mounted.
 
-use crate::context::{AccessMode, Context};
-use crate::entry::VfsEntry;
+use crate::context::Context;
+use crate::entry::{HASH_START, VfsEntry, hash_step};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::FileType;
 use crate::mount::{MountTree, Path};
-use crate::name::{NAME_MAX, Name, SYMLINKS_MAX, check_path};
+use crate::name::{NAME_MAX, Name, PATH_MAX, SYMLINKS_MAX, check_path};
 use alloc::sync::Arc;
 use smallvec::SmallVec;
 
@@ -126,6 +127,57 @@ impl MountTree {
     /// `ENOENT`, `ENOTDIR`, `EACCES` for a directory that may not be searched, `ELOOP`, `ENAMETOOLONG`, and what a
     /// file system's lookup answers.
     pub(crate) fn resolve(&self, context: &Context, path: &[u8], follow: Follow) -> Result<Path> {
+        match self.resolve_warm(context, path) {
+            Some(answer) => answer,
+            None => self.resolve_any(context, path, follow),
+        }
+    }
+
+    /// The quick way through what is known: plain names that the cache answers, be it with "no such name". Anything
+    /// else (a link, `.` or `..`, a name to look up, another error to tell) is `None`, and left to the whole walker.
+    fn resolve_warm(&self, context: &Context, path: &[u8]) -> Option<Result<Path>> {
+        if path.len() >= PATH_MAX {
+            return None;
+        }
+        let mut at = if path.first()? == &b'/' { context.root.clone() } else { context.cwd.clone() };
+        let mut rest = path;
+        loop {
+            let mut slash = false;
+            while let [b'/', after @ ..] = rest {
+                (rest, slash) = (after, true);
+            }
+            if rest.is_empty() {
+                return (!slash || at.entry.is_directory()).then_some(Ok(at));
+            }
+            let directory = at.entry.node().filter(|_| at.entry.is_directory())?;
+            context.credentials.check_search(&**directory).ok()?;
+            let (mut length, mut hash) = (0, HASH_START);
+            for byte in rest {
+                if *byte == b'/' {
+                    break;
+                }
+                hash = hash_step(hash, *byte);
+                length += 1;
+            }
+            let (name, after) = rest.split_at(length);
+            // The names that are none, `.` and `..`, are never in the cache.
+            let child = at.entry.cached_by_hash(name, hash)?;
+            if !child.holds_for(directory.change()) {
+                return None;
+            }
+            match child.kind() {
+                None => return Some(fail(FileSystemErrorKind::NotFound)),
+                Some(FileType::Symlink) => return None,
+                Some(_) => at.entry = child,
+            }
+            if at.entry.is_mounted_on() {
+                at = self.cross(at);
+            }
+            rest = after;
+        }
+    }
+
+    fn resolve_any(&self, context: &Context, path: &[u8], follow: Follow) -> Result<Path> {
         let mut walk = Walk::new(self, context, path)?;
         let slash = loop {
             match walk.next()? {
@@ -218,7 +270,7 @@ impl<'a> Walk<'a> {
         if node.kind() != FileType::Directory {
             return fail(FileSystemErrorKind::NotADirectory);
         }
-        self.context.credentials.check(&**node, AccessMode::EXECUTE)?;
+        self.context.credentials.check_search(&**node)?;
 
         let depth = self.pending.len();
         let Some(top) = self.pending.last_mut() else { return Ok(Step::Done { slash }) };
