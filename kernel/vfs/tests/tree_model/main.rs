@@ -1,14 +1,16 @@
 //! Any sequence of operations, against a model: random paths in a small tree, every operation that changes names,
-//! content or attributes, each answer compared, and the whole tree after every few steps.
+//! content or attributes, each answer compared, and the whole tree after each step. Through a namespace, on a tmpfs
+//! and on overlays of them.
 
 mod model;
 mod real;
 
-use model::{Path, Step};
+use model::{Model, Path, Step};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof};
 use proptest::proptest;
 use real::Real;
 use std::sync::Arc;
+use vfs::drivers::overlayfs::{Format, Layer, OverlayFS, OverlayOptions};
 use vfs::drivers::tmpfs::{Tmpfs, TmpfsOptions};
 use vfs::environment::Environment;
 use vfs::file_system::FileSystemOperations;
@@ -65,27 +67,137 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Without the renames that leave a whiteout (to a layer it means something else, and an overlay refuses them), and
+/// without links if need be.
+fn for_layers(steps: &[Step], links: bool) -> Vec<Step> {
+    let fits = |step: &&Step| match step {
+        Step::Rename { whiteout, .. } => !whiteout,
+        Step::Link(..) => links,
+        _ => true,
+    };
+    steps.iter().filter(fits).cloned().collect()
+}
+
+fn format() -> impl Strategy<Value = Format> {
+    prop::sample::select(vec![Format::Oci, Format::Linux])
+}
+
+/// An overlay that writes to the last of the layers.
+fn overlay(layers: &[Arc<dyn FileSystemOperations>], whiteout: Format) -> Arc<dyn FileSystemOperations> {
+    let layer = |file_system: &Arc<dyn FileSystemOperations>| Layer::of_file_system(b"layer", file_system.clone());
+    let (upper, lowers) = layers.split_last().expect("there are layers");
+    let lowers = lowers.iter().rev().map(layer).collect();
+    OverlayFS::new(Some(layer(upper)), lowers, OverlayOptions::with_whiteout(whiteout)).unwrap()
+}
+
+fn empty(environment: &Environment) -> Arc<dyn FileSystemOperations> {
+    let root = TmpfsOptions::parse(b"mode=755").unwrap_or_else(|problem| panic!("{problem}"));
+    Tmpfs::new(root, environment)
+}
+
 fn free(statistics: &Statistics) -> (u64, u64) {
     (statistics.blocks_free, statistics.nodes_free)
 }
 
+/// A tmpfs does what the model does, and gives all back in the end.
+fn check_tmpfs(steps: &[Step]) {
+    let environment = Environment::detached();
+    let tmpfs = empty(&environment);
+    let before = tmpfs.statistics().unwrap();
+    let mut real = Real::new(tmpfs.clone(), environment, Model::new());
+    real.steps(steps);
+    real.remove_everything();
+    assert_eq!(free(&tmpfs.statistics().unwrap()), free(&before), "all is given back");
+}
+
+/// ```text
+///              upper 2     steps 3
+///   upper 1    upper 1     steps 2
+///   bottom     bottom      steps 1
+/// ```
+/// A layer that was changed through one overlay is a lower layer of the next, so all that an upper can hold is met in
+/// lower layers too. What a fresh mount of the same layers shows is the same again, and the bottom has not changed.
+/// (Names that share a file in a lower layer part when it is copied up and the overlay mounted anew, so only the last
+/// steps make any.)
+fn check_layers(first: &[Step], second: &[Step], third: &[Step], whiteout: Format) {
+    let environment = Environment::detached();
+    let layers: Vec<_> = (0..3).map(|_| empty(&environment)).collect();
+    let mut real = Real::new(layers[0].clone(), environment.clone(), Model::new());
+    real.steps(&for_layers(first, false));
+    let bottom = real.into_model();
+
+    let mut model = bottom.clone();
+    for (steps, height) in [(for_layers(second, false), 2), (for_layers(third, true), 3)] {
+        let mut real = Real::new(overlay(&layers[..height], whiteout), environment.clone(), model);
+        real.steps(&steps);
+        // The overlay must be gone with its last reference: a second writer of one upper is refused.
+        model = real.into_model();
+        let mut again = Real::new(overlay(&layers[..height], whiteout), environment.clone(), model);
+        again.steps(&[]);
+        model = again.into_model();
+    }
+    Real::new(layers[0].clone(), environment, bottom).steps(&[]);
+}
+
+/// Names that share a file in the lower layer go on sharing it while the overlay is mounted.
+fn check_shared_files(first: &[Step], second: &[Step], whiteout: Format) {
+    let environment = Environment::detached();
+    let layers: Vec<_> = (0..2).map(|_| empty(&environment)).collect();
+    let mut real = Real::new(layers[0].clone(), environment.clone(), Model::new());
+    real.steps(&for_layers(first, true));
+    let bottom = real.into_model();
+    let mut real = Real::new(overlay(&layers, whiteout), environment.clone(), bottom.clone());
+    real.steps(&for_layers(second, true));
+    Real::new(layers[0].clone(), environment, bottom).steps(&[]);
+}
+
+fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..most)
+}
+
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config(1500))]
 
     #[test]
-    fn a_tmpfs_is_a_posix_tree(steps in prop::collection::vec(step(), 1..80)) {
-        let environment = Environment::detached();
-        let tmpfs: Arc<dyn FileSystemOperations> = Tmpfs::new(TmpfsOptions::default(), &environment);
-        let before = tmpfs.statistics().unwrap();
-        let mut real = Real::new(tmpfs.clone(), environment);
-        for (number, step) in steps.iter().enumerate() {
-            real.step(step);
-            if number % 16 == 15 {
-                real.compare();
-            }
-        }
-        real.compare();
-        real.remove_everything();
-        assert_eq!(free(&tmpfs.statistics().unwrap()), free(&before), "all is given back");
+    fn a_tmpfs_is_a_posix_tree(steps in steps(80)) {
+        check_tmpfs(&steps);
+    }
+
+    #[test]
+    fn an_overlay_is_a_posix_tree_whatever_its_layers_hold(
+        first in steps(40), second in steps(30), third in steps(30), whiteout in format(),
+    ) {
+        check_layers(&first, &second, &third, whiteout);
+    }
+
+    #[test]
+    fn an_overlay_keeps_files_with_several_names_one(first in steps(40), second in steps(40), whiteout in format()) {
+        check_shared_files(&first, &second, whiteout);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(100_000))]
+
+    #[test]
+    #[ignore = "minutes: make soak"]
+    fn soak_tmpfs(steps in steps(200)) {
+        check_tmpfs(&steps);
+    }
+
+    #[test]
+    #[ignore = "minutes: make soak"]
+    fn soak_layers(first in steps(60), second in steps(60), third in steps(60), whiteout in format()) {
+        check_layers(&first, &second, &third, whiteout);
+    }
+
+    #[test]
+    #[ignore = "minutes: make soak"]
+    fn soak_shared_files(first in steps(60), second in steps(60), whiteout in format()) {
+        check_shared_files(&first, &second, whiteout);
     }
 }

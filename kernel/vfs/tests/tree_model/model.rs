@@ -11,12 +11,14 @@ pub type Answer = Result<(), Kind>;
 /// A path from the root: at least one name.
 pub type Path = Vec<&'static str>;
 
+#[derive(Clone)]
 pub struct Node {
     pub body: Body,
     pub mode: u32,
     pub xattrs: BTreeMap<&'static str, Vec<u8>>,
 }
 
+#[derive(Clone)]
 pub enum Body {
     Directory(BTreeMap<&'static str, Index>),
     File(Vec<u8>),
@@ -83,6 +85,7 @@ pub const TEMPORARY: &[u8] = b"temporary";
 /// Its mode and that of a file that a write makes.
 pub const FILE_MODE: u32 = 0o644;
 
+#[derive(Clone)]
 pub struct Model {
     pub nodes: Vec<Node>,
 }

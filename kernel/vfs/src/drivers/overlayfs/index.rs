@@ -33,6 +33,8 @@ pub struct Index {
     by_name: HashTable<u32>,
     /// The smallest cursor given out.
     smallest: u64,
+    /// How many layers the directory had: one more comes on top when it is copied up.
+    layers: usize,
 }
 
 /// A name in a merged directory: 32 bytes.
@@ -197,6 +199,7 @@ impl OverlayFS {
             return fail(FileSystemErrorKind::OutOfMemory);
         }
 
+        let layers = sources.all().count();
         let mut smallest = previous.map_or(FIRST_OF_ALL, |previous| previous.smallest);
         let mut next = FIRST_OF_ALL;
         for entry in &mut entries {
@@ -213,9 +216,14 @@ impl OverlayFS {
                     next - 1
                 }
             };
-            entry.inode = match known {
-                Some(known) if known.layer == entry.layer && known.layer_inode == entry.layer_inode => known.inode,
-                _ => self.listed_inode(sources, entry, name)?,
+            let same_file = |known: &&Entry| {
+                previous.is_some_and(|previous| previous.layers == layers)
+                    && known.layer == entry.layer
+                    && known.layer_inode == entry.layer_inode
+            };
+            entry.inode = match known.filter(same_file) {
+                Some(known) => known.inode,
+                None => self.listed_inode(sources, entry, name)?,
             };
         }
         entries.sort_unstable_by_key(|entry| entry.cursor);
@@ -229,7 +237,7 @@ impl OverlayFS {
         for (index, entry) in (0..).zip(&entries) {
             by_name.insert_unique(hash_of(entry), index, |index: &u32| hash_of(&entries[*index as usize]));
         }
-        Ok(Index { change, entries, names, by_name, smallest })
+        Ok(Index { change, entries, names, by_name, smallest, layers })
     }
 
     /// The inode number that `stat` shows for a listed name. A lower layer's is made from the listing alone; what is
