@@ -55,6 +55,7 @@ mod tests;
 
 pub use layer::Layer;
 pub use marks::Format;
+pub use mount_checks::Refusal;
 pub use options::OverlayOptions;
 
 use crate::context::Context;
@@ -75,7 +76,7 @@ use inode::OverlayNode;
 use layer::LayerNode;
 use lookup::Sources;
 use marks::Marks;
-use mount_checks::{InUse, Refusal};
+use mount_checks::InUse;
 use nodes::Linked;
 use options::write_escaped;
 use rustc_hash::FxBuildHasher;
@@ -108,9 +109,19 @@ pub struct LayerStack {
     pub upper: Option<Arc<Layer>>,
     /// The others, topmost first.
     pub lowers: Vec<Arc<Layer>>,
+    /// The identities of their roots, in order.
+    roots: Vec<NodeId>,
 }
 
 impl LayerStack {
+    fn new(upper: Option<Layer>, lowers: Vec<Layer>) -> Self {
+        let upper = upper.map(Arc::new);
+        let lowers: Vec<Arc<Layer>> = lowers.into_iter().map(Arc::new).collect();
+        let mut roots: Vec<NodeId> = upper.iter().chain(&lowers).map(|layer| layer.root_id()).collect();
+        roots.sort_unstable();
+        Self { upper, lowers, roots }
+    }
+
     /// All of them, topmost first.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Layer>> {
         self.upper.iter().chain(&self.lowers)
@@ -171,7 +182,7 @@ impl OverlayFS {
         lowers: Vec<Layer>,
         options: OverlayOptions,
     ) -> core::result::Result<Arc<Self>, Refusal> {
-        let layers = LayerStack { upper: upper.map(Arc::new), lowers: lowers.into_iter().map(Arc::new).collect() };
+        let layers = LayerStack::new(upper, lowers);
         mount_checks::check_layers(&layers)?;
         let in_use = InUse::claim(layers.upper.as_deref())?;
         let id = FileSystemId::fresh();
@@ -238,7 +249,7 @@ impl OverlayFS {
     /// Whether a node is the root of a layer: then one layer is inside another, and what it shows would change while
     /// it is looked at.
     fn is_layer_root(&self, node: NodeId) -> bool {
-        self.layers.read().all().any(|layer| layer.root_id() == node)
+        self.layers.read().roots.binary_search(&node).is_ok()
     }
 }
 

@@ -267,8 +267,13 @@ impl OverlayNode {
     }
 }
 
+/// The sum of the layers' change counters. Taken on every step of every walk.
 fn layers_change(sources: &Sources) -> u64 {
-    sources.all().fold(0, |sum, layer| sum.wrapping_add(layer.node().change()))
+    let mut sum = sources.upper.as_ref().map_or(0, |upper| upper.node().change());
+    for lower in sources.lowers.iter() {
+        sum = sum.wrapping_add(lower.node().change());
+    }
+    sum
 }
 
 impl Drop for OverlayNode {
