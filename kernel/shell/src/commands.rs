@@ -56,7 +56,7 @@ macro_rules! table {
 
 table! {
     cat cd chmod chown cp date df dmesg drivers echo exit r#false find free getfattr head help hexdump ln ls manifest
-    mkdir mknod mount mounts mv ns pivot_root poweroff pwd readlink reboot rm rmdir setfattr sleep source stat
+    mkdir mknod mount mounts mv ns overlay pivot_root poweroff pwd readlink reboot rm rmdir setfattr sleep source stat
     sync test touch tree r#true truncate umount uptime wc write
 }
 

@@ -72,5 +72,5 @@ macro_rules! transcripts {
 
 transcripts! {
     attributes content copying directories errors language links listing looking machine mounts moving namespaces
-    removing special testing
+    overlay removing special testing
 }
