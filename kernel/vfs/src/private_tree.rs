@@ -59,6 +59,11 @@ impl PrivateTree {
         Self { mounts: alloc::vec![mount] }
     }
 
+    /// A tree of one mount, by itself, that shows `root`, a node of that file system.
+    pub fn of_node(root: NodeRef, superblock: Arc<SuperBlock>, read_only: bool) -> Self {
+        Self { mounts: alloc::vec![PrivateMount { root, read_only, superblock, stands_on: None }] }
+    }
+
     /// Its mounts, each after the one it stands on.
     pub fn mounts(&self) -> &[PrivateMount] {
         &self.mounts

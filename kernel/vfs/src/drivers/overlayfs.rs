@@ -182,7 +182,7 @@ impl OverlayFS {
         lowers: Vec<Layer>,
         options: OverlayOptions,
     ) -> core::result::Result<Arc<Self>, Refusal> {
-        let layers = LayerStack::new(upper, lowers);
+        let layers = LayerStack::new(upper.map(Layer::grounded), lowers);
         mount_checks::check_layers(&layers)?;
         let in_use = InUse::claim(layers.upper.as_deref())?;
         let id = FileSystemId::fresh();

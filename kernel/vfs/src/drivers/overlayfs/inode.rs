@@ -134,6 +134,12 @@ impl OverlayNode {
         node.as_any().downcast_ref()
     }
 
+    /// Its node in the upper layer, if it is made of nothing else.
+    pub(super) fn only_upper(&self) -> Option<LayerNode> {
+        let Sources { upper, lowers } = self.sources();
+        upper.filter(|_| lowers.is_empty())
+    }
+
     /// What it is made of now.
     pub(super) fn sources(&self) -> Sources {
         self.sources.read().clone()

@@ -3,6 +3,7 @@
 //! The overlay reaches its layers' nodes through this file only. A layer may contain mounts; stepping down crosses
 //! them, so what is listed can be opened, and copied up.
 
+use super::inode::OverlayNode;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::{DirectoryTimes, FileSystemOperations, NameChange};
 use crate::metadata::{FileSystemId, FileType, NodeId};
@@ -30,6 +31,21 @@ impl Layer {
     /// A whole file system as a layer.
     pub fn of_file_system(name: &[u8], file_system: Arc<dyn FileSystemOperations>) -> Self {
         Self::new(name, PrivateTree::of_file_system(SuperBlock::new(file_system)))
+    }
+
+    /// The same layer without the overlays that it lies on, as far as they have nothing of it but what is in their own
+    /// upper layer: that is then the layer. An overlay cannot publish several names in one step, what is below it can;
+    /// and the overlay notices what changes there. So an upper may be a directory that was made on an overlay, as every
+    /// directory is where the root is one.
+    pub fn grounded(mut self) -> Self {
+        while let [mount] = self.tree.mounts()
+            && let Some(below) = OverlayNode::of(&mount.root).and_then(OverlayNode::only_upper)
+        {
+            let ground = below.layer.tree.mount(&below.at);
+            let read_only = mount.read_only || ground.read_only;
+            self.tree = PrivateTree::of_node(below.at.node.clone(), ground.superblock.clone(), read_only);
+        }
+        self
     }
 
     /// Its name.

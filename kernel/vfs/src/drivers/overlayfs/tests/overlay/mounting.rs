@@ -132,19 +132,46 @@ vfs_test! {
     }
 
     /// ```text
-    /// 1   an overlay        is a fine lower, and no upper: it cannot publish several names in one step
+    /// /m      an overlay of /1      is a fine lower
+    /// /m/d    merged                is no upper: an overlay cannot publish several names in one step
     /// ```
-    fn an_overlay_is_a_lower_but_no_upper() {
+    fn a_merged_directory_is_a_lower_but_no_upper() {
         let stage = Stage::oci();
-        stage.write("/1/f", "f").overlay("/1").mkdir("/m/up").mkdir("/m2");
-        let (kind, message) = match stage.mount("overlay", "/m2", "lowerdir=/2,upperdir=/m/up") {
+        stage.mkdir("/1/d").write("/1/d/f", "f").overlay("/1").write("/m/d/g", "g").mkdir("/m2");
+        let (kind, message) = match stage.mount("overlay", "/m2", "lowerdir=/2,upperdir=/m/d") {
             Err(refusal) => (refusal.error.kind(), refusal.message.unwrap_or_default()),
-            Ok(()) => panic!("an overlay is an upper"),
+            Ok(()) => panic!("a merged directory is an upper"),
         };
         assert_eq!(kind, Kind::InvalidArgument);
-        assert!(message.contains("/m/up") && message.contains("overlay"), "{message}");
+        assert!(message.contains("/m/d") && message.contains("overlay"), "{message}");
         assert!(stage.mount("overlay", "/m2", "lowerdir=/m:/2").is_ok());
-        assert_eq!(stage.list("/m2"), "f up");
+        assert_eq!(stage.list("/m2/d"), "f g");
+    }
+
+    /// ```text
+    /// /m          an overlay of /1, upper /u
+    /// /m/diff     made there, so it is /u/diff and nothing else: that is the upper of the overlay on /m2
+    /// ```
+    fn a_directory_made_on_an_overlay_is_an_upper() {
+        let stage = Stage::oci();
+        stage.write("/1/f", "f").overlay("/1").mkdir("/m/base/sub").mkdir("/m/diff").mkdir("/m/work").mkdir("/m2");
+        stage.write("/m/base/a", "a").write("/m/base/b", "b");
+        assert_eq!(stage.list("/m/diff"), "", "the empty directory is cached");
+        stage.world.mount("overlay", "/m2", "lowerdir=/m/base,upperdir=/m/diff,workdir=/m/work").expect("it mounts");
+        stage.append("/m2/a", "+").write("/m2/new", "n").write("/m2/sub/c", "c");
+        assert_eq!(stage.unlink("/m2/b"), Ok(()));
+        assert_eq!(stage.rename("/m2/sub", "/m2/moved"), Ok(()));
+        assert_eq!(stage.list("/m2"), "a moved new");
+        assert_eq!((stage.list("/m/diff"), stage.read("/m/diff/a")), ("a moved new".into(), "a+".into()));
+        assert_eq!(stage.list("/m/base"), "a b sub");
+        assert_eq!(stage.read("/u/diff/moved/c"), "c");
+        let (kind, _) = match stage.mount("overlay", "/1", "lowerdir=/2,upperdir=/u/diff") {
+            Err(refusal) => (refusal.error.kind(), refusal.message),
+            Ok(()) => panic!("an upper of two overlays, under two names"),
+        };
+        assert_eq!(kind, Kind::Busy);
+        assert_eq!(stage.vfs.unmount(&stage.root, b"/m2", UnmountFlags::empty()), Ok(()));
+        assert_eq!(stage.list("/m"), "base diff f work");
     }
 
     fn an_upper_that_is_mounted_read_only_makes_a_read_only_overlay() {
