@@ -17,11 +17,14 @@ mod bench;
 mod command_line;
 mod console;
 mod debug;
+mod fs;
 #[cfg(test)]
 mod ktest;
 mod log;
 mod mm;
 mod panic;
+mod root;
+mod session;
 mod time;
 
 boot::entry_point!(kernel_main);
@@ -45,16 +48,15 @@ fn kernel_main(boot_info: &'static mut BootInfo, line: &'static str) -> ! {
     if !command_line::has("ktest.off") {
         ktest::run();
     }
-    run()
+    run(initramfs)
 }
 
 /// What the kernel is for, once the machine is up.
-fn run() -> ! {
+fn run(initramfs: &'static [u8]) -> ! {
     #[cfg(feature = "bench")]
     if command_line::has("bench") {
         bench::run();
     }
     debug::end_on_request();
-    log!("up after {} instructions", arch::instructions() - boot::entry_ticks());
-    arch::exit::power_off()
+    session::run(initramfs)
 }

@@ -7,6 +7,7 @@
 mod x86_64;
 
 pub use self::x86_64::{
-    acpi, backtrace, clock, exit, fw_cfg, instructions, interrupts, page_table, pit, probe, random, rtc, serial, trap,
+    acpi, backtrace, clock, cpu, exit, fw_cfg, instructions, interrupts, page_table, pit, probe, random, rtc, serial,
+    trap,
 };
 pub use self::x86_64::{init, init_clock, stack_guards};

@@ -21,6 +21,7 @@
 pub mod acpi;
 pub mod backtrace;
 pub mod clock;
+pub mod cpu;
 pub mod exit;
 pub mod fw_cfg;
 mod gdt;

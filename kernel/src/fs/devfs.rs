@@ -1,0 +1,40 @@
+//! devfs: device nodes under their usual names.
+
+use alloc::sync::Arc;
+
+use vfs::driver::{FileSystemDriver, MountRequest};
+use vfs::driver_initcall;
+use vfs::error::Result;
+use vfs::file_system::FileSystemOperations;
+
+use super::devices;
+use super::generated::{Item, Kind, Tree};
+
+/// What `statfs(2)` answers for Linux's devfs.
+const MAGIC: u64 = 0x1373;
+
+static ROOT: Kind = Kind::Directory(&[
+    Item { name: "console", kind: Kind::Device(devices::CONSOLE) },
+    Item { name: "full", kind: Kind::Device(devices::FULL) },
+    Item { name: "null", kind: Kind::Device(devices::NULL) },
+    Item { name: "random", kind: Kind::Device(devices::RANDOM) },
+    Item { name: "tty", kind: Kind::Device(devices::TTY) },
+    Item { name: "urandom", kind: Kind::Device(devices::URANDOM) },
+    Item { name: "zero", kind: Kind::Device(devices::ZERO) },
+]);
+
+/// The driver: `mount -t devfs devfs /dev`. It has no options.
+pub struct DevfsDriver;
+
+impl FileSystemDriver for DevfsDriver {
+    fn name(&self) -> &'static str {
+        "devfs"
+    }
+
+    fn mount(&self, request: &mut MountRequest<'_>) -> Result<Arc<dyn FileSystemOperations>> {
+        super::generated::refuse_options(request)?;
+        Ok(Tree::new("devfs", MAGIC, &ROOT, request.manager.environment().clock.now()))
+    }
+}
+
+driver_initcall!(DevfsDriver);

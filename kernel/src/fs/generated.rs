@@ -1,0 +1,284 @@
+//! Read-only trees that the kernel makes up: a table of items, each with what stands behind it.
+//!
+//! A node is a number in the tree's table, and made anew at each lookup: it has no state of its own. A text is made
+//! when it is opened, so an open file reads one state of the kernel however long it takes.
+
+use alloc::string::String;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+
+use vfs::driver::MountRequest;
+use vfs::environment::OpenStream;
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file_system::FileSystemOperations;
+use vfs::io::{Sink, Source};
+use vfs::metadata::{DeviceNumber, FileSystemId, FileType, Metadata, NodeId, Permissions, SetAttributes, Statistics};
+use vfs::node::{Access, DirectoryItem, EmitItem, FIRST_CURSOR, NewNode, NodeRef, Rename, VfsNode};
+use vfs::time::Timestamp;
+
+/// A name in the tree, and what it is bound to.
+pub struct Item {
+    /// The name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a name is bound to.
+pub enum Kind {
+    /// A directory of these.
+    Directory(&'static [Item]),
+    /// A character device that everyone may use.
+    Device(DeviceNumber),
+    /// A symbolic link.
+    Link(&'static str),
+    /// A file whose content is made when it is opened.
+    Text(fn() -> String),
+}
+
+/// A file system of made-up nodes.
+pub struct Tree {
+    itself: Weak<Tree>,
+    id: FileSystemId,
+    type_name: &'static str,
+    magic: u64,
+    /// When it was made: the time of all its nodes.
+    made: Timestamp,
+    /// All nodes; a node's number is its place here plus one, as inode 0 means "none" in places.
+    nodes: Vec<Record>,
+}
+
+struct Record {
+    kind: &'static Kind,
+    /// Of a directory: its names, with their places.
+    names: Vec<(&'static str, usize)>,
+}
+
+impl Tree {
+    /// A tree with `root`, which must be a directory, at its root.
+    pub fn new(type_name: &'static str, magic: u64, root: &'static Kind, made: Timestamp) -> Arc<Self> {
+        let mut nodes = Vec::from([Record { kind: root, names: Vec::new() }]);
+        // Each directory's items go to the end of the table, where their own turn comes.
+        let mut at = 0;
+        while at < nodes.len() {
+            if let Kind::Directory(items) = nodes[at].kind {
+                for item in *items {
+                    let place = nodes.len();
+                    nodes[at].names.push((item.name, place));
+                    nodes.push(Record { kind: &item.kind, names: Vec::new() });
+                }
+            }
+            at += 1;
+        }
+        let id = FileSystemId::fresh();
+        Arc::new_cyclic(|itself| Self { itself: itself.clone(), id, type_name, magic, made, nodes })
+    }
+
+    fn node(&self, place: usize) -> Result<NodeRef> {
+        let tree = self.itself.upgrade().ok_or(FileSystemErrorKind::Stale)?;
+        Ok(Arc::new(Node { tree, place }))
+    }
+}
+
+impl FileSystemOperations for Tree {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+
+    fn id(&self) -> FileSystemId {
+        self.id
+    }
+
+    fn root(&self) -> NodeRef {
+        // Whoever calls this holds the tree.
+        let tree = self.itself.upgrade().expect("a tree that is called is alive");
+        Arc::new(Node { tree, place: 0 })
+    }
+
+    fn statistics(&self) -> Result<Statistics> {
+        let nodes = self.nodes.len() as u64;
+        let (blocks, blocks_free, nodes_free) = (0, 0, 0);
+        Ok(Statistics { magic: self.magic, block_size: 4096, blocks, blocks_free, nodes, nodes_free, name_max: 255 })
+    }
+
+    fn read_only(&self) -> bool {
+        true
+    }
+}
+
+struct Node {
+    tree: Arc<Tree>,
+    place: usize,
+}
+
+impl Node {
+    fn record(&self) -> &Record {
+        &self.tree.nodes[self.place]
+    }
+}
+
+impl VfsNode for Node {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn id(&self) -> NodeId {
+        NodeId { file_system: self.tree.id, inode: self.place as u64 + 1 }
+    }
+
+    fn kind(&self) -> FileType {
+        match self.record().kind {
+            Kind::Directory(_) => FileType::Directory,
+            Kind::Device(_) => FileType::CharDevice,
+            Kind::Link(_) => FileType::Symlink,
+            Kind::Text(_) => FileType::Regular,
+        }
+    }
+
+    fn permissions(&self) -> Permissions {
+        let mode = match self.record().kind {
+            Kind::Directory(_) => 0o755,
+            Kind::Device(_) => 0o666,
+            Kind::Link(_) => 0o777,
+            Kind::Text(_) => 0o444,
+        };
+        Permissions { mode, uid: 0, gid: 0 }
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        let Permissions { mode, uid, gid } = self.permissions();
+        let record = self.record();
+        let is_directory = |place: usize| matches!(self.tree.nodes[place].kind, Kind::Directory(_));
+        let (links, size, device) = match record.kind {
+            Kind::Directory(_) => {
+                let inside = record.names.iter().filter(|(_, place)| is_directory(*place)).count();
+                (2 + inside as u64, 0, DeviceNumber::default())
+            }
+            Kind::Device(device) => (1, 0, *device),
+            Kind::Link(target) => (1, target.len() as u64, DeviceNumber::default()),
+            Kind::Text(_) => (1, 0, DeviceNumber::default()),
+        };
+        let time = self.tree.made;
+        Ok(Metadata {
+            id: self.id(),
+            kind: self.kind(),
+            mode,
+            uid,
+            gid,
+            links,
+            device,
+            size,
+            blocks: 0,
+            accessed: time,
+            modified: time,
+            changed: time,
+        })
+    }
+
+    fn file_system(&self) -> Result<Arc<dyn FileSystemOperations>> {
+        Ok(self.tree.clone())
+    }
+
+    fn set_attributes(&self, _set: &SetAttributes) -> Result<()> {
+        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<NodeRef> {
+        if self.kind() != FileType::Directory {
+            return fail(FileSystemErrorKind::NotADirectory);
+        }
+        let found = self.record().names.iter().find(|(other, _)| other.as_bytes() == name);
+        self.tree.node(found.ok_or(FileSystemErrorKind::NotFound)?.1)
+    }
+
+    fn create(&self, _name: &[u8], _new: &NewNode<'_>) -> Result<NodeRef> {
+        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+    }
+
+    fn link(&self, _name: &[u8], _node: &NodeRef) -> Result<()> {
+        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+    }
+
+    fn unlink(&self, _name: &[u8], _victim: &NodeRef) -> Result<()> {
+        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+    }
+
+    fn remove_directory(&self, _name: &[u8], _victim: &NodeRef) -> Result<()> {
+        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+    }
+
+    fn rename(&self, _rename: &Rename<'_>) -> Result<()> {
+        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+    }
+
+    fn list(&self, cursor: u64, emit: &mut EmitItem<'_>) -> Result<u64> {
+        if self.kind() != FileType::Directory {
+            return fail(FileSystemErrorKind::NotADirectory);
+        }
+        let mut cursor = cursor.max(FIRST_CURSOR);
+        let skipped = usize::try_from(cursor - FIRST_CURSOR).unwrap_or(usize::MAX);
+        for &(name, place) in self.record().names.iter().skip(skipped) {
+            let node = Node { tree: self.tree.clone(), place };
+            let (inode, kind, next) = (node.id().inode, node.kind(), cursor + 1);
+            if !emit(DirectoryItem { name: name.as_bytes(), inode, kind, next }) {
+                break;
+            }
+            cursor = next;
+        }
+        Ok(cursor)
+    }
+
+    fn read_link(&self) -> Result<Arc<[u8]>> {
+        match self.record().kind {
+            Kind::Link(target) => Ok(Arc::from(target.as_bytes())),
+            _ => fail(FileSystemErrorKind::InvalidArgument),
+        }
+    }
+
+    fn open(&self, _access: Access) -> Result<Option<Arc<dyn OpenStream>>> {
+        match self.record().kind {
+            Kind::Text(make) => Ok(Some(Arc::new(Text(make())))),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// A text as it was when it was opened.
+struct Text(String);
+
+impl OpenStream for Text {
+    fn read(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        let start = usize::try_from(offset).map_or(self.0.len(), |offset| offset.min(self.0.len()));
+        let rest = &self.0.as_bytes()[start..];
+        let piece = &rest[..rest.len().min(sink.room())];
+        sink.put(piece)?;
+        Ok(piece.len())
+    }
+
+    fn write(&self, _offset: u64, _source: &mut dyn Source) -> Result<usize> {
+        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+    }
+
+    fn seekable(&self) -> bool {
+        true
+    }
+}
+
+/// Refuses options: a made-up tree has none.
+///
+/// # Errors
+/// `EINVAL` when there is one.
+pub fn refuse_options(request: &mut MountRequest<'_>) -> Result<()> {
+    match request.options {
+        b"" => Ok(()),
+        other => {
+            let name = other.split(|&byte| matches!(byte, b',' | b'=')).next().unwrap_or_default().escape_ascii();
+            request.refuse(FileSystemErrorKind::InvalidArgument, format_args!("unknown option '{name}'"))
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! File systems that need the kernel itself, and what device nodes stand for.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`generated`] | read-only trees that the kernel makes up: the nodes of the next two |
+//! | [`devfs`] | device nodes under their usual names |
+//! | [`procfs`] | what the kernel says of itself, made as it is opened |
+//! | [`devices`] | what device numbers stand for, wherever a node has them |
+//! | [`terminal`] | the console as a terminal that is read line by line |
+
+pub mod devfs;
+pub mod devices;
+pub mod generated;
+pub mod procfs;
+pub mod terminal;

@@ -1,0 +1,100 @@
+//! The console as a terminal that is read line by line (`termios(3)`, canonical mode): what is typed is echoed, can be
+//! taken back, and comes to the reader with its newline. The shell's own line editor does not come by here.
+
+use alloc::vec::Vec;
+
+use spin::Mutex;
+use vfs::environment::OpenStream;
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::io::{Sink, Source};
+
+use crate::arch::serial::COM1;
+
+/// The longest line (`MAX_CANON` is 255 at least; Linux has this).
+const LINE_MAX: usize = 4096;
+
+const INTERRUPT: u8 = 0x03;
+const END: u8 = 0x04;
+const BACKSPACE: u8 = 0x08;
+const KILL: u8 = 0x15;
+const DELETE: u8 = 0x7f;
+
+/// What has been typed to its end and not been read yet. Held while nothing else is: a reader takes it only to look.
+static READY: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// The terminal on the console.
+pub struct Terminal;
+
+impl OpenStream for Terminal {
+    fn read(&self, _offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        let room = sink.room();
+        if room == 0 {
+            return Ok(0);
+        }
+        let mut line = core::mem::take(&mut *READY.lock());
+        if line.is_empty() {
+            line = read_line()?;
+        }
+        let count = line.len().min(room);
+        sink.put(&line[..count])?;
+        line.drain(..count);
+        *READY.lock() = line;
+        Ok(count)
+    }
+
+    fn write(&self, _offset: u64, source: &mut dyn Source) -> Result<usize> {
+        let mut chunk = [0; 256];
+        let mut taken = 0;
+        while source.remaining() > 0 {
+            let count = source.remaining().min(chunk.len());
+            source.take(&mut chunk[..count])?;
+            COM1.write(&chunk[..count]);
+            taken += count;
+        }
+        Ok(taken)
+    }
+
+    fn is_terminal(&self) -> bool {
+        true
+    }
+}
+
+/// Waits for a line; an empty one is the end of the input.
+///
+/// # Errors
+/// `EINTR` for ^C, `ENOMEM`.
+fn read_line() -> Result<Vec<u8>> {
+    let mut line = Vec::new();
+    line.try_reserve_exact(LINE_MAX).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+    loop {
+        let mut byte = [0];
+        COM1.read(&mut byte);
+        match byte[0] {
+            b'\r' | b'\n' => {
+                COM1.write(b"\r\n");
+                line.push(b'\n');
+                return Ok(line);
+            }
+            INTERRUPT => {
+                COM1.write(b"^C\r\n");
+                return fail(FileSystemErrorKind::Interrupted);
+            }
+            END => return Ok(line),
+            BACKSPACE | DELETE => {
+                // A character of several bytes goes as a whole, and takes one column at most in most scripts.
+                while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
+                COM1.write(b"\x08 \x08");
+            }
+            KILL => {
+                line.clear();
+                COM1.write(b"^U\r\n");
+            }
+            // The last byte is kept free for the newline.
+            other if line.len() < LINE_MAX - 1 => {
+                line.push(other);
+                COM1.write(&byte);
+            }
+            _ => COM1.write(b"\x07"),
+        }
+    }
+}
