@@ -140,12 +140,12 @@ impl TmpfsOptions {
 
     /// Writes them as `/proc/mounts` shows them, with the limits there are.
     pub(super) fn show(&self, out: &mut dyn fmt::Write, bytes: u64, nodes: u64) -> fmt::Result {
-        if bytes != 0 {
-            write!(out, ",size={}k", bytes.div_ceil(1024))?;
+        if bytes.is_multiple_of(1024) && bytes > 0 {
+            write!(out, ",size={}k", bytes / 1024)?;
+        } else {
+            write!(out, ",size={bytes}")?;
         }
-        if nodes != 0 {
-            write!(out, ",nr_inodes={nodes}")?;
-        }
+        write!(out, ",nr_inodes={nodes}")?;
         if self.mode != DEFAULT_MODE {
             write!(out, ",mode={:o}", self.mode)?;
         }
