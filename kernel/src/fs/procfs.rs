@@ -79,6 +79,7 @@ fn meminfo() -> String {
         ("MemAvailable", kib(usage.free_frames.saturating_sub(mm::pages::data_reserve()))),
         ("Shmem", kib(usage.other_frames())),
         ("KernelHeap", kib(usage.heap_frames)),
+        ("KernelHeapUsed", usage.heap_bytes / 1024),
         ("PageTables", kib(usage.table_frames)),
     ]
     .iter()

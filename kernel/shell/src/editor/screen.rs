@@ -1,7 +1,8 @@
 //! What the terminal shows of the line being edited, for any width.
 //!
-//! Every change draws the prompt and the line anew, from the prompt's beginning on, and then moves the cursor: nothing
-//! needs to be known of the terminal but its width, and only the oldest control sequences (ECMA-48) are used.
+//! What is typed at the end is just shown. Every other change draws the prompt and the line anew, from the prompt's
+//! beginning on, and then moves the cursor: nothing needs to be known of the terminal but its width, and only the oldest
+//! control sequences (ECMA-48) are used.
 
 use crate::utf8;
 use alloc::format;
@@ -13,6 +14,8 @@ pub struct Screen {
     columns: usize,
     /// The row that the cursor stands in, from the prompt's first row.
     row: usize,
+    /// The text that is shown, and where it ends, while the cursor stands there.
+    shown: Option<(Vec<u8>, Place)>,
 }
 
 /// A place on the screen, from the prompt's beginning.
@@ -25,17 +28,28 @@ struct Place {
 impl Screen {
     /// A screen of `columns` columns whose cursor stands where the prompt is to begin.
     pub fn new(prompt: &[u8], columns: usize) -> Self {
-        Self { prompt: prompt.to_vec(), columns, row: 0 }
+        Self { prompt: prompt.to_vec(), columns, row: 0, shown: None }
     }
 
     /// The cursor stands at the beginning of an empty row, and the next drawing begins there.
     pub fn forget(&mut self) {
         self.row = 0;
+        self.shown = None;
     }
 
     /// The bytes that make the terminal show the prompt and `text`, with the cursor before byte `cursor` of it.
     pub fn draw(&mut self, text: &[u8], cursor: usize) -> Vec<u8> {
         let mut out = Vec::new();
+        // What is typed at the end needs no more than to be shown there.
+        if let Some((shown, mut end)) = self.shown.take()
+            && cursor == text.len()
+            && let Some(more) = text.strip_prefix(&shown[..])
+        {
+            self.show(more, &mut end, &mut out);
+            self.row = end.row;
+            self.shown = Some((text.to_vec(), end));
+            return out;
+        }
         if self.row > 0 {
             out.extend_from_slice(format!("\x1b[{}A", self.row).as_bytes());
         }
@@ -55,6 +69,7 @@ impl Screen {
             }
         }
         self.row = wanted.row;
+        self.shown = (cursor == text.len()).then(|| (text.to_vec(), end));
         out
     }
 

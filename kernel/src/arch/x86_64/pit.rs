@@ -38,6 +38,7 @@ pub(super) fn start() {
 }
 
 /// Ticks since [`start`].
+#[cfg(test)]
 pub fn ticks() -> u64 {
     TICKS.load(Ordering::Relaxed)
 }

@@ -35,6 +35,7 @@ probe_failed:
 
 unsafe extern "C" {
     fn probe_read(address: u64, value: &mut u64) -> u32;
+    #[cfg(test)]
     fn probe_write(address: u64, value: u8) -> u32;
     static probe_read_access: u8;
     static probe_write_access: u8;
@@ -52,6 +53,7 @@ pub fn read(address: u64) -> Option<u64> {
 ///
 /// # Safety
 /// If the address can be written, nothing else may depend on what is there.
+#[cfg(test)]
 pub unsafe fn write(address: u64, value: u8) -> bool {
     // SAFETY: a fault is caught; for the rest the caller vouches.
     unsafe { probe_write(address, value) == 1 }

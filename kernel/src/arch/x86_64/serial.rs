@@ -96,6 +96,7 @@ impl Port {
     }
 
     /// Whether [`Port::read`] would return at once.
+    #[cfg(test)]
     pub fn has_input(&self) -> bool {
         !self.received.is_empty()
     }
