@@ -56,6 +56,15 @@ fn read_all(file: &FileObject) -> Vec<u8> {
     }
 }
 
+/// A write that came only so far.
+fn shortened(step: &Step, written: usize) -> Step {
+    let mut step = step.clone();
+    if let Step::Write { count, .. } | Step::Append { count, .. } = &mut step {
+        *count = written;
+    }
+    step
+}
+
 impl Real {
     /// A file system that holds what the model holds.
     pub fn new(file_system: Arc<dyn FileSystemOperations>, environment: Environment, model: Model) -> Self {
@@ -83,13 +92,40 @@ impl Real {
     /// Makes the step on both sides: they must give the same answer.
     fn step(&mut self, step: &Step) {
         let expected = self.model.apply(step);
-        let answer = self.apply(step).map_err(|error| error.kind());
+        let answer = self.apply(step).map(drop).map_err(|error| error.kind());
         assert_eq!(answer, expected, "{step:?}");
     }
 
-    fn apply(&mut self, step: &Step) -> Result<()> {
+    /// Makes all the steps, each again and again: with its first allocation failing, its second, and so on until it
+    /// meets no failure. What fails must have changed nothing.
+    pub fn steps_with_faults(&mut self, steps: &[Step]) {
+        for step in steps {
+            if let Step::Write { path, .. } | Step::Append { path, .. } = step {
+                // Making the file is an operation of its own.
+                self.step(&Step::Append { path: path.clone(), count: 0, byte: 0 });
+            }
+            for nth in 1.. {
+                let armed = page::faults::fail_nth(nth);
+                let answer = self.apply(step);
+                let fired = armed.fired();
+                drop(armed);
+                match answer.map_err(|error| error.kind()) {
+                    Err(Kind::OutOfMemory) if fired => self.compare(),
+                    answer => {
+                        let expected = self.model.apply(&shortened(step, answer.unwrap_or(0)));
+                        assert_eq!(answer.map(drop), expected, "{step:?}, failure {nth}");
+                        self.compare();
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the step; of a write, returns how many bytes were written.
+    fn apply(&mut self, step: &Step) -> Result<usize> {
         let (vfs, root) = (self.vfs.clone(), &self.root);
-        match step {
+        let done = match step {
             Step::MakeDirectory(path, mode) => vfs.make_directory(root, &bytes_of(path), *mode),
             Step::Create(path, mode) => {
                 let flags = OpenFlags::CREATE | OpenFlags::EXCLUSIVE | OpenFlags::WRITE;
@@ -97,15 +133,11 @@ impl Real {
             }
             Step::Write { path, at, count, byte } => {
                 let file = self.open_to_write(path, OpenFlags::empty())?;
-                let written = file.write_at(*at as u64, &mut &vec![*byte; *count][..])?;
-                assert_eq!(written, *count);
-                Ok(())
+                return file.write_at(*at as u64, &mut &vec![*byte; *count][..]);
             }
             Step::Append { path, count, byte } => {
                 let file = self.open_to_write(path, OpenFlags::APPEND)?;
-                let written = file.write(&mut &vec![*byte; *count][..])?;
-                assert_eq!(written, *count);
-                Ok(())
+                return file.write(&mut &vec![*byte; *count][..]);
             }
             Step::Truncate(path, len) => vfs.truncate(root, &bytes_of(path), *len as u64),
             Step::Symlink(path) => vfs.make_symlink(root, NOWHERE.as_bytes(), &bytes_of(path)),
@@ -133,7 +165,7 @@ impl Real {
             Step::Temporary(directory, path) => {
                 let flags = OpenFlags::TEMPORARY | OpenFlags::WRITE;
                 let file = vfs.open(root, &bytes_of(directory), flags, FILE_MODE)?;
-                assert_eq!(file.write(&mut &TEMPORARY[..]), Ok(TEMPORARY.len()));
+                assert_eq!(file.write(&mut &TEMPORARY[..])?, TEMPORARY.len());
                 assert_eq!(file.metadata().unwrap().links, 0);
                 vfs.link_file(root, &file, &bytes_of(path))
             }
@@ -148,7 +180,8 @@ impl Real {
                 self.snapshots.push((file.node().content()?, read_all(&file)));
                 Ok(())
             }
-        }
+        };
+        done.map(|()| 0)
     }
 
     fn open_to_write(&self, path: &Path, more: OpenFlags) -> Result<Arc<FileObject>> {

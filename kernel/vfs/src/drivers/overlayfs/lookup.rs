@@ -282,7 +282,11 @@ impl Search<'_> {
                 }
             };
             match redirect {
-                Some(Redirect::Path(path)) => below = path,
+                Some(Redirect::Path(path)) => {
+                    // An opaque directory on the way here ends its own merging, not that of what was moved into it.
+                    self.end = None;
+                    below = path;
+                }
                 Some(Redirect::Name(name)) => below.push(name),
                 None => below.push(name.clone()),
             }
