@@ -119,3 +119,62 @@ impl OpenStream for Random {
         swallow(source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+
+    use vfs::drivers::tmpfs::{Tmpfs, TmpfsOptions};
+    use vfs::error::FileSystemErrorKind;
+    use vfs::file::{FileObject, OpenFlags};
+    use vfs::manager::VfsManager;
+    use vfs::metadata::DeviceNumber;
+    use vfs::node::NewKind;
+
+    use super::{FULL, NULL, RANDOM, TTY, ZERO};
+    use crate::ktest;
+    use crate::session::environment;
+
+    /// A node of that device on a tmpfs, opened.
+    fn open(device: DeviceNumber) -> vfs::error::Result<Arc<FileObject>> {
+        let environment = environment();
+        let manager = VfsManager::new(Tmpfs::new(TmpfsOptions::default(), &environment), environment);
+        let root = manager.root_context();
+        manager.make_node(&root, b"/node", NewKind::CharDevice(device), 0o666)?;
+        manager.open(&root, b"/node", OpenFlags::READ | OpenFlags::WRITE, 0)
+    }
+
+    ktest! {
+        fn devices_open_by_their_number_on_any_file_system() {
+            let mut buffer = [1; 300];
+            let null = open(NULL).unwrap();
+            assert_eq!(null.read(&mut &mut buffer[..]), Ok(0));
+            assert_eq!(null.write(&mut &[7; 300][..]), Ok(300));
+            let zero = open(ZERO).unwrap();
+            assert_eq!(zero.read(&mut &mut buffer[..]), Ok(300));
+            assert_eq!(buffer, [0; 300]);
+            assert!(open(TTY).unwrap().is_terminal());
+            assert!(!zero.is_terminal());
+        }
+
+        fn full_gives_zeros_and_takes_nothing() {
+            let full = open(FULL).unwrap();
+            assert_eq!(full.write(&mut &b"x"[..]), Err(FileSystemErrorKind::NoSpace.into()));
+            assert_eq!(full.read(&mut &mut [1; 8][..]), Ok(8));
+        }
+
+        fn random_bytes_differ() {
+            let random = open(RANDOM).unwrap();
+            let (mut one, mut other) = ([0; 300], [0; 300]);
+            assert_eq!(random.read(&mut &mut one[..]), Ok(300));
+            assert_eq!(random.read(&mut &mut other[..]), Ok(300));
+            assert_ne!(one, other);
+            assert_ne!(one[280..], [0; 20], "filled to its end");
+        }
+
+        fn a_number_without_a_driver_is_enxio() {
+            let error = open(DeviceNumber::new(99, 1)).err().map(|error| error.kind());
+            assert_eq!(error, Some(FileSystemErrorKind::NoSuchDeviceOrAddress));
+        }
+    }
+}

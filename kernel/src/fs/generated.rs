@@ -282,3 +282,84 @@ pub fn refuse_options(request: &mut MountRequest<'_>) -> Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+    use alloc::sync::Arc;
+    use alloc::vec::Vec;
+
+    use vfs::error::FileSystemErrorKind;
+    use vfs::file::OpenFlags;
+    use vfs::manager::{Follow, VfsManager};
+    use vfs::metadata::{DeviceNumber, FileType};
+    use vfs::time::Timestamp;
+
+    use super::{Item, Kind, Tree};
+    use crate::ktest;
+    use crate::session::environment;
+
+    static ROOT: Kind = Kind::Directory(&[
+        Item { name: "device", kind: Kind::Device(DeviceNumber::new(1, 3)) },
+        Item { name: "link", kind: Kind::Link("sub/text") },
+        Item { name: "sub", kind: Kind::Directory(&[Item { name: "text", kind: Kind::Text(text) }]) },
+    ]);
+
+    fn text() -> String {
+        "made when opened".into()
+    }
+
+    fn mounted() -> Arc<VfsManager> {
+        VfsManager::new(Tree::new("made", 1, &ROOT, Timestamp::from_seconds(7)), environment())
+    }
+
+    fn names(manager: &VfsManager, path: &[u8]) -> Vec<Vec<u8>> {
+        let directory = manager.open(&manager.root_context(), path, OpenFlags::READ, 0).unwrap();
+        let mut names = Vec::new();
+        // One at a time: a listing goes on where it stopped.
+        loop {
+            let before = names.len();
+            let mut taken = false;
+            let one = &mut |item: &vfs::node::DirectoryItem<'_>| {
+                let first = !core::mem::replace(&mut taken, true);
+                if first {
+                    names.push(item.name.to_vec());
+                }
+                first
+            };
+            directory.list(one).unwrap();
+            if names.len() == before {
+                return names;
+            }
+        }
+    }
+
+    ktest! {
+        fn a_made_up_tree_is_listed_looked_up_and_read() {
+            let manager = mounted();
+            let root = manager.root_context();
+            assert_eq!(names(&manager, b"/"), [&b"."[..], b"..", b"device", b"link", b"sub"]);
+            let directory = manager.metadata(&root, b"/", Follow::Yes).unwrap();
+            assert_eq!((directory.kind, directory.links, directory.mode), (FileType::Directory, 3, 0o755));
+            assert_eq!(directory.modified, Timestamp::from_seconds(7));
+            let device = manager.metadata(&root, b"/device", Follow::Yes).unwrap();
+            assert_eq!((device.kind, device.device), (FileType::CharDevice, DeviceNumber::new(1, 3)));
+            let file = manager.open(&root, b"/link", OpenFlags::READ, 0).unwrap();
+            let mut buffer = [0; 64];
+            let count = file.read_at(5, &mut &mut buffer[..]).unwrap();
+            assert_eq!(&buffer[..count], b"when opened");
+            assert_eq!(file.read_at(1000, &mut &mut buffer[..]), Ok(0));
+        }
+
+        fn nothing_in_a_made_up_tree_can_be_changed() {
+            let manager = mounted();
+            let root = manager.root_context();
+            let read_only = Err(FileSystemErrorKind::ReadOnlyFileSystem.into());
+            assert_eq!(manager.make_directory(&root, b"/new", 0o755), read_only);
+            assert_eq!(manager.unlink(&root, b"/device"), read_only);
+            assert_eq!(manager.set_mode(&root, b"/sub", 0, Follow::Yes), read_only);
+            let opened = manager.open(&root, b"/sub/text", OpenFlags::WRITE, 0);
+            assert_eq!(opened.err().map(|error| error.kind()), Some(FileSystemErrorKind::ReadOnlyFileSystem));
+        }
+    }
+}
