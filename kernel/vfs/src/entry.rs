@@ -13,6 +13,7 @@
 use crate::metadata::FileType;
 use crate::name::Name;
 use crate::node::NodeRef;
+use crate::recent::Slot;
 use crate::sync::RwLock;
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -37,11 +38,21 @@ pub struct VfsEntry {
     used: AtomicBool,
     /// How many mounts stand on it, in all namespaces together.
     mounts: AtomicU32,
+    /// Its slot among the superblock's recent entries.
+    pub(crate) slot: Slot,
 }
 
 struct Place {
     parent: Option<Arc<VfsEntry>>,
     name: Name,
+}
+
+/// What a name was bound to.
+pub(crate) enum Bound {
+    /// The entry that somebody else has made of the same answer.
+    Before(Arc<VfsEntry>),
+    /// A new entry, and the one that it has unhashed.
+    Fresh(Arc<VfsEntry>, Option<Arc<VfsEntry>>),
 }
 
 /// A known name.
@@ -94,6 +105,7 @@ impl VfsEntry {
             stamp: AtomicU64::new(stamp),
             used: AtomicBool::new(true),
             mounts: AtomicU32::new(0),
+            slot: Slot::none(),
         }
     }
 
@@ -185,24 +197,21 @@ impl VfsEntry {
         self.used.swap(false, Ordering::Relaxed)
     }
 
-    /// Makes the entry for an answer and binds the name to it; the one bound before is unhashed. If somebody else has
-    /// bound the same answer meanwhile, that entry is returned, and `false`.
-    pub(crate) fn bind(self: &Arc<Self>, name: &[u8], node: Option<NodeRef>, stamp: u64) -> (Arc<Self>, bool) {
+    /// Makes the entry for an answer and binds the name to it. The one bound before is unhashed, and returned if
+    /// anybody still holds it.
+    pub(crate) fn bind(self: &Arc<Self>, name: &[u8], node: Option<NodeRef>, stamp: u64) -> Bound {
         let mut children = self.children.write();
         let present = children.find(hash(name), |child| child.is_named(name));
         if let Some(present) = present.and_then(|child| child.entry.upgrade()) {
             if present.answers(node.as_ref()) {
                 drop(children);
                 present.stamp(stamp);
-                return (present, false);
+                return Bound::Before(present);
             }
             // Let go only without the lock, which its way out takes.
-            let entry = self.insert(&mut children, name, node, stamp);
-            drop(children);
-            drop(present);
-            return (entry, true);
+            return Bound::Fresh(self.insert(&mut children, name, node, stamp), Some(present));
         }
-        (self.insert(&mut children, name, node, stamp), true)
+        Bound::Fresh(self.insert(&mut children, name, node, stamp), None)
     }
 
     fn insert(
@@ -227,9 +236,15 @@ impl VfsEntry {
         }
     }
 
-    /// Moves it to another place; whatever the new name led to is unhashed. The caller holds the superblock's rename
-    /// lock.
-    pub(crate) fn move_locked(self: &Arc<Self>, parent: &Arc<Self>, name: &[u8]) {
+    /// Unhashes all that is below it, and returns what of it is in use.
+    pub(crate) fn forget_children(&self) -> impl Iterator<Item = Arc<Self>> {
+        let children = core::mem::take(&mut *self.children.write());
+        children.into_iter().filter_map(|child| child.entry.upgrade())
+    }
+
+    /// Moves it to another place; whatever the new name led to is unhashed, and returned if anybody still holds it.
+    /// The caller holds the superblock's rename lock.
+    pub(crate) fn move_locked(self: &Arc<Self>, parent: &Arc<Self>, name: &[u8]) -> Option<Arc<Self>> {
         let (old_parent, old_name) = {
             let place = self.place.read();
             (place.parent.clone(), place.name.clone())
@@ -241,8 +256,9 @@ impl VfsEntry {
         self.stamp(STALE);
         let old_place =
             core::mem::replace(&mut *self.place.write(), Place { parent: Some(parent.clone()), name: name.clone() });
-        set_child(&mut parent.children.write(), name, self);
+        let replaced = set_child(&mut parent.children.write(), name, self);
         drop(old_place);
+        replaced.filter(|replaced| !Arc::ptr_eq(replaced, self))
     }
 
     /// Whether a mount stands on it in some namespace.
@@ -261,13 +277,14 @@ impl VfsEntry {
     }
 }
 
-/// Lets a name lead to an entry.
-fn set_child(children: &mut HashTable<Child>, name: Name, entry: &Arc<VfsEntry>) {
+/// Lets a name lead to an entry; returns the one it led to before, if anybody holds that.
+fn set_child(children: &mut HashTable<Child>, name: Name, entry: &Arc<VfsEntry>) -> Option<Arc<VfsEntry>> {
     let entry = Arc::downgrade(entry);
     match children.entry(hash(&name), |child| child.is_named(&name), Child::hash) {
-        Bucket::Occupied(mut bucket) => bucket.get_mut().entry = entry,
+        Bucket::Occupied(mut bucket) => core::mem::replace(&mut bucket.get_mut().entry, entry).upgrade(),
         Bucket::Vacant(bucket) => {
             bucket.insert(Child { name, entry });
+            None
         }
     }
 }

@@ -31,6 +31,7 @@ pub mod mount;
 pub mod name;
 pub mod node;
 pub mod private_tree;
+mod recent;
 pub mod selftest;
 pub mod superblock;
 pub mod sync;

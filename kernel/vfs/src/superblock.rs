@@ -2,20 +2,19 @@
 //!
 //! The cache is never stale by construction: every answer carries the `change()` of its directory from before the
 //! lookup, and is looked up again when that has moved on, whoever changed the directory and by whichever way. It is
-//! bounded: a list holds the most recent entries, the oldest unused is let go when a new one comes.
+//! bounded: [`Recent`](crate::recent) holds what nobody uses, for a while. A name that goes lets go of its node at once.
 //!
-//! Locks: `rename` is outermost (it orders all moves within the file system), then entries' own locks; `recent` and
-//! `directories` are leaves.
+//! Locks: `rename` is outermost (it orders all moves within the file system), then entries' own locks; that of
+//! `recent` and `directories` are leaves.
 
-use crate::entry::{STALE, VfsEntry};
+use crate::entry::{Bound, STALE, VfsEntry};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
 use crate::metadata::FileType;
 use crate::node::NodeRef;
+use crate::recent::Recent;
 use crate::sync::{Mutex, MutexGuard};
-use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
-use core::sync::atomic::{AtomicUsize, Ordering};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -26,10 +25,8 @@ pub const DEFAULT_CACHE_BOUND: usize = 16_384;
 pub struct SuperBlock {
     operations: Arc<dyn FileSystemOperations>,
     root: Arc<VfsEntry>,
-    /// What keeps unused entries alive, oldest first.
-    recent: Mutex<VecDeque<Arc<VfsEntry>>>,
-    /// How many entries `recent` may hold.
-    bound: AtomicUsize,
+    /// What keeps unused entries alive.
+    recent: Recent,
     /// The one entry of each directory in use, by inode number: a directory found under a new name (moved by another
     /// way than this cache) brings its entry, and all that hangs on it, along.
     directories: Mutex<HashMap<u64, Weak<VfsEntry>, FxBuildHasher>>,
@@ -46,8 +43,7 @@ impl SuperBlock {
         Arc::new(Self {
             operations,
             root,
-            recent: Mutex::new(VecDeque::new()),
-            bound: AtomicUsize::new(DEFAULT_CACHE_BOUND),
+            recent: Recent::new(DEFAULT_CACHE_BOUND),
             directories: Mutex::new(HashMap::with_hasher(FxBuildHasher)),
             rename: Mutex::new(()),
         })
@@ -65,21 +61,12 @@ impl SuperBlock {
 
     /// How many entries the cache holds now.
     pub fn cached_entries(&self) -> usize {
-        self.recent.lock().len()
+        self.recent.len()
     }
 
     /// Bounds the cache to so many entries, at once.
     pub fn set_cache_bound(&self, bound: usize) {
-        self.bound.store(bound, Ordering::Relaxed);
-        loop {
-            let let_go = {
-                let mut recent = self.recent.lock();
-                if recent.len() <= bound { None } else { recent.pop_front() }
-            };
-            if let_go.is_none() {
-                break;
-            }
-        }
+        self.recent.set_bound(bound);
     }
 
     /// The entry of `name` in the directory `parent`, from the cache or by lookup; negative if there is no such name.
@@ -122,8 +109,11 @@ impl SuperBlock {
             let _rename = self.rename.lock();
             // A directory moved below itself cannot be; should a file system say so, the old entry stays where it is.
             if !entry.is_above(parent) {
-                entry.move_locked(parent, name);
+                let replaced = entry.move_locked(parent, name);
                 entry.stamp(change);
+                if let Some(replaced) = replaced {
+                    self.recent.remove(&replaced);
+                }
                 return Ok(entry);
             }
         }
@@ -141,19 +131,23 @@ impl SuperBlock {
     }
 
     fn keep(&self, parent: &Arc<VfsEntry>, name: &[u8], node: Option<NodeRef>, change: u64) -> Arc<VfsEntry> {
-        let (entry, fresh) = parent.bind(name, node, change);
-        if fresh {
-            if let Some(node) = entry.node()
-                && node.kind() == FileType::Directory
-            {
-                let mut directories = self.directories.lock();
-                directories.insert(node.id().inode, Arc::downgrade(&entry));
-                if directories.len() > 2 * self.bound.load(Ordering::Relaxed) {
-                    directories.retain(|_, entry| entry.strong_count() > 0);
-                }
-            }
-            self.remember(entry.clone());
+        let (entry, replaced) = match parent.bind(name, node, change) {
+            Bound::Before(entry) => return entry,
+            Bound::Fresh(entry, replaced) => (entry, replaced),
+        };
+        if let Some(replaced) = replaced {
+            self.recent.remove(&replaced);
         }
+        if let Some(node) = entry.node()
+            && node.kind() == FileType::Directory
+        {
+            let mut directories = self.directories.lock();
+            directories.insert(node.id().inode, Arc::downgrade(&entry));
+            if directories.len() > 2 * self.recent.bound() {
+                directories.retain(|_, entry| entry.strong_count() > 0);
+            }
+        }
+        self.recent.add(&entry);
         entry
     }
 
@@ -166,30 +160,17 @@ impl SuperBlock {
         entry.answers(Some(node)).then_some(entry)
     }
 
-    /// Adds to the recent entries and lets the oldest unused ones go, a bounded number of steps at a time.
-    fn remember(&self, entry: Arc<VfsEntry>) {
-        const STEPS: usize = 8;
-        let bound = self.bound.load(Ordering::Relaxed);
-        let mut recent = self.recent.lock();
-        recent.push_back(entry);
-        let mut let_go: [Option<Arc<VfsEntry>>; 2] = [None, None];
-        for step in 0..STEPS {
-            if recent.len() <= bound {
-                break;
-            }
-            let Some(oldest) = recent.pop_front() else { break };
-            if step + 1 < STEPS && oldest.take_used() {
-                recent.push_back(oldest);
-            } else if let Some(slot) = let_go.iter_mut().find(|slot| slot.is_none()) {
-                *slot = Some(oldest);
-            } else {
-                recent.push_front(oldest);
-                break;
-            }
-        }
-        // Dropped without the lock: an entry that goes may take a whole file system's node with it.
-        drop(recent);
-        drop(let_go);
+    /// Unhashes the entry of a name that was removed.
+    pub(crate) fn removed(&self, parent: &Arc<VfsEntry>, name: &[u8], entry: &Arc<VfsEntry>) {
+        parent.forget(name, entry);
+        self.let_go(entry);
+    }
+
+    /// Keeps an entry whose name was removed no longer, nor what is known below it: only missing names, as it was
+    /// empty. The last user of the node then frees it, and not the cache some time later.
+    fn let_go(&self, entry: &VfsEntry) {
+        self.recent.remove(entry);
+        entry.forget_children().for_each(|child| self.recent.remove(&child));
     }
 
     /// Takes the lock that orders all moves.
@@ -197,8 +178,19 @@ impl SuperBlock {
         RenameLock(self.rename.lock())
     }
 
-    /// Moves an entry after its file system has moved the name.
+    /// Moves an entry after its file system has moved the name, over whatever was there.
     pub(crate) fn moved(&self, _held: &RenameLock<'_>, entry: &Arc<VfsEntry>, parent: &Arc<VfsEntry>, name: &[u8]) {
-        entry.move_locked(parent, name);
+        if let Some(replaced) = entry.move_locked(parent, name) {
+            self.let_go(&replaced);
+        }
+    }
+
+    /// Lets two entries change places after their file system has exchanged the names.
+    pub(crate) fn exchanged(&self, _held: &RenameLock<'_>, one: &Arc<VfsEntry>, other: &Arc<VfsEntry>) {
+        let (place, other_place) = ((one.parent(), one.name()), (other.parent(), other.name()));
+        if let ((Some(parent), name), (Some(other_parent), other_name)) = (place, other_place) {
+            one.move_locked(&other_parent, &other_name);
+            other.move_locked(&parent, &name);
+        }
     }
 }

@@ -158,7 +158,7 @@ impl VfsManager {
             }
             self.check_removal(&context.credentials, &target.parent, &target.entry, false)?;
             target.parent.node()?.unlink(&target.name, victim)?;
-            target.parent.entry.forget(&target.name, &target.entry);
+            target.parent.mount.superblock().removed(&target.parent.entry, &target.name, &target.entry);
             Ok(())
         })
     }
@@ -180,7 +180,7 @@ impl VfsManager {
             let victim = target.entry.node().ok_or(FileSystemErrorKind::NotFound)?;
             self.check_removal(&context.credentials, &target.parent, &target.entry, true)?;
             target.parent.node()?.remove_directory(&target.name, victim)?;
-            target.parent.entry.forget(&target.name, &target.entry);
+            target.parent.mount.superblock().removed(&target.parent.entry, &target.name, &target.entry);
             Ok(())
         })
     }

@@ -104,9 +104,10 @@ impl VfsManager {
             target,
             flags,
         })?;
-        superblock.moved(&held, &from.entry, &to.parent.entry, &to.name);
         if exchange {
-            superblock.moved(&held, &to.entry, &from.parent.entry, &from.name);
+            superblock.exchanged(&held, &from.entry, &to.entry);
+        } else {
+            superblock.moved(&held, &from.entry, &to.parent.entry, &to.name);
         }
         Ok(())
     }

@@ -67,6 +67,22 @@ vfs_test! {
         }
     }
 
+    /// The cache must not keep what has no name any more: a full file system has room again at once.
+    fn what_was_removed_is_given_back_at_once() {
+        let world = World::new();
+        let free = || world.vfs.statistics(&world.root, b"/").map(|now| (now.blocks_free, now.nodes_free));
+        let before = free();
+        for round in 0..3 {
+            world.mkdir("/d").write("/d/f", "x").write("/d/g", "y").write("/h", "z");
+            assert_eq!(world.probe("/d/missing"), "ENOENT");
+            assert_eq!(world.rename("/d/g", "/d/f"), Ok(()), "round {round}");
+            assert_eq!(world.rename("/h", "/d/f"), Ok(()));
+            assert_eq!(world.unlink("/d/f"), Ok(()));
+            assert_eq!(world.rmdir("/d"), Ok(()));
+            assert_eq!(free(), before);
+        }
+    }
+
     /// A chain of entries that only its deepest holds is let go without recursion.
     fn a_deep_chain_of_entries_goes_without_recursion() {
         const DEPTH: usize = 20_000;
