@@ -157,7 +157,7 @@ fn tell(layers: &[LayerInfo], explanation: &Explanation) -> String {
     let reason = match *decision {
         Decision::Bottom if shown.is_empty() => "no layer has it".into(),
         Decision::Bottom => "no layer below has it".into(),
-        Decision::File(layer) if shown.contains(&layer) => "what lower layers have there is hidden".into(),
+        Decision::File(layer) if shown.contains(&layer) => "the topmost layer that has it".into(),
         Decision::File(layer) => format!("hidden below by {}, where it is no directory", short(layers, layer)),
         Decision::Whiteout(layer) => format!("whiteout in {}", short(layers, layer)),
         Decision::Opaque(layer) => format!("opaque in {}: what lower layers have there is hidden", short(layers, layer)),

@@ -139,21 +139,22 @@ impl OverlayFS {
     }
 
     /// Tells `visit` each path, from the overlay's root, in which the upper layer makes a difference; a directory
-    /// before what is in it. What was copied up counts as changed, whatever it was copied up for.
+    /// before what is in it, and names in the order of their bytes. What was copied up counts as changed, whatever it was copied up for.
     ///
     /// # Errors
     /// Those of the layers.
     pub fn diff(&self, visit: &mut dyn FnMut(Difference, &[u8])) -> Result<()> {
-        let mut pending: Vec<(Vec<u8>, Sources)> = alloc::vec![(Vec::new(), self.root.sources())];
-        while let Some((path, sources)) = pending.pop() {
-            for differs in self.differences(&sources)? {
-                let mut path = path.clone();
-                path.push(b'/');
-                path.extend_from_slice(&differs.name);
-                visit(differs.difference, &path);
-                if let Some(inside) = differs.inside {
-                    pending.push((path, inside));
-                }
+        let mut pending: Vec<(Vec<u8>, Option<Difference>, Option<Sources>)> =
+            alloc::vec![(Vec::new(), None, Some(self.root.sources()))];
+        while let Some((path, difference, inside)) = pending.pop() {
+            if let Some(difference) = difference {
+                visit(difference, &path);
+            }
+            let Some(inside) = inside else { continue };
+            // What is pushed last comes out first.
+            for differs in self.differences(&inside)?.into_iter().rev() {
+                let path = [&path[..], b"/", &differs.name].concat();
+                pending.push((path, Some(differs.difference), differs.inside));
             }
         }
         Ok(())

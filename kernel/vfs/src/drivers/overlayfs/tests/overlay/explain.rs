@@ -25,7 +25,6 @@ fn diff(stage: &Stage) -> String {
         lines.push(format!("{letter} {}", String::from_utf8_lossy(path)));
     });
     assert_eq!(told, Ok(()));
-    lines.sort_by(|one, other| one[2..].cmp(&other[2..]));
     lines.join("\n")
 }
 
