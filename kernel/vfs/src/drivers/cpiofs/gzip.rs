@@ -57,7 +57,7 @@ struct Output {
 
 impl Output {
     fn grow(&mut self, by: usize) -> Result<(), Problem> {
-        page::admit(by)?;
+        page::admit(self.bytes.len() + by)?;
         self.bytes.try_reserve_exact(by).map_err(|_| Problem::OutOfMemory)?;
         self.bytes.resize(self.bytes.len() + by, 0);
         Ok(())
