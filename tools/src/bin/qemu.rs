@@ -94,17 +94,6 @@ fn run(options: Options) -> Result<ExitCode> {
     Ok(ExitCode::from(console::run(&machine)?))
 }
 
-/// What the project has promised, in guest instructions.
-const LIMITS: [bench::Limit<'_>; 7] = [
-    ("boot: kernel entry to prompt", 100_000_000),
-    ("walk of depth 9, warm: overlay of 3", 2_500),
-    ("allocations of 100 such walks: overlay of 3", 0),
-    ("copy-up + write of 1 byte, file of 16 MiB", 50_000),
-    ("copy-up + write of 1 byte, file of 256 MiB", 50_000),
-    ("… frames it takes, file of 16 MiB", 8),
-    ("… frames it takes, file of 256 MiB", 8),
-];
-
 /// Runs the benchmarks, writes their table, and fails if a promise is broken.
 fn measure(mut machine: Machine, document: &Path, directory: &Path) -> Result<ExitCode> {
     let timeout = Duration::from_secs(600);
@@ -112,12 +101,12 @@ fn measure(mut machine: Machine, document: &Path, directory: &Path) -> Result<Ex
     // The largest benchmark has a file of 256 MiB, in the archive or in a tmpfs of half the memory.
     machine.memory = "1G".to_owned();
     rows.extend(bench::collect(&machine, timeout)?);
-    let table = bench::table(&rows, &LIMITS);
+    let table = bench::table(&rows, &bench::PROMISES);
     print!("{table}");
     let text = fs::read_to_string(document).with_context(|| format!("cannot read {}", document.display()))?;
     let text = bench::insert(&text, &table).with_context(|| format!("{}", document.display()))?;
     fs::write(document, text).with_context(|| format!("cannot write {}", document.display()))?;
-    let broken = bench::broken(&rows, &LIMITS);
+    let broken = bench::broken(&rows, &bench::PROMISES);
     for promise in &broken {
         eprintln!("strata: promise broken: {promise}");
     }
