@@ -1,0 +1,78 @@
+//! A script's output is the script's alone, byte by byte, and its status is the guest's.
+
+use anyhow::Result;
+use tests::kernel::{Run, cargo};
+use tools::script::Outcome;
+
+/// The script from the user's documents:
+///
+/// ```text
+///   diff/      test2, then test1 as well          (upper)
+///   base/      test1                               (lower)
+/// ```
+#[test]
+fn the_overlay_script_from_the_documents_works_as_written() -> Result<()> {
+    let script = r#"mkdir todel
+cd todel
+mkdir base diff overlay workdir
+echo "test data" > base/test1
+mount \
+-t overlay \
+-o lowerdir=base,upperdir=diff,workdir=workdir \
+overlay \
+overlay
+touch overlay/test2
+ls overlay/
+ls diff/
+echo "modified test data" >> overlay/test1
+cat diff/test1
+cat base/test1
+umount overlay
+cd ..
+rm -dr todel
+"#;
+    let text = Run::new()?.script(script)?.text()?;
+    assert_eq!(text, "test1\ntest2\ntest2\ntest data\nmodified test data\ntest data\n");
+    Ok(())
+}
+
+/// The last command's status is the script's, and only that.
+#[test]
+fn the_status_of_the_last_command_is_the_exit_status() -> Result<()> {
+    let cases =
+        [("true\n", 0), ("false\n", 1), ("false\ntrue\n", 0), ("true\nexit 7\n", 7), ("nonesuch\n", 127), ("", 0)];
+    for (script, status) in cases {
+        let ran = Run::new()?.script(script)?;
+        assert_eq!(ran.outcome, Outcome::Exited(status), "{script:?}: {ran:?}");
+    }
+    Ok(())
+}
+
+/// An error message reads as on Unix, and does not end the script.
+#[test]
+fn a_failing_command_says_why_and_the_next_one_runs() -> Result<()> {
+    let ran = Run::new()?.script("cat /nope\necho $?\n")?;
+    assert_eq!(ran.text()?, "cat: /nope: No such file or directory\n1\n");
+    Ok(())
+}
+
+/// Boot messages go to the log and not between the output.
+#[test]
+fn the_kernels_messages_stay_out_of_the_output() -> Result<()> {
+    let ran = Run::new()?.script("echo only this\n")?;
+    assert_eq!(ran.text()?, "only this\n");
+    assert!(ran.log.contains("] strata "), "{}", ran.log);
+    Ok(())
+}
+
+/// What a user types: the runner under cargo prints the output, and exits with the script's status.
+#[test]
+fn cargo_strata_exits_with_the_scripts_status() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let script = directory.path().join("script");
+    std::fs::write(&script, "echo hello\nexit 3\n")?;
+    let output = cargo().arg("strata").env("SCRIPT", &script).output()?;
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\n", "{output:?}");
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    Ok(())
+}
