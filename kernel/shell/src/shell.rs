@@ -5,7 +5,7 @@ use crate::completion::ShellCompleter;
 use crate::console::{Console, Mode, Terminal};
 use crate::editor::{Editor, Outcome};
 use crate::glob;
-use crate::language::expansion;
+use crate::language::expansion::{self, TooLong};
 use crate::language::parser::{End, Parser, SyntaxError};
 use crate::language::syntax::{Command, List, Pipeline, Redirection, Stream, When, Word};
 use crate::machine::{Ending, Machine};
@@ -15,6 +15,7 @@ use crate::quoting::Plain;
 use crate::stream::{Input, Output, Target};
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -243,18 +244,23 @@ impl<'s> Shell<'s> {
     }
 
     fn run_command(&mut self, command: &Command, mut streams: Streams) -> u8 {
-        let words = self.expand(&command.words);
+        let words = match self.expand(&command.words) {
+            Ok(words) => words,
+            Err(TooLong) => return self.refuse(&streams.error, b"", FileSystemErrorKind::ArgumentListTooLong.into()),
+        };
         for (name, value) in &command.assignments {
-            let value = expansion::single(value, &|name| self.variable(name));
             // No command looks at variables of its own, so `NAME=value command` sets nothing.
-            if words.is_empty() {
-                self.set_variable(name, &value);
+            match expansion::single(value, &|name| self.variable(name)) {
+                Ok(value) if words.is_empty() => self.set_variable(name, &value),
+                Ok(_) => {}
+                Err(TooLong) => {
+                    return self.refuse(&streams.error, name, FileSystemErrorKind::ArgumentListTooLong.into());
+                }
             }
         }
         for redirection in &command.redirections {
             if let Err((path, error)) = self.redirect(redirection, &mut streams) {
-                self.say(&streams.error, format_args!("sh: {}: {error}\n", Plain(&path)));
-                return 1;
+                return self.refuse(&streams.error, &path, error);
             }
         }
         let mut words = words.into_iter();
@@ -269,20 +275,31 @@ impl<'s> Shell<'s> {
         }
     }
 
+    /// Says why a command is not run, naming `what`, and returns the status for that.
+    fn refuse(&mut self, to: &Target, what: &[u8], error: FileSystemError) -> u8 {
+        let name = if what.is_empty() { String::new() } else { format!("{}: ", Plain(what)) };
+        self.say(to, format_args!("sh: {name}{error}\n"));
+        1
+    }
+
     /// The words of a command after all expansions.
-    fn expand(&self, words: &[Word]) -> Vec<Vec<u8>> {
+    fn expand(&self, words: &[Word]) -> Result<Vec<Vec<u8>>, TooLong> {
         let mut expanded = Vec::new();
         for word in words {
-            for field in expansion::fields(word, &|name| self.variable(name)) {
+            for field in expansion::fields(word, &|name| self.variable(name))? {
                 glob::expand(self.manager(), &self.context, &field, &mut expanded);
             }
+            if expanded.iter().map(Vec::len).sum::<usize>() > expansion::BYTES_MAX {
+                return Err(TooLong);
+            }
         }
-        expanded
+        Ok(expanded)
     }
 
     fn redirect(&self, redirection: &Redirection, streams: &mut Streams) -> Result<(), (Vec<u8>, FileSystemError)> {
         let open = |word: &Word, flags: OpenFlags| {
-            let path = expansion::single(word, &|name| self.variable(name));
+            let too_long = |TooLong| (Vec::new(), FileSystemErrorKind::ArgumentListTooLong.into());
+            let path = expansion::single(word, &|name| self.variable(name)).map_err(too_long)?;
             self.manager().open(&self.context, &path, flags, 0o666).map_err(|error| (path, error))
         };
         let mut set = |stream: Stream, target: Target| match stream {

@@ -3,10 +3,8 @@
 use super::{Command, Group};
 use crate::call::{Call, Done};
 use crate::mode;
-use crate::options::Options;
 use crate::quoting::Quoted;
 use crate::walk::{Step, Walk};
-use alloc::vec::Vec;
 use vfs::manager::Follow;
 use vfs::metadata::{FileType, Metadata};
 
@@ -22,20 +20,11 @@ pub static COMMAND: Command = Command {
 
 fn run(call: &mut Call<'_, '_>) -> Done {
     // `chmod -x FILE`: what looks like an option is the mode when all its letters are permissions.
-    let is_mode = |word: &Vec<u8>| matches!(&word[..], [b'-', rest @ ..] if !rest.is_empty() && rest.iter().all(|byte| b"rwxXstugo".contains(byte)));
-    let removing = call.arguments.iter().position(is_mode).map(|at| call.arguments.remove(at));
-    let Options { mut operands, .. } = {
-        let least = if removing.is_some() { 1 } else { 2 };
-        let options = call.options_and_operands("R", &[("recursive", 'R')], least)?;
-        if options.has('R') {
-            return run_on(call, options.operands, removing, true);
-        }
-        options
-    };
-    run_on(call, core::mem::take(&mut operands), removing, false)
-}
-
-fn run_on(call: &mut Call<'_, '_>, mut paths: Vec<Vec<u8>>, removing: Option<Vec<u8>>, recursive: bool) -> Done {
+    let removing = call.arguments.iter().position(|word| is_removal(word)).map(|at| call.arguments.remove(at));
+    let least = if removing.is_some() { 1 } else { 2 };
+    let options = call.options_and_operands("R", &[("recursive", 'R')], least)?;
+    let recursive = options.has('R');
+    let mut paths = options.operands;
     let text = removing.unwrap_or_else(|| paths.remove(0));
     if mode::parse(&text, 0, false, 0).is_none() {
         return Err(call.misuse(format_args!("invalid mode: {}", Quoted(&text))));
@@ -44,6 +33,11 @@ fn run_on(call: &mut Call<'_, '_>, mut paths: Vec<Vec<u8>>, removing: Option<Vec
         change(call, path, &text, recursive);
     }
     Ok(())
+}
+
+/// Whether a word is a mode that takes permissions away.
+fn is_removal(word: &[u8]) -> bool {
+    matches!(word, [b'-', rest @ ..] if !rest.is_empty() && rest.iter().all(|byte| b"rwxXstugo".contains(byte)))
 }
 
 fn change(call: &mut Call<'_, '_>, path: &[u8], text: &[u8], recursive: bool) {

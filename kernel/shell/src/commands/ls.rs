@@ -1,4 +1,7 @@
 //! `ls`: what is in directories.
+//!
+//! A directory may be large, so only its names are kept; what `-l` shows is asked for twice, first for the widths of
+//! the columns.
 
 use super::{Command, Group};
 use crate::calendar::Listed;
@@ -8,14 +11,15 @@ use crate::mode;
 use crate::names::Names;
 use crate::options::Options;
 use crate::quoting::{Plain, Quoted};
-use crate::utf8;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use vfs::context::Context;
 use vfs::error::Result;
 use vfs::manager::{Follow, VfsManager};
 use vfs::metadata::{FileType, Metadata};
+use vfs::time::Timestamp;
 
 pub static COMMAND: Command = Command {
     name: "ls",
@@ -31,27 +35,26 @@ pub static COMMAND: Command = Command {
     run,
 };
 
-/// One line of a listing.
-struct Row {
-    name: Vec<u8>,
-    metadata: Option<Metadata>,
-    target: Option<Vec<u8>>,
+/// More names than this are not arranged in columns, which takes memory for each.
+const COLUMNS_MAX: usize = 10_000;
+
+/// How names are shown.
+struct Style {
+    manager: Arc<VfsManager>,
+    long: bool,
+    inodes: bool,
+    one_a_line: bool,
+    watched: bool,
+    now: Timestamp,
 }
 
-impl Row {
-    /// For a name that was listed and cannot be looked at any more.
-    fn unknown(name: &[u8]) -> Self {
-        Self { name: name.to_vec(), metadata: None, target: None }
-    }
-}
-
-/// A directory to list.
-struct Pending {
-    /// Where `name` is looked up.
-    context: Context,
-    name: Vec<u8>,
-    /// As its heading shows it.
+/// A directory whose subdirectories are being listed (`-R`).
+struct Level {
+    /// With the directory as the current one.
+    place: Context,
     path: Vec<u8>,
+    names: Names,
+    visited: usize,
 }
 
 fn run(call: &mut Call<'_, '_>) -> Done {
@@ -63,60 +66,46 @@ fn run(call: &mut Call<'_, '_>) -> Done {
         operands.push(b".".to_vec());
     }
     operands.sort_unstable();
-    let (manager, context) = (call.manager(), call.context());
-    let mut files = Vec::new();
-    let mut directories = Vec::new();
+    let manager = call.manager();
+    let style = Style {
+        long: options.has('l'),
+        inodes: options.has('i'),
+        one_a_line: options.has('1'),
+        watched: call.is_watched(),
+        now: manager.environment().clock.now(),
+        manager,
+    };
+    let context = call.context();
+    let (mut files, mut directories): (Vec<&[u8]>, Vec<&[u8]>) = (Vec::new(), Vec::new());
     let mut trouble = false;
-    for path in operands.iter() {
-        // With -l or -d a link is shown itself; else what it leads to, and itself only when that is nothing.
-        let itself = options.has('l') || options.has('d');
-        let followed = if itself { None } else { manager.metadata(&context, path, Follow::Yes).ok() };
-        let metadata = match followed {
-            Some(metadata) => Ok(metadata),
-            None => manager.metadata(&context, path, Follow::No),
-        };
-        match metadata {
-            Ok(metadata) if metadata.kind == FileType::Directory && !options.has('d') => {
-                directories.push(Pending { context: context.clone(), name: path.clone(), path: path.clone() });
-            }
-            Ok(_) => files.push(row(&manager, &context, path, true).unwrap_or_else(|_| Row::unknown(path))),
+    for path in &operands {
+        match kind_of_operand(&style.manager, &context, path, &options) {
+            Ok(FileType::Directory) if !options.has('d') => directories.push(path),
+            Ok(_) => files.push(path),
             Err(error) => {
                 call.complain(format_args!("cannot access {}: {error}", Quoted(path)));
                 trouble = true;
             }
         }
     }
-    print_rows(call, &options, &files);
-    let mut first = files.is_empty();
-    let headings = operands.len() > 1 || options.has('R');
-    directories.reverse();
-    while let Some(pending) = directories.pop() {
-        if call.stopped() {
-            break;
+    style.print(call, &context, &files);
+    let mut headings = Headings { shown: operands.len() > 1 || options.has('R'), first: files.is_empty() };
+    for path in directories {
+        let mut levels = Vec::new();
+        match list(call, &style, &options, &context, path, path, &mut headings) {
+            Some(level) => levels.push(level),
+            None => trouble = true,
         }
-        let listed = list(&manager, &pending, &options);
-        if headings && (listed.is_ok() || options.has('R')) {
-            let blank = if first { "" } else { "\n" };
-            let heading = if call.is_watched() { Plain(&pending.path).to_string().into_bytes() } else { pending.path.clone() };
-            call.format(format_args!("{blank}"));
-            call.print(&heading);
-            call.print(b":\n");
-            first = false;
-        }
-        match listed {
-            Ok((rows, place)) => {
-                if options.has('l') {
-                    let blocks: u64 = rows.iter().filter_map(|row| row.metadata).map(|metadata| metadata.blocks).sum();
-                    call.format(format_args!("total {}\n", blocks / 2));
+        while options.has('R')
+            && let Some(level) = levels.last_mut()
+            && !call.stopped()
+        {
+            match level.next_directory() {
+                Some((name, path)) => {
+                    let place = level.place.clone();
+                    levels.extend(list(call, &style, &options, &place, &name, &path, &mut headings));
                 }
-                print_rows(call, &options, &rows);
-                if options.has('R') {
-                    push_directories(&mut directories, &rows, &place, &pending.path);
-                }
-            }
-            Err(error) => {
-                call.complain(format_args!("cannot open directory {}: {error}", Quoted(&pending.path)));
-                trouble |= operands.contains(&pending.path);
+                None => drop(levels.pop()),
             }
         }
     }
@@ -126,102 +115,162 @@ fn run(call: &mut Call<'_, '_>) -> Done {
     Ok(())
 }
 
-/// Puts the directories among `rows` where the first comes out first.
-fn push_directories(directories: &mut Vec<Pending>, rows: &[Row], place: &Context, path: &[u8]) {
-    for row in rows.iter().rev() {
-        let directory = row.metadata.is_some_and(|metadata| metadata.kind == FileType::Directory);
-        if directory && row.name != b"." && row.name != b".." {
-            let path = crate::destination::join(path, &row.name);
-            directories.push(Pending { context: place.clone(), name: row.name.clone(), path });
+/// With -l or -d a link is shown itself; else what it leads to, and itself only when that is nothing.
+fn kind_of_operand(manager: &VfsManager, context: &Context, path: &[u8], options: &Options) -> Result<FileType> {
+    let itself = || manager.metadata(context, path, Follow::No).map(|metadata| metadata.kind);
+    if options.has('l') || options.has('d') {
+        return itself();
+    }
+    manager.metadata(context, path, Follow::Yes).map(|metadata| metadata.kind).or_else(|_| itself())
+}
+
+/// Whether and how directories are announced.
+struct Headings {
+    shown: bool,
+    first: bool,
+}
+
+/// Lists one directory, which `name` names at `context`; `None` when it cannot be, and the user has been told.
+fn list(
+    call: &mut Call<'_, '_>,
+    style: &Style,
+    options: &Options,
+    context: &Context,
+    name: &[u8],
+    path: &[u8],
+    headings: &mut Headings,
+) -> Option<Level> {
+    let read = || {
+        let place = context.at(style.manager.resolve(context, name, Follow::Yes)?);
+        let names = Names::read(&style.manager, &place, b".")?;
+        Ok((place, names))
+    };
+    let listed: Result<(Context, Names)> = read();
+    let (place, mut names) = match listed {
+        Ok(listed) => listed,
+        Err(error) => {
+            call.complain(format_args!("cannot open directory {}: {error}", Quoted(path)));
+            return None;
+        }
+    };
+    if !options.has('a') && !options.has('A') {
+        names.retain(&|name, _| !name.starts_with(b"."));
+    }
+    if headings.shown {
+        call.print(if headings.first { b"" } else { b"\n" });
+        call.print(&style.shown(path));
+        call.print(b":\n");
+        headings.first = false;
+    }
+    let dots: &[&[u8]] = if options.has('a') { &[b".", b".."] } else { &[] };
+    let shown: Vec<&[u8]> = dots.iter().copied().chain(names.iter().map(|(name, _)| name)).collect();
+    if style.long {
+        let blocks: u64 = shown.iter().filter_map(|name| style.look(&place, name)).map(|metadata| metadata.blocks).sum();
+        call.format(format_args!("total {}\n", blocks / 2));
+    }
+    style.print(call, &place, &shown);
+    Some(Level { place, path: path.to_vec(), names, visited: 0 })
+}
+
+impl Level {
+    /// The next subdirectory: its name, and its path for the heading.
+    fn next_directory(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
+        while let Some((name, kind)) = self.names.get(self.visited) {
+            self.visited += 1;
+            if kind == FileType::Directory {
+                return Some((name.to_vec(), crate::destination::join(&self.path, name)));
+            }
+        }
+        None
+    }
+}
+
+impl Style {
+    /// A name as it is written: quoted where somebody looks.
+    fn shown(&self, name: &[u8]) -> Vec<u8> {
+        if self.watched { Plain(name).to_string().into_bytes() } else { name.to_vec() }
+    }
+
+    fn look(&self, place: &Context, name: &[u8]) -> Option<Metadata> {
+        self.manager.metadata(place, name, Follow::No).ok()
+    }
+
+    /// Prints names that are looked up at `place`.
+    fn print(&self, call: &mut Call<'_, '_>, place: &Context, names: &[&[u8]]) {
+        let mut widths = [0; CELLS];
+        if self.long || self.inodes {
+            for name in names {
+                let cells = self.cells(place, name);
+                for (width, cell) in widths.iter_mut().zip(&cells) {
+                    *width = cell.len().max(*width);
+                }
+                if call.stopped() {
+                    return;
+                }
+            }
+        }
+        if self.watched && !self.long && !self.one_a_line && names.len() <= COLUMNS_MAX {
+            let lines: Vec<Vec<u8>> = names.iter().map(|name| self.line(place, name, &widths)).collect();
+            let lines: Vec<&[u8]> = lines.iter().map(|line| &line[..]).collect();
+            let width = call.shell.terminal.columns();
+            call.print(&columns::arrange(&lines, width));
+            return;
+        }
+        for name in names {
+            call.print_line(&self.line(place, name, &widths));
+            if call.stopped() {
+                return;
+            }
         }
     }
-}
 
-/// The rows of a directory, and the context with it as the current one.
-fn list(manager: &VfsManager, pending: &Pending, options: &Options) -> Result<(Vec<Row>, Context)> {
-    let place = pending.context.at(manager.resolve(&pending.context, &pending.name, Follow::Yes)?);
-    let names = Names::read(manager, &place, b".")?;
-    let mut rows = Vec::new();
-    rows.try_reserve(names.len() + 2).map_err(|_| vfs::error::FileSystemErrorKind::OutOfMemory)?;
-    let detailed = options.has('l') || options.has('i') || options.has('R');
-    let row = |name: &[u8]| row(manager, &place, name, detailed).unwrap_or_else(|_| Row::unknown(name));
-    if options.has('a') {
-        rows.push(row(b"."));
-        rows.push(row(b".."));
-    }
-    let hidden = options.has('a') || options.has('A');
-    rows.extend(names.iter().map(|(name, _)| name).filter(|name| hidden || !name.starts_with(b".")).map(row));
-    Ok((rows, place))
-}
-
-fn row(manager: &VfsManager, context: &Context, name: &[u8], detailed: bool) -> Result<Row> {
-    let metadata = if detailed { Some(manager.metadata(context, name, Follow::No)?) } else { None };
-    let target = match metadata {
-        Some(metadata) if metadata.kind == FileType::Symlink => Some(manager.read_link(context, name)?.to_vec()),
-        _ => None,
-    };
-    Ok(Row { name: name.to_vec(), metadata, target })
-}
-
-fn print_rows(call: &mut Call<'_, '_>, options: &Options, rows: &[Row]) {
-    let watched = call.is_watched();
-    let shown = |name: &[u8]| if watched { Plain(name).to_string().into_bytes() } else { name.to_vec() };
-    let inode = |row: &Row| row.metadata.map_or_else(|| "?".into(), |metadata| metadata.id.inode.to_string());
-    let inode_width = rows.iter().map(|row| inode(row).len()).max().unwrap_or(0);
-    let mut lines: Vec<Vec<u8>> = Vec::new();
-    let details = if options.has('l') { details(call, rows) } else { Vec::new() };
-    for (index, row) in rows.iter().enumerate() {
+    /// The line of one name.
+    fn line(&self, place: &Context, name: &[u8], widths: &[usize; CELLS]) -> Vec<u8> {
         let mut line = Vec::new();
-        if options.has('i') {
-            line.extend_from_slice(format!("{:>inode_width$} ", inode(row)).as_bytes());
+        if self.long || self.inodes {
+            let [inode, mode, links, uid, gid, size, time] = self.cells(place, name);
+            let [inode_width, _, links_width, uid_width, gid_width, size_width, time_width] = *widths;
+            if self.inodes {
+                line.extend_from_slice(format!("{inode:>inode_width$} ").as_bytes());
+            }
+            if self.long {
+                let owner = format!("{links:>links_width$} {uid:<uid_width$} {gid:<gid_width$}");
+                let details = format!("{mode} {owner} {size:>size_width$} {time:>time_width$} ");
+                line.extend_from_slice(details.as_bytes());
+            }
         }
-        if let Some(details) = details.get(index) {
-            line.extend_from_slice(details.as_bytes());
-        }
-        line.extend_from_slice(&shown(&row.name));
-        if let (true, Some(target)) = (options.has('l'), &row.target) {
+        line.extend_from_slice(&self.shown(name));
+        if self.long
+            && let Ok(target) = self.manager.read_link(place, name)
+        {
             line.extend_from_slice(b" -> ");
-            line.extend_from_slice(&shown(target));
+            line.extend_from_slice(&self.shown(&target));
         }
-        lines.push(line);
+        line
     }
-    if watched && !options.has('l') && !options.has('1') {
-        let lines: Vec<&[u8]> = lines.iter().map(|line| &line[..]).collect();
-        let width = call.shell.terminal.columns();
-        call.print(&columns::arrange(&lines, width));
-    } else {
-        for line in &lines {
-            call.print_line(line);
-        }
+
+    /// Inode number, mode, links, owner, group, size and time; question marks for what cannot be looked at any more.
+    fn cells(&self, place: &Context, name: &[u8]) -> [String; CELLS] {
+        let Some(metadata) = self.look(place, name) else {
+            return ["?", "??????????", "?", "?", "?", "?", "?"].map(String::from);
+        };
+        let size = match metadata.kind {
+            FileType::CharDevice | FileType::BlockDevice => {
+                format!("{}, {}", metadata.device.major, metadata.device.minor)
+            }
+            _ => metadata.size.to_string(),
+        };
+        [
+            metadata.id.inode.to_string(),
+            mode::show(metadata.kind, metadata.mode),
+            metadata.links.to_string(),
+            metadata.uid.to_string(),
+            metadata.gid.to_string(),
+            size,
+            Listed { time: metadata.modified, now: self.now }.to_string(),
+        ]
     }
 }
 
-/// What `-l` puts before the names, each column as wide as its widest.
-fn details(call: &Call<'_, '_>, rows: &[Row]) -> Vec<String> {
-    let now = call.manager().environment().clock.now();
-    let cells: Vec<[String; 6]> = rows
-        .iter()
-        .map(|row| match &row.metadata {
-            Some(metadata) => [
-                mode::show(metadata.kind, metadata.mode),
-                metadata.links.to_string(),
-                metadata.uid.to_string(),
-                metadata.gid.to_string(),
-                match metadata.kind {
-                    FileType::CharDevice | FileType::BlockDevice => {
-                        format!("{}, {}", metadata.device.major, metadata.device.minor)
-                    }
-                    _ => metadata.size.to_string(),
-                },
-                Listed { time: metadata.modified, now }.to_string(),
-            ],
-            None => ["??????????", "?", "?", "?", "?", "?"].map(String::from),
-        })
-        .collect();
-    let width = |column: usize| cells.iter().map(|row| utf8::width(row[column].as_bytes())).max().unwrap_or(0);
-    let [_, links, uid, gid, size, time] = [0, 1, 2, 3, 4, 5].map(width);
-    let line = |[mode, a, b, c, d, e]: &[String; 6]| {
-        format!("{mode} {a:>links$} {b:<uid$} {c:<gid$} {d:>size$} {e:>time$} ")
-    };
-    cells.iter().map(line).collect()
-}
+/// How many cells a line has before its name.
+const CELLS: usize = 7;

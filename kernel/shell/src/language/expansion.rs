@@ -21,8 +21,19 @@ impl Field {
     }
 }
 
+/// How many bytes the words of a command, or a value, may have: what doubles each time it is used ends here.
+pub const BYTES_MAX: usize = 1 << 20;
+
+/// A word whose expansion would be longer than [`BYTES_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
 /// The fields of a word; `value` gives the value of a variable, empty for one that is not set.
-pub fn fields(word: &[Piece], value: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<Field> {
+///
+/// # Errors
+/// The fields would be too long.
+pub fn fields(word: &[Piece], value: &dyn Fn(&[u8]) -> Vec<u8>) -> Result<Vec<Field>, TooLong> {
+    check_length(word, value)?;
     let mut fields = Vec::new();
     // The field being made; none between two fields.
     let mut current: Option<Field> = None;
@@ -45,11 +56,29 @@ pub fn fields(word: &[Piece], value: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<Field> {
         }
     }
     fields.extend(current);
-    fields
+    Ok(fields)
+}
+
+fn check_length(word: &[Piece], value: &dyn Fn(&[u8]) -> Vec<u8>) -> Result<(), TooLong> {
+    let mut length = 0;
+    for piece in word {
+        length += match piece {
+            Piece::Plain(bytes) | Piece::Quoted(bytes) => bytes.len(),
+            Piece::Variable { name, .. } => value(name).len(),
+        };
+        if length > BYTES_MAX {
+            return Err(TooLong);
+        }
+    }
+    Ok(())
 }
 
 /// The word as one value that is neither split nor a pattern: of an assignment or a redirection.
-pub fn single(word: &[Piece], value: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+///
+/// # Errors
+/// The value would be too long.
+pub fn single(word: &[Piece], value: &dyn Fn(&[u8]) -> Vec<u8>) -> Result<Vec<u8>, TooLong> {
+    check_length(word, value)?;
     let mut text = Vec::new();
     for piece in word {
         match piece {
@@ -57,7 +86,7 @@ pub fn single(word: &[Piece], value: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
             Piece::Variable { name, .. } => text.extend_from_slice(&value(name)),
         }
     }
-    text
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -80,7 +109,7 @@ mod tests {
         list.pipelines[0].commands[0]
             .words
             .iter()
-            .flat_map(|word| fields(word, &value))
+            .flat_map(|word| fields(word, &value).unwrap())
             .map(|field| String::from_utf8(field.text()).unwrap())
             .collect()
     }
@@ -101,6 +130,6 @@ mod tests {
     #[test]
     fn an_assignment_takes_the_value_whole() {
         let list = Parser::new(b"B=x$A", End::Final).next_list().unwrap().unwrap();
-        assert_eq!(single(&list.pipelines[0].commands[0].assignments[0].1, &value), b"xone  two");
+        assert_eq!(single(&list.pipelines[0].commands[0].assignments[0].1, &value).unwrap(), b"xone  two");
     }
 }
