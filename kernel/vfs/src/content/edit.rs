@@ -129,10 +129,11 @@ impl<'a> Editor<'a> {
         let range = offset / PAGE_SIZE..pages_for(end);
         let base = pages_for(self.content.base.len() as u64);
         let missing = (range.end - range.start) - self.content.tree.tally(range.clone(), base).owned;
-        page::admit(usize::try_from(missing.saturating_mul(PAGE_SIZE)).unwrap_or(usize::MAX))?;
-        // All of it or nothing: a file that half fits must not take what is left.
+        // All of it or nothing: a file that half fits must not take what is left. The file system's limit speaks first: full
+        // is ENOSPC, however little memory there is besides.
         self.budget.take(missing)?;
         self.budget.give(missing);
+        page::admit(usize::try_from(missing.saturating_mul(PAGE_SIZE)).unwrap_or(usize::MAX))?;
         range.into_iter().try_for_each(|index| self.change_page(index, 0..0, |_| Ok(())))
     }
 
