@@ -8,7 +8,7 @@
 //! | [`symbol`] | kernel addresses to `function file:line` |
 //! | [`script`] | a guest without a terminal: a script's output and exit status |
 //! | [`console`] | a guest on the user's terminal |
-//! | [`bench`] | the guest's benchmarks as a table |
+//! | [`mod@bench`] | the guest's benchmarks as a table |
 //! | [`ktap`] | the lines that a test kernel prints |
 //! | [`ktest`] | the guest's tests as cargo tests |
 //! | [`newc`] | writes cpio archives whose data can be mapped |

@@ -3,7 +3,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`keys`] | bytes to keys |
-//! | [`line`] | the line and its cursor |
+//! | [`mod@line`] | the line and its cursor |
 //! | [`screen`] | what the terminal shows, for any width |
 //! | [`history`] | earlier lines, and the draft that waits below them |
 //! | [`completion`] | what Tab does with the candidates that the caller finds |
