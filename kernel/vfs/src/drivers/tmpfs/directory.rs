@@ -52,12 +52,12 @@ impl Directory {
         self.names.len()
     }
 
-    /// Sees to it that one more name finds room in the map.
+    /// Sees to it that so many more names find room in the map.
     ///
     /// # Errors
     /// `ENOMEM`.
-    pub fn reserve(&mut self) -> Result<()> {
-        self.names.try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory.into())
+    pub fn reserve(&mut self, names: usize) -> Result<()> {
+        self.names.try_reserve(names).map_err(|_| FileSystemErrorKind::OutOfMemory.into())
     }
 
     /// Binds a name, which keeps its cookie if it is there; returns what it was bound to.

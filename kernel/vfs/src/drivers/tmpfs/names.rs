@@ -146,7 +146,7 @@ fn check<'a>(changes: &[Change<'a>], locked: &mut Locked<'_>, emptiness: Emptine
         }
         if change.old.is_none() {
             page::admit(Directory::NAME_COST + 2 * change.name.len())?;
-            names.reserve()?;
+            names.reserve(changes.len())?;
         }
         if let Some(new) = &change.new {
             if !Arc::ptr_eq(&new.shared, &change.directory.shared) {
