@@ -279,10 +279,10 @@ impl FileObject {
     /// # Errors
     /// `ENOTDIR`, `EBADF` when not open for reading, `ENOENT` in a removed directory, and what the node answers.
     pub fn list(&self, emit: &mut dyn FnMut(&DirectoryItem<'_>) -> bool) -> Result<()> {
-        self.require(OpenFlags::READ)?;
         if self.node.kind() != FileType::Directory {
             return fail(FileSystemErrorKind::NotADirectory);
         }
+        self.require(OpenFlags::READ)?;
         let mut position = self.position.lock();
         let kind = FileType::Directory;
         if *position == 0 {
@@ -346,10 +346,10 @@ impl FileObject {
     /// `EBADF` when not open for writing, `EINVAL` for an empty range, `EFBIG`, `ENODEV` for what is no regular file,
     /// `ESPIPE` for a FIFO, `ENOSPC`, `ENOMEM`.
     pub fn allocate(&self, what: Allocate, offset: u64, length: u64) -> Result<()> {
-        self.require(OpenFlags::WRITE)?;
         if length == 0 {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
+        self.require(OpenFlags::WRITE)?;
         match self.node.kind() {
             FileType::Regular => self.node.allocate(what, offset, length),
             FileType::Fifo => fail(FileSystemErrorKind::IllegalSeek),

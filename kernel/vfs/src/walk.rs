@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::entry::{HASH_START, VfsEntry, hash_step};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::FileType;
-use crate::mount::{MountTree, Path};
+use crate::mount::{MountPoint, MountTree, Path};
 use crate::name::{NAME_MAX, Name, PATH_MAX, SYMLINKS_MAX, check_path};
 use alloc::sync::Arc;
 use smallvec::SmallVec;
@@ -51,18 +51,30 @@ pub(crate) enum End {
     Dot,
     /// With `..`.
     DotDot,
+    /// With a name longer than any can be, in a directory of this mount.
+    TooLong(Arc<MountPoint>),
     /// Nowhere: it is only slashes.
     Root,
 }
 
 impl End {
+    /// The mount of the directory that the last name is in.
+    pub fn mount(&self) -> Option<&Arc<MountPoint>> {
+        match self {
+            Self::Name(target) => Some(&target.parent.mount),
+            Self::TooLong(mount) => Some(mount),
+            Self::Dot | Self::DotDot | Self::Root => None,
+        }
+    }
+
     /// The name, where the path ends with one.
     ///
     /// # Errors
-    /// `otherwise`.
+    /// `ENAMETOOLONG`, else `otherwise`.
     pub fn name_or(self, otherwise: FileSystemErrorKind) -> Result<Target> {
         match self {
             Self::Name(target) => Ok(target),
+            Self::TooLong(_) => fail(FileSystemErrorKind::NameTooLong),
             Self::Dot | Self::DotDot | Self::Root => fail(otherwise),
         }
     }
@@ -215,6 +227,9 @@ impl MountTree {
                 Step::DotDot => end = End::DotDot,
                 Step::Name { start, last, slash } => {
                     trailing |= last && slash;
+                    if last && walk.name(start).len() > NAME_MAX {
+                        return Ok(End::TooLong(walk.at.mount));
+                    }
                     let entry = walk.child(start)?;
                     let link = entry.node().is_some_and(|node| node.kind() == FileType::Symlink);
                     if last && !(link && follow == Follow::Yes) {
@@ -281,7 +296,6 @@ impl<'a> Walk<'a> {
                 self.up();
                 return Ok(Step::DotDot);
             }
-            name if name.len() > NAME_MAX => return fail(FileSystemErrorKind::NameTooLong),
             _ => {}
         }
         // The slashes after a name belong to it, and so do those after the link it came from.
@@ -308,6 +322,9 @@ impl<'a> Walk<'a> {
 
     /// The entry of that name in the directory one is at.
     fn child(&self, start: usize) -> Result<Arc<VfsEntry>> {
+        if self.name(start).len() > NAME_MAX {
+            return fail(FileSystemErrorKind::NameTooLong);
+        }
         self.at.mount.superblock().child(&self.at.entry, self.name(start))
     }
 

@@ -152,6 +152,10 @@ impl VfsManager {
         modified: Option<SetTime>,
         follow: Follow,
     ) -> Result<()> {
+        if accessed.is_none() && modified.is_none() {
+            // As on Linux, nothing to do is done whatever the path.
+            return Ok(());
+        }
         let path = self.resolve(context, path, follow)?;
         Self::set_times_at(&context.credentials, &path, accessed, modified)
     }

@@ -48,11 +48,8 @@ impl VfsManager {
     /// Those of [`VfsManager::make_directory`]; `EPERM` for a device without `CAP_MKNOD` (0:0, a whiteout, is free to
     /// all), or for a directory or link.
     pub fn make_node(&self, context: &Context, path: &[u8], kind: NewKind<'_>, mode: u32) -> Result<()> {
-        match kind {
-            NewKind::Directory | NewKind::Symlink(_) => return fail(FileSystemErrorKind::NotPermitted),
-            NewKind::CharDevice(device) if device == DeviceNumber::new(0, 0) => {}
-            NewKind::CharDevice(_) | NewKind::BlockDevice(_) => context.credentials.require(Capabilities::MKNOD)?,
-            NewKind::Regular | NewKind::Fifo | NewKind::Socket => {}
+        if matches!(kind, NewKind::Directory | NewKind::Symlink(_)) {
+            return fail(FileSystemErrorKind::NotPermitted);
         }
         self.make(context, path, kind, mode & 0o7777 & !context.umask)
     }
@@ -90,7 +87,7 @@ impl VfsManager {
     /// bit, which hands down its group.
     ///
     /// # Errors
-    /// `EACCES`, `EEXIST` and whatever the file system answers.
+    /// `EACCES`, `EEXIST`, `EPERM` for a device without `CAP_MKNOD`, and whatever the file system answers.
     pub(crate) fn create_in(
         &self,
         credentials: &Credentials,
@@ -100,6 +97,11 @@ impl VfsManager {
     ) -> Result<Arc<VfsEntry>> {
         let directory = target.parent.node()?;
         check_directory_change(credentials, directory)?;
+        match kind {
+            NewKind::CharDevice(device) if device == DeviceNumber::new(0, 0) => {}
+            NewKind::CharDevice(_) | NewKind::BlockDevice(_) => credentials.require(Capabilities::MKNOD)?,
+            _ => {}
+        }
         let new = new_node(credentials, directory, kind, mode);
         let node = directory.create(&target.name, &new)?;
         Ok(target.parent.mount.superblock().created(&target.parent.entry, &target.name, node))
@@ -145,8 +147,10 @@ impl VfsManager {
     pub fn unlink(&self, context: &Context, path: &[u8]) -> Result<()> {
         retry_stale(|| {
             let end = self.tree.resolve_name(context, path, Follow::No)?;
+            if let Some(mount) = end.mount() {
+                mount.check_writable()?;
+            }
             let target = end.name_or(FileSystemErrorKind::IsADirectory)?;
-            target.parent.mount.check_writable()?;
             let victim = target.entry.node().ok_or(FileSystemErrorKind::NotFound)?;
             if target.slash {
                 let directory = victim.kind() == FileType::Directory;
@@ -170,13 +174,17 @@ impl VfsManager {
     /// `EACCES`, `EPERM` in a sticky directory, `EBUSY` for a root or what is mounted on.
     pub fn remove_directory(&self, context: &Context, path: &[u8]) -> Result<()> {
         retry_stale(|| {
-            let target = match self.tree.resolve_name(context, path, Follow::No)? {
+            let end = self.tree.resolve_name(context, path, Follow::No)?;
+            if let Some(mount) = end.mount() {
+                mount.check_writable()?;
+            }
+            let target = match end {
                 End::Name(target) => target,
                 End::Dot => return fail(FileSystemErrorKind::InvalidArgument),
                 End::DotDot => return fail(FileSystemErrorKind::DirectoryNotEmpty),
+                End::TooLong(_) => return fail(FileSystemErrorKind::NameTooLong),
                 End::Root => return fail(FileSystemErrorKind::Busy),
             };
-            target.parent.mount.check_writable()?;
             let victim = target.entry.node().ok_or(FileSystemErrorKind::NotFound)?;
             self.check_removal(&context.credentials, &target.parent, &target.entry, true)?;
             target.parent.node()?.remove_directory(&target.name, victim)?;

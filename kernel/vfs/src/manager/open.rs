@@ -9,7 +9,6 @@ use crate::manager::attributes::mode_after_write;
 use crate::metadata::{FileType, SetAttributes};
 use crate::mount::{MountFlags, Path};
 use crate::node::NewKind;
-use crate::walk::End;
 use alloc::sync::Arc;
 
 impl VfsManager {
@@ -51,12 +50,8 @@ impl VfsManager {
         let exclusive = flags.contains(OpenFlags::EXCLUSIVE);
         let follow = if exclusive { Follow::No } else { follow(flags) };
         super::names::retry_stale(|| {
-            let target = match self.tree.resolve_name(context, path, follow)? {
-                End::Name(target) => target,
-                End::Dot | End::DotDot | End::Root => {
-                    return fail(FileSystemErrorKind::IsADirectory);
-                }
-            };
+            let end = self.tree.resolve_name(context, path, follow)?;
+            let target = end.name_or(FileSystemErrorKind::IsADirectory)?;
             if target.slash {
                 return fail(FileSystemErrorKind::IsADirectory);
             }
@@ -108,11 +103,13 @@ impl VfsManager {
         let node = place.node()?;
         let kind = node.kind();
         let writes = flags.intersects(OpenFlags::WRITE | OpenFlags::TRUNCATE);
+        if flags.contains(OpenFlags::DIRECTORY) && kind != FileType::Directory {
+            return fail(FileSystemErrorKind::NotADirectory);
+        }
         match kind {
             FileType::Symlink => return fail(FileSystemErrorKind::TooManySymlinks),
             FileType::Directory if writes => return fail(FileSystemErrorKind::IsADirectory),
             FileType::Directory => {}
-            _ if flags.contains(OpenFlags::DIRECTORY) => return fail(FileSystemErrorKind::NotADirectory),
             FileType::Socket => return fail(FileSystemErrorKind::NoSuchDeviceOrAddress),
             FileType::CharDevice | FileType::BlockDevice if place.mount.flags().contains(MountFlags::NO_DEVICES) => {
                 return fail(FileSystemErrorKind::PermissionDenied);

@@ -5,7 +5,7 @@ use super::{Follow, VfsManager};
 use crate::context::{AccessMode, Context};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::node::{Rename, RenameFlags, same_node};
-use crate::walk::Target;
+use crate::walk::{End, Target};
 use alloc::sync::Arc;
 
 impl VfsManager {
@@ -26,16 +26,25 @@ impl VfsManager {
     fn rename_once(&self, context: &Context, old: &[u8], new: &[u8], flags: RenameFlags) -> Result<()> {
         let from = self.tree.resolve_name(context, old, Follow::No)?;
         let to = self.tree.resolve_name(context, new, Follow::No)?;
-        let from = from.name_or(FileSystemErrorKind::Busy)?;
-        let to = to.name_or(if flags.contains(RenameFlags::NO_REPLACE) {
-            FileSystemErrorKind::AlreadyExists
-        } else {
-            FileSystemErrorKind::Busy
-        })?;
-        if !Arc::ptr_eq(&from.parent.mount, &to.parent.mount) {
+        if let (Some(one), Some(other)) = (from.mount(), to.mount())
+            && !Arc::ptr_eq(one, other)
+        {
             return fail(FileSystemErrorKind::CrossDevice);
         }
-        from.parent.mount.check_writable()?;
+        let Some(mount) = from.mount() else { return fail(FileSystemErrorKind::Busy) };
+        if to.mount().is_none() {
+            return fail(if flags.contains(RenameFlags::NO_REPLACE) {
+                FileSystemErrorKind::AlreadyExists
+            } else {
+                FileSystemErrorKind::Busy
+            });
+        }
+        mount.check_writable()?;
+        let from = from.name_or(FileSystemErrorKind::Busy)?;
+        if matches!(to, End::TooLong(_)) && from.entry.node().is_none() {
+            return fail(FileSystemErrorKind::NotFound);
+        }
+        let to = to.name_or(FileSystemErrorKind::Busy)?;
         self.rename_resolved(context, &from, &to, flags)
     }
 

@@ -106,9 +106,9 @@ impl OverlayNode {
                 if node.id() != victim.id() {
                     return fail(FileSystemErrorKind::Stale);
                 }
+                let emptied = overlay.lock_empty(&node)?;
                 if let Some(upper) = self.upper() {
                     upper.check_writable()?;
-                    let emptied = overlay.lock_empty(&node)?;
                     let becomes = match overlay.find_lower(&self.sources(), name)? {
                         Some(_) => Becomes::Whiteout,
                         None => Becomes::Nothing,

@@ -50,10 +50,14 @@ impl OverlayNode {
         // Everything that moves must be in the upper layer, and so must where it goes.
         let source = Self::of(rename.source).ok_or(FileSystemErrorKind::CrossDevice)?;
         overlay.check_movable(source)?;
-        let target = rename.target.and_then(Self::of);
-        if let (true, Some(target)) = (exchange, target) {
-            overlay.check_movable(target)?;
-            target.upper_to_link(&to.directory.copy_up()?)?;
+        match rename.target.and_then(Self::of) {
+            Some(target) if exchange => {
+                overlay.check_movable(target)?;
+                target.upper_to_link(&to.directory.copy_up()?)?;
+            }
+            // Asked again when the names are held; but what cannot be replaced is to leave no copies behind either.
+            Some(target) => drop(overlay.lock_empty(&target.shared()?)?),
+            None => {}
         }
         source.upper_to_link(&from.directory.copy_up()?)?;
         to.directory.copy_up()?;

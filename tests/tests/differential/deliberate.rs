@@ -1,0 +1,238 @@
+//! Where Strata and Linux differ on purpose: the one table, and what it does to a comparison.
+
+use super::answer::{Answer, Stat, Time, Tree, Value};
+use super::case::{Case, Kind, Layout};
+use super::examples;
+use super::operation::{Operation, Step};
+use vfs::error::FileSystemErrorKind;
+use vfs::metadata::FileType;
+
+/// What a step met.
+pub struct Situation<'a> {
+    pub layout: &'a Layout,
+    pub step: &'a Step,
+    pub ours: &'a Answer,
+    pub theirs: &'a Answer,
+}
+
+/// A difference in answers that is meant to be.
+pub struct Difference {
+    /// What differs.
+    pub what: &'static str,
+    /// Why.
+    pub reason: &'static str,
+    /// Whether this is it.
+    pub covers: fn(&Situation<'_>) -> bool,
+    /// Whether the two sides are in different states now, so that the case ends here.
+    pub parts: bool,
+    /// A case whose last step meets it: an entry that no case meets any more has to go.
+    pub example: fn() -> Case,
+}
+
+/// The differences in answers.
+pub const ANSWERS: &[Difference] = &[
+    Difference {
+        what: "EBUSY where Linux says EXDEV",
+        reason: "a rename of `.` or `..` to another mount is wrong for both reasons; which is told first is nobody's \
+                 promise",
+        covers: |situation| {
+            matches!(situation.step.operation, Operation::Rename { .. })
+                && *situation.ours == Err(FileSystemErrorKind::Busy.into())
+                && *situation.theirs == Err(FileSystemErrorKind::CrossDevice.into())
+        },
+        parts: false,
+        example: examples::dot_to_another_mount,
+    },
+    Difference {
+        what: "metadata of a removed lower file, through a descriptor",
+        reason: "Linux cannot copy up what has no name any more (EEXIST); Strata can",
+        covers: |situation| {
+            situation.step.operation.changes_metadata_of().is_some()
+                && situation.layout.kind != Kind::Plain
+                && !matches!(situation.ours, Err(errno) if *errno != FileSystemErrorKind::NoData.into())
+                && *situation.theirs == Err(FileSystemErrorKind::AlreadyExists.into())
+        },
+        parts: false,
+        example: examples::metadata_of_a_removed_file,
+    },
+    Difference {
+        what: "a copy that only Linux's upper layer has",
+        reason: "Linux copies up before some checks, and leaves the copies when they fail",
+        covers: |situation| {
+            looks_into_layer(situation.step)
+                && *situation.ours == Err(FileSystemErrorKind::NotFound.into())
+                && matches!(situation.theirs, Ok(Value::Stat(stat)) if !is_whiteout(stat))
+        },
+        parts: false,
+        example: examples::copy_left_by_a_failed_change,
+    },
+    Difference {
+        what: "removing a directory of an inner overlay that holds nothing but whiteouts",
+        reason: "Linux's inner overlay lists them (see below), and its outer one then believes that they are names",
+        covers: |situation| {
+            situation.layout.kind == Kind::Nested
+                && matches!(situation.step.operation, Operation::Rmdir { .. } | Operation::Rename { .. })
+                && *situation.ours == Ok(Value::Nothing)
+                && *situation.theirs == Err(FileSystemErrorKind::DirectoryNotEmpty.into())
+        },
+        parts: true,
+        example: examples::inner_directory_of_whiteouts,
+    },
+];
+
+/// Whether Linux's inode numbers are not constant: only with all layers on one file system.
+pub fn has_unstable_numbers(layout: &Layout) -> bool {
+    layout.kind == Kind::Nested
+}
+
+/// Whether the step looks at a layer directly.
+pub fn looks_into_layer(step: &Step) -> bool {
+    matches!(&step.operation, Operation::Lstat { place } if !place.path.starts_with("/mnt") && place.at.is_none())
+}
+
+/// A field of `stat` that is not compared, and where.
+pub struct Field {
+    /// Which, and on what.
+    pub what: &'static str,
+    /// Why.
+    pub reason: &'static str,
+    /// Whether it is left out for this node.
+    pub covers: fn(&Layout, &Stat) -> bool,
+    /// Makes it the same on both sides.
+    pub clear: fn(&mut Stat),
+}
+
+/// The fields that are not compared.
+pub const FIELDS: &[Field] = &[
+    Field {
+        what: "a directory's size and blocks",
+        reason: "each file system has its own unit (POSIX leaves it open)",
+        covers: |_, stat| stat.kind == FileType::Directory,
+        clear: |stat| (stat.size, stat.blocks) = (0, 0),
+    },
+    Field {
+        what: "link count of directories in an overlay",
+        reason: "1 for merged ones in Linux, whose tools take that as 'unknown'; a count of subdirectories would need \
+                 the whole listing",
+        covers: |layout, stat| layout.kind != Kind::Plain && stat.kind == FileType::Directory,
+        clear: |stat| stat.links = 0,
+    },
+    Field {
+        what: "blocks in an overlay",
+        reason: "Strata's copy-up shares pages and keeps every hole; Linux copies and may fill some",
+        covers: |layout, _| layout.kind != Kind::Plain,
+        clear: |stat| stat.blocks = 0,
+    },
+    Field {
+        what: "blocks of symbolic links",
+        reason: "Linux's tmpfs keeps longer targets in a page",
+        covers: |_, stat| stat.kind == FileType::Symlink,
+        clear: |stat| stat.blocks = 0,
+    },
+    Field {
+        what: "everything of whiteouts in an upper layer but that they are",
+        reason: "Linux links all to one inode, whose group is what its first directory said",
+        covers: |layout, stat| layout.kind != Kind::Plain && is_whiteout(stat),
+        clear: |stat| {
+            let none = Time::Now;
+            (stat.links, stat.mode, stat.uid, stat.gid) = (1, 0, 0, 0);
+            (stat.accessed, stat.modified) = (none, none);
+        },
+    },
+    Field {
+        what: "access time in an overlay",
+        reason: "Linux's overlay sets none on lower files; Strata's layers keep their own, as relatime says",
+        covers: |layout, _| layout.kind != Kind::Plain,
+        clear: |stat| stat.accessed = Time::Now,
+    },
+    Field {
+        what: "access time of directories and links",
+        reason: "when a listing or a walk counts as access is left open; a test that looks would change it",
+        covers: |_, stat| matches!(stat.kind, FileType::Directory | FileType::Symlink),
+        clear: |stat| stat.accessed = Time::Now,
+    },
+];
+
+/// What is evened out where it is read, or not tried at all.
+pub const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "whiteouts listed in a directory where nothing is merged",
+        "Linux passes the layer's listing on there, names that it then does not find included; Strata lists what is there",
+    ),
+    (
+        "inode numbers in a nested overlay, from one look to the next",
+        "Linux's are constant only with all layers on one file system",
+    ),
+    (
+        "directories and files only in Linux's upper layer",
+        "Linux copies up before some checks, and leaves the copies when they fail",
+    ),
+    ("identity and link count of whiteouts in an upper layer", "Linux links all to one inode"),
+    (
+        "the upper layer, and its exchange, where a lower layer has hard links",
+        "which names are one file after copy-up is in an index whose form is each system's own",
+    ),
+    (
+        "metadata of a removed lower directory, through a descriptor",
+        "Linux copies it up over whatever has its name by now, and the merged directory cannot be listed after that",
+    ),
+    ("opening FIFOs and devices", "what is behind them is no matter of a file system"),
+    (
+        "hard links made by a user",
+        "refused for another's file by a setting of Linux (fs.protected_hardlinks), not by its file systems",
+    ),
+    (
+        "writes by another user than the one who opened the file",
+        "whether set-id bits go depends on the writer in Linux, on who opened it in Strata",
+    ),
+    ("RENAME_WHITEOUT by a user", "Linux's tmpfs gives the whiteout to the user, Strata's to the superuser"),
+    ("FALLOC_FL_ZERO_RANGE", "Linux's tmpfs has none"),
+];
+
+/// Marks in an upper layer that only save work, or are meaningful to their writer alone.
+pub const MARKS: &[(&str, &str)] = &[
+    ("trusted.overlay.impure", "says that d_ino must be corrected; Strata always looks"),
+    ("trusted.overlay.origin", "a file handle of the writer's kernel"),
+    ("trusted.overlay.opaque", "also set where no lower directory is, as an optimisation; what counts is the tree"),
+    ("trusted.overlay.nlink", "link counts relative to the index in the writer's work directory"),
+    ("trusted.overlay.uuid", "identity of Linux's overlay, in the upper root"),
+];
+
+/// The entry of the table that has it.
+pub fn find(situation: &Situation<'_>) -> Option<&'static Difference> {
+    ANSWERS.iter().find(|difference| (difference.covers)(situation))
+}
+
+/// What is compared of `stat`; identity is compared apart.
+pub fn comparable(layout: &Layout, stat: &Stat) -> Stat {
+    let mut stat = Stat { device: 0, inode: 0, ..stat.clone() };
+    let fields: Vec<_> = FIELDS.iter().filter(|field| (field.covers)(layout, &stat)).collect();
+    for field in fields {
+        (field.clear)(&mut stat);
+    }
+    stat
+}
+
+/// A whiteout in Linux's format.
+pub fn is_whiteout(stat: &Stat) -> bool {
+    stat.kind == FileType::CharDevice && stat.rdev == (0, 0)
+}
+
+/// Takes the marks away, and what is not comparable in a layer that two systems wrote.
+pub fn drop_optimisations(tree: &mut Tree) {
+    for (path, node) in tree {
+        node.xattrs.retain(|name, value| {
+            let own_name = path.rsplit(|byte| *byte == b'/').next() == Some(&value[..]);
+            // A redirect to where the directory is anyway is left behind by a rename that failed.
+            let pointless =
+                name == b"trusted.overlay.redirect" && (own_name || value.strip_prefix(b"/") == Some(&path[..]));
+            !pointless && !MARKS.iter().any(|(mark, _)| mark.as_bytes() == name)
+        });
+        // A name in the same directory can be told as such, or as the path to it; that both lead to the same is seen
+        // in the tree.
+        if let Some(redirect) = node.xattrs.get_mut(&b"trusted.overlay.redirect"[..]) {
+            *redirect = redirect.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_vec();
+        }
+        node.listed = None;
+    }
+}

@@ -1,0 +1,66 @@
+//! One case for each entry of the table of deliberate differences: its last step meets it.
+
+use super::case::{Case, Kind, Layout};
+use super::operation::{Operation, Place, Special, When};
+use vfs::file::OpenFlags;
+use vfs::node::{RenameFlags, SetXattr};
+
+fn case(kind: Kind, lowers: usize, setup: Vec<Operation>, steps: Vec<Operation>) -> Case {
+    let setup = setup.into_iter().map(Into::into).collect();
+    Case { layout: Layout { kind, lowers }, setup, steps: steps.into_iter().map(Into::into).collect() }
+}
+
+fn place(path: &str) -> Place {
+    Place::absolute(path)
+}
+
+fn file(path: &str) -> Operation {
+    Operation::Mknod { place: place(path), kind: Special::Regular, mode: 0o644 }
+}
+
+fn directory(path: &str) -> Operation {
+    Operation::Mkdir { place: place(path), mode: 0o755 }
+}
+
+/// ```text
+///   upper   a/         rename a/. to the file system that the overlay stands on
+/// ```
+pub fn dot_to_another_mount() -> Case {
+    let rename = Operation::Rename { old: place("/mnt/a/."), new: place("/w/a"), flags: RenameFlags::empty() };
+    case(Kind::Overlay, 1, vec![directory("/u/a")], vec![rename])
+}
+
+/// ```text
+///   lower   a          open a, unlink a, set the times of what is open
+/// ```
+pub fn metadata_of_a_removed_file() -> Case {
+    let steps = vec![
+        Operation::Open { slot: 0, place: place("/mnt/a"), flags: OpenFlags::READ, mode: 0 },
+        Operation::Unlink { place: place("/mnt/a") },
+        Operation::TimesOpen { slot: 0, accessed: When::Keep, modified: When::Seconds(7) },
+    ];
+    case(Kind::Overlay, 1, vec![file("/l0/a")], steps)
+}
+
+/// ```text
+///   lower   a          replace an attribute that a has not, and look for a in the upper layer
+/// ```
+pub fn copy_left_by_a_failed_change() -> Case {
+    let replace = Operation::SetXattr {
+        place: place("/mnt/a"),
+        name: "trusted.three".into(),
+        value: b"value".to_vec(),
+        how: SetXattr::Replace,
+        follow: false,
+    };
+    case(Kind::Overlay, 1, vec![file("/l0/a")], vec![replace, Operation::Lstat { place: place("/u/a") }])
+}
+
+/// ```text
+///   inner overlay   l0   (empty)
+///                   l1   a/b (whiteout)     rmdir a in the outer overlay
+/// ```
+pub fn inner_directory_of_whiteouts() -> Case {
+    let whiteout = Operation::Mknod { place: place("/l1/a/b"), kind: Special::Char(0, 0), mode: 0 };
+    case(Kind::Nested, 2, vec![directory("/l1/a"), whiteout], vec![Operation::Rmdir { place: place("/mnt/a") }])
+}
