@@ -9,7 +9,7 @@ use crate::context::Credentials;
 use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::io::{Sink, Source};
-use crate::manager::attributes::mode_after_write;
+use crate::manager::attributes::{mode_after_write, set_size};
 use crate::metadata::{FileType, Metadata, SetAttributes};
 use crate::mount::{MountFlags, Path};
 use crate::node::{Access, Allocate, DirectoryItem, Extent, FIRST_CURSOR, NodeRef, WriteAt};
@@ -229,10 +229,16 @@ impl FileObject {
         if source.remaining() == 0 {
             return Ok((self.write_start(at)?, 0));
         }
-        if let Some(mode) = mode_after_write(&self.credentials, &self.node) {
-            self.node.set_attributes(&SetAttributes { mode: Some(mode), ..SetAttributes::default() })?;
-        }
+        self.drop_set_id()?;
         self.node.write(at, source)
+    }
+
+    /// Takes the set-id bits away that a change of the content takes away.
+    fn drop_set_id(&self) -> Result<()> {
+        match mode_after_write(&self.credentials, &self.node) {
+            Some(mode) => self.node.set_attributes(&SetAttributes { mode: Some(mode), ..SetAttributes::default() }),
+            None => Ok(()),
+        }
     }
 
     fn write_start(&self, at: WriteAt) -> Result<u64> {
@@ -285,6 +291,10 @@ impl FileObject {
         self.require(OpenFlags::READ)?;
         let mut position = self.position.lock();
         let kind = FileType::Directory;
+        if *position < FIRST_CURSOR {
+            // A removed directory does not even have `.` and `..`.
+            self.node.list(FIRST_CURSOR, &mut |_| false)?;
+        }
         if *position == 0 {
             if !emit(&DirectoryItem { name: b".", inode: self.node.id().inode, kind, next: 1 }) {
                 return Ok(());
@@ -333,11 +343,7 @@ impl FileObject {
         if !self.flags().contains(OpenFlags::WRITE) || self.node.kind() != FileType::Regular {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
-        self.node.set_attributes(&SetAttributes {
-            size: Some(size),
-            mode: mode_after_write(&self.credentials, &self.node),
-            ..SetAttributes::default()
-        })
+        set_size(&self.credentials, &self.node, size)
     }
 
     /// `fallocate(2)`.
@@ -351,7 +357,10 @@ impl FileObject {
         }
         self.require(OpenFlags::WRITE)?;
         match self.node.kind() {
-            FileType::Regular => self.node.allocate(what, offset, length),
+            FileType::Regular => {
+                self.drop_set_id()?;
+                self.node.allocate(what, offset, length)
+            }
             FileType::Fifo => fail(FileSystemErrorKind::IllegalSeek),
             _ => fail(FileSystemErrorKind::NoSuchDevice),
         }

@@ -32,12 +32,14 @@ pub struct Difference {
 /// The differences in answers.
 pub const ANSWERS: &[Difference] = &[
     Difference {
-        what: "EBUSY where Linux says EXDEV",
+        what: "EBUSY or EEXIST where Linux says EXDEV",
         reason: "a rename of `.` or `..` to another mount is wrong for both reasons; which is told first is nobody's \
                  promise",
         covers: |situation| {
             matches!(situation.step.operation, Operation::Rename { .. })
-                && *situation.ours == Err(FileSystemErrorKind::Busy.into())
+                && [FileSystemErrorKind::Busy, FileSystemErrorKind::AlreadyExists]
+                    .iter()
+                    .any(|kind| *situation.ours == Err((*kind).into()))
                 && *situation.theirs == Err(FileSystemErrorKind::CrossDevice.into())
         },
         parts: false,
@@ -59,9 +61,12 @@ pub const ANSWERS: &[Difference] = &[
         what: "a copy that only Linux's upper layer has",
         reason: "Linux copies up before some checks, and leaves the copies when they fail",
         covers: |situation| {
-            looks_into_layer(situation.step)
-                && *situation.ours == Err(FileSystemErrorKind::NotFound.into())
-                && matches!(situation.theirs, Ok(Value::Stat(stat)) if !is_whiteout(stat))
+            // A file's copy, or a name below one.
+            let copy = match situation.theirs {
+                Ok(Value::Stat(stat)) => !is_whiteout(stat),
+                theirs => *theirs == Err(FileSystemErrorKind::NotADirectory.into()),
+            };
+            copy && looks_into_layer(situation.step) && *situation.ours == Err(FileSystemErrorKind::NotFound.into())
         },
         parts: false,
         example: examples::copy_left_by_a_failed_change,
@@ -77,6 +82,36 @@ pub const ANSWERS: &[Difference] = &[
         },
         parts: true,
         example: examples::inner_directory_of_whiteouts,
+    },
+    Difference {
+        what: "moving one name of a file of an inner overlay onto another of its names",
+        reason: "Linux takes them for different files there, and for one only later (ESTALE, EINVAL)",
+        covers: |situation| {
+            situation.layout.kind == Kind::Nested
+                && matches!(situation.step.operation, Operation::Rename { .. })
+                && *situation.ours == Ok(Value::Nothing)
+                && [FileSystemErrorKind::Stale, FileSystemErrorKind::InvalidArgument]
+                    .iter()
+                    .any(|kind| *situation.theirs == Err((*kind).into()))
+        },
+        parts: true,
+        example: examples::exchange_of_two_names,
+    },
+    Difference {
+        what: "the link count of a removed file that only Linux had copied up",
+        reason: "for a lower file both show the layer's own count; a change that failed copied it up on Linux before",
+        covers: |situation| match (situation.ours, situation.theirs) {
+            (Ok(Value::Stat(ours)), Ok(Value::Stat(theirs))) => {
+                situation.step.operation.shows_metadata_of().is_some()
+                    && situation.layout.kind != Kind::Plain
+                    && (ours.links, theirs.links) == (1, 0)
+                    && comparable(situation.layout, &Stat { links: 0, ..ours.clone() })
+                        == comparable(situation.layout, theirs)
+            }
+            _ => false,
+        },
+        parts: false,
+        example: examples::removed_after_a_failed_change,
     },
 ];
 
@@ -118,15 +153,10 @@ pub const FIELDS: &[Field] = &[
         clear: |stat| stat.links = 0,
     },
     Field {
-        what: "blocks in an overlay",
-        reason: "Strata's copy-up shares pages and keeps every hole; Linux copies and may fill some",
-        covers: |layout, _| layout.kind != Kind::Plain,
-        clear: |stat| stat.blocks = 0,
-    },
-    Field {
-        what: "blocks of symbolic links",
-        reason: "Linux's tmpfs keeps longer targets in a page",
-        covers: |_, stat| stat.kind == FileType::Symlink,
+        what: "blocks",
+        reason: "what holes cost differs: Strata's copy-up shares pages and keeps every hole, and punching gives back a \
+                 page that is all zeros",
+        covers: |_, _| true,
         clear: |stat| stat.blocks = 0,
     },
     Field {
@@ -174,7 +204,8 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
     ),
     (
         "metadata of a removed lower directory, through a descriptor",
-        "Linux copies it up over whatever has its name by now, and the merged directory cannot be listed after that",
+        "Linux copies it up over whatever has its name by now, and the merged directory cannot be listed after that; it \
+         also empties what it removed of whiteouts, which sets times",
     ),
     ("opening FIFOs and devices", "what is behind them is no matter of a file system"),
     (
@@ -187,6 +218,7 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("RENAME_WHITEOUT by a user", "Linux's tmpfs gives the whiteout to the user, Strata's to the superuser"),
     ("FALLOC_FL_ZERO_RANGE", "Linux's tmpfs has none"),
+    ("SEEK_DATA after fallocate", "Linux's tmpfs takes memory that was only set aside for a hole, Strata for data"),
 ];
 
 /// Marks in an upper layer that only save work, or are meaningful to their writer alone.

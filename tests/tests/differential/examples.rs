@@ -46,14 +46,31 @@ pub fn metadata_of_a_removed_file() -> Case {
 ///   lower   a          replace an attribute that a has not, and look for a in the upper layer
 /// ```
 pub fn copy_left_by_a_failed_change() -> Case {
-    let replace = Operation::SetXattr {
-        place: place("/mnt/a"),
+    let steps = vec![replace_missing_attribute("/mnt/a"), Operation::Lstat { place: place("/u/a") }];
+    case(Kind::Overlay, 1, vec![file("/l0/a")], steps)
+}
+
+/// ```text
+///   lower   a          open a, replace an attribute that it has not, unlink it, look at what is open
+/// ```
+pub fn removed_after_a_failed_change() -> Case {
+    let steps = vec![
+        Operation::Open { slot: 0, place: place("/mnt/a"), flags: OpenFlags::READ, mode: 0 },
+        replace_missing_attribute("/mnt/a"),
+        Operation::Unlink { place: place("/mnt/a") },
+        Operation::StatOpen { slot: 0 },
+    ];
+    case(Kind::Overlay, 1, vec![file("/l0/a")], steps)
+}
+
+fn replace_missing_attribute(path: &str) -> Operation {
+    Operation::SetXattr {
+        place: place(path),
         name: "trusted.three".into(),
         value: b"value".to_vec(),
         how: SetXattr::Replace,
         follow: false,
-    };
-    case(Kind::Overlay, 1, vec![file("/l0/a")], vec![replace, Operation::Lstat { place: place("/u/a") }])
+    }
 }
 
 /// ```text
@@ -63,4 +80,16 @@ pub fn copy_left_by_a_failed_change() -> Case {
 pub fn inner_directory_of_whiteouts() -> Case {
     let whiteout = Operation::Mknod { place: place("/l1/a/b"), kind: Special::Char(0, 0), mode: 0 };
     case(Kind::Nested, 2, vec![directory("/l1/a"), whiteout], vec![Operation::Rmdir { place: place("/mnt/a") }])
+}
+
+/// ```text
+///   inner overlay   l0   a          link a to b, and exchange them
+///                   l1   (empty)
+/// ```
+pub fn exchange_of_two_names() -> Case {
+    let steps = vec![
+        Operation::Link { old: place("/mnt/a"), new: place("/mnt/b"), follow: false },
+        Operation::Rename { old: place("/mnt/a"), new: place("/mnt/b"), flags: RenameFlags::EXCHANGE },
+    ];
+    case(Kind::Nested, 2, vec![Operation::Symlink { target: "nowhere".into(), place: place("/l0/a") }], steps)
 }

@@ -24,6 +24,8 @@ pub struct Generator {
     known: Vec<String>,
     /// Slots that were opened, and by whom.
     open: [Option<u32>; SLOTS as usize],
+    /// Whether the case looks for data and holes, or else sets memory aside (see `deliberate`).
+    seeks_data: bool,
 }
 
 /// The case of a seed.
@@ -37,7 +39,8 @@ pub fn case(kind: Kind, seed: u64) -> Case {
         Kind::Nested => random.usize(2..=5),
     };
     let layout = Layout { kind, lowers };
-    let mut generator = Generator { random, layout, known: Vec::new(), open: Default::default() };
+    let seeks_data = random.bool();
+    let mut generator = Generator { random, layout, known: Vec::new(), open: Default::default(), seeks_data };
     let setup = generator.setup();
     let count = generator.random.usize(20..=120);
     let steps = (0..count).map(|_| generator.step()).collect();
@@ -112,7 +115,7 @@ impl Generator {
                 return;
             }
             17 => {
-                let kind = self.special();
+                let kind = if layer == "/u" { Special::Fifo } else { self.special() };
                 steps.push(Operation::Mknod { place, kind, mode }.into());
             }
             18 if !self.known.is_empty() && (plain || std::env::var_os("LINKS").is_some()) => {
@@ -357,16 +360,16 @@ impl Generator {
                 let to = match self.random.u8(..6) {
                     0 => SeekFrom::Current(offset - 4),
                     1 => SeekFrom::End(offset - 4096),
-                    2 => SeekFrom::Data(offset),
-                    3 => SeekFrom::Hole(offset),
+                    2 if self.seeks_data => SeekFrom::Data(offset),
+                    3 if self.seeks_data => SeekFrom::Hole(offset),
                     _ => SeekFrom::Start(if self.chance(50) { 0 } else { offset }),
                 };
                 Operation::Seek { slot, to }
             }
             13 => Operation::TruncateOpen { slot, size: offset },
-            14 => Operation::Reserve { slot, keep_size: self.random.bool(), offset, length },
+            14 if !self.seeks_data => Operation::Reserve { slot, keep_size: self.random.bool(), offset, length },
             15 => Operation::PunchHole { slot, offset, length },
-            16..=18 => Operation::StatOpen { slot },
+            14 | 16..=18 => Operation::StatOpen { slot },
             19 => Operation::ChmodOpen { slot, mode: self.mode() },
             20 => Operation::ChownOpen { slot, uid: self.owner(), gid: self.owner() },
             21 => Operation::TimesOpen { slot, accessed: self.when(), modified: self.when() },

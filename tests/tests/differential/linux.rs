@@ -372,7 +372,11 @@ impl Side for Linux {
         }
         // Relative paths start at an open directory, which even a user who may not search it can hold.
         if let Some(slot) = step.operation.relative_to() {
-            rustix::process::fchdir(self.open_slot(slot)?)?;
+            let entered = self.open_slot(slot).and_then(|file| Ok(rustix::process::fchdir(file)?));
+            if let (Err(_), Operation::Open { slot, .. }) = (&entered, &step.operation) {
+                self.slots[usize::from(*slot)] = None;
+            }
+            entered?;
         }
         self.become_user(step.uid)?;
         let answer = match &step.operation {

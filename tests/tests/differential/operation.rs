@@ -274,6 +274,14 @@ impl Operation {
         }
     }
 
+    /// The open file whose metadata it shows.
+    pub fn shows_metadata_of(&self) -> Option<Slot> {
+        match self {
+            Self::StatOpen { slot } => Some(*slot),
+            _ => None,
+        }
+    }
+
     /// The open file whose metadata it changes.
     pub fn changes_metadata_of(&self) -> Option<Slot> {
         match self {

@@ -134,7 +134,7 @@ impl<'a> Pair<'a> {
     /// One step on both sides; returns whether the case may go on.
     fn step(&mut self, step: &super::operation::Step) -> Result<bool, String> {
         if self.case.layout.kind != Kind::Plain
-            && let Some(slot) = step.operation.changes_metadata_of()
+            && let Some(slot) = step.operation.changes_metadata_of().or(step.operation.shows_metadata_of())
             && self.ours.is_removed_directory(slot)
         {
             return Ok(true);

@@ -126,8 +126,9 @@ impl Strata {
     }
 
     fn open(&mut self, uid: u32, slot: Slot, place: &Place, flags: OpenFlags, mode: u32) -> Answer {
-        let context = self.context(uid, place)?;
+        let context = self.context(uid, place);
         self.slots[usize::from(slot)] = None;
+        let context = context?;
         if !flags.contains(OpenFlags::CREATE | OpenFlags::EXCLUSIVE) && !flags.contains(OpenFlags::TEMPORARY) {
             let follow = if flags.contains(OpenFlags::NO_FOLLOW) { Follow::No } else { Follow::Yes };
             if let Ok(found) = self.vfs.metadata(&context, place.path.as_bytes(), follow)

@@ -115,6 +115,9 @@ impl VfsManager {
         if node.kind() != FileType::Directory {
             set.mode = without_set_id(credentials, node);
         }
+        if set.mode.is_some() && !credentials.owns(present) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
         node.set_attributes(&set)
     }
 
@@ -132,11 +135,7 @@ impl VfsManager {
         }
         path.mount.check_writable()?;
         context.credentials.check(&**node, AccessMode::WRITE)?;
-        node.set_attributes(&SetAttributes {
-            size: Some(size),
-            mode: mode_after_write(&context.credentials, node),
-            ..SetAttributes::default()
-        })
+        set_size(&context.credentials, node, size)
     }
 
     /// Sets access and modification time (`utimensat(2)`); `None` leaves one as it is.
@@ -183,6 +182,20 @@ impl VfsManager {
         }
         node.set_attributes(&SetAttributes { accessed, modified, ..SetAttributes::default() })
     }
+}
+
+/// Cuts or extends. As on Linux's tmpfs a file without data that keeps its size keeps its modification time too.
+///
+/// # Errors
+/// What the node answers.
+pub(crate) fn set_size(credentials: &Credentials, node: &NodeRef, size: u64) -> Result<()> {
+    let present = node.metadata()?;
+    node.set_attributes(&SetAttributes {
+        size: Some(size),
+        mode: mode_after_write(credentials, node),
+        modified: (present.size == size && present.blocks == 0).then_some(SetTime::At(present.modified)),
+        ..SetAttributes::default()
+    })
 }
 
 /// The mode a node is left with when its set-id bits go; `None` when it has none that would.

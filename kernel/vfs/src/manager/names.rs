@@ -134,7 +134,8 @@ impl VfsManager {
         check_directory_change(&context.credentials, directory)?;
         let node = old.node()?;
         if node.kind() == FileType::Directory {
-            return fail(FileSystemErrorKind::NotPermitted);
+            let removed = !target.parent.entry.is_hashed();
+            return fail(if removed { FileSystemErrorKind::NotFound } else { FileSystemErrorKind::NotPermitted });
         }
         directory.link(&target.name, node)
     }

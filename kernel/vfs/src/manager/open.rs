@@ -48,10 +48,15 @@ impl VfsManager {
 
     fn open_or_create(&self, context: &Context, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Arc<FileObject>> {
         let exclusive = flags.contains(OpenFlags::EXCLUSIVE);
-        let follow = if exclusive { Follow::No } else { follow(flags) };
+        // What ends in a slash would have to be a directory, which is not made here, wherever a link leads.
+        let follow = if exclusive || path.ends_with(b"/") { Follow::No } else { follow(flags) };
         super::names::retry_stale(|| {
             let end = self.tree.resolve_name(context, path, follow)?;
-            let target = end.name_or(FileSystemErrorKind::IsADirectory)?;
+            let target = end.name_or(if exclusive {
+                FileSystemErrorKind::AlreadyExists
+            } else {
+                FileSystemErrorKind::IsADirectory
+            })?;
             if target.slash {
                 return fail(FileSystemErrorKind::IsADirectory);
             }
@@ -110,7 +115,6 @@ impl VfsManager {
             FileType::Symlink => return fail(FileSystemErrorKind::TooManySymlinks),
             FileType::Directory if writes => return fail(FileSystemErrorKind::IsADirectory),
             FileType::Directory => {}
-            FileType::Socket => return fail(FileSystemErrorKind::NoSuchDeviceOrAddress),
             FileType::CharDevice | FileType::BlockDevice if place.mount.flags().contains(MountFlags::NO_DEVICES) => {
                 return fail(FileSystemErrorKind::PermissionDenied);
             }
@@ -121,6 +125,9 @@ impl VfsManager {
         wanted.set(AccessMode::READ, flags.contains(OpenFlags::READ));
         wanted.set(AccessMode::WRITE, writes);
         context.credentials.check(&**node, wanted)?;
+        if kind == FileType::Socket {
+            return fail(FileSystemErrorKind::NoSuchDeviceOrAddress);
+        }
         if flags.contains(OpenFlags::NO_ACCESS_TIME) && !context.credentials.owns(node.permissions()) {
             return fail(FileSystemErrorKind::NotPermitted);
         }

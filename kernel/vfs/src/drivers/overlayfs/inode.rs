@@ -373,6 +373,7 @@ impl VfsNode for OverlayNode {
     }
 
     fn list(&self, cursor: u64, emit: &mut EmitItem<'_>) -> Result<u64> {
+        self.check_not_removed()?;
         self.list_names(cursor, emit)
     }
 
