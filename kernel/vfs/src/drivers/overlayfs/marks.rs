@@ -165,16 +165,26 @@ impl Marks {
     /// # Errors
     /// Those of the layer, other than that there is no such name.
     pub fn slot(&self, directory: &LayerNode, name: &[u8]) -> Result<Slot> {
-        let entry = directory.child(name)?;
-        let entry_is_whiteout = match &entry {
-            Some(entry) => self.is_whiteout(directory, entry.node())?,
-            None => false,
+        let Some(mark_name) = self.whiteout_name(name) else {
+            let entry = directory.child(name)?;
+            let entry_is_whiteout = self.is_whiteout_entry(directory, entry.as_ref())?;
+            return Ok(Slot { entry, entry_is_whiteout, mark: None });
         };
-        let mark = match self.whiteout_name(name) {
-            Some(name) => directory.child(&name)?.map(|mark| mark.node().clone()),
-            None => None,
-        };
-        Ok(Slot { entry, entry_is_whiteout, mark })
+        loop {
+            let change = directory.node().change();
+            let entry = directory.child(name)?;
+            let mark = directory.child(&mark_name)?.map(|mark| mark.node().clone());
+            if entry.is_none() && mark.is_none() && directory.node().change() != change {
+                // One may have gone and the other come in one step between the two looks: neither was ever missing.
+                continue;
+            }
+            let entry_is_whiteout = self.is_whiteout_entry(directory, entry.as_ref())?;
+            return Ok(Slot { entry, entry_is_whiteout, mark });
+        }
+    }
+
+    fn is_whiteout_entry(&self, directory: &LayerNode, entry: Option<&LayerNode>) -> Result<bool> {
+        entry.map_or(Ok(false), |entry| self.is_whiteout(directory, entry.node()))
     }
 
     /// Whether a node is itself a whiteout of its name.
