@@ -33,6 +33,16 @@ pub struct SuperBlock {
     rename: Mutex<()>,
 }
 
+/// What the file system says that a name is bound to, and the directory's `change()` from before.
+fn ask(directory: &NodeRef, name: &[u8]) -> Result<(u64, Option<NodeRef>)> {
+    let change = directory.change();
+    match directory.lookup(name) {
+        Ok(node) => Ok((change, Some(node))),
+        Err(error) if error.kind() == FileSystemErrorKind::NotFound => Ok((change, None)),
+        Err(error) => Err(error),
+    }
+}
+
 /// Shows that the caller holds a superblock's rename lock.
 pub(crate) struct RenameLock<'a>(#[expect(dead_code, reason = "held, not read")] MutexGuard<'a, ()>);
 
@@ -91,38 +101,58 @@ impl SuperBlock {
         name: &[u8],
         cached: Option<Arc<VfsEntry>>,
     ) -> Result<Arc<VfsEntry>> {
-        let change = directory.change();
-        let found = match directory.lookup(name) {
-            Ok(node) => Some(node),
-            Err(error) if error.kind() == FileSystemErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        if let Some(entry) = cached
+        let (change, found) = ask(directory, name)?;
+        if let Some(entry) = &cached
             && entry.answers(found.as_ref())
         {
             entry.stamp(change);
-            return Ok(entry);
+            return Ok(entry.clone());
         }
-        if let Some(node) = &found
-            && let Some(entry) = self.known_directory(node)
-        {
-            let _rename = self.rename.lock();
-            // A directory moved below itself cannot be; should a file system say so, the old entry stays where it is.
-            if !entry.is_above(parent) {
-                let replaced = entry.move_locked(parent, name);
-                entry.stamp(change);
-                if let Some(replaced) = replaced {
-                    self.recent.remove(&replaced);
-                }
-                return Ok(entry);
-            }
+        if found.as_ref().is_some_and(|node| node.kind() == FileType::Directory) {
+            return self.look_up_directory(parent, directory, name);
         }
-        Ok(self.keep(parent, name, found, change))
+        let entry = self.keep(parent, name, found, change);
+        self.keep_no_longer_unless(directory.change() == change, &entry);
+        Ok(entry)
     }
 
-    /// Binds a name to what a create made. The answer is good for the caller; the next walk checks it.
-    pub(crate) fn created(&self, parent: &Arc<VfsEntry>, name: &[u8], node: NodeRef) -> Arc<VfsEntry> {
-        self.keep(parent, name, Some(node), STALE)
+    /// Finds the one entry of a directory, or makes it. Two would be two ways up from one place, and whether a move
+    /// leads below itself could be told wrongly: so no move comes between the answer and the entry.
+    fn look_up_directory(&self, parent: &Arc<VfsEntry>, directory: &NodeRef, name: &[u8]) -> Result<Arc<VfsEntry>> {
+        let _rename = self.rename.lock();
+        let (change, found) = ask(directory, name)?;
+        if let Some(node) = &found
+            && let Some(entry) = self.known_directory(node)
+            // A directory moved below itself cannot be; should a file system say so, the old entry stays where it is.
+            && !entry.is_above(parent)
+        {
+            let replaced = entry.move_locked(parent, name);
+            entry.stamp(change);
+            if let Some(replaced) = replaced {
+                self.recent.remove(&replaced);
+            }
+            return Ok(entry);
+        }
+        let entry = self.keep(parent, name, found, change);
+        self.keep_no_longer_unless(directory.change() == change, &entry);
+        Ok(entry)
+    }
+
+    /// Binds a name to what a create made, which is no directory; `before` is the directory's `change()` before it. The answer is good for the
+    /// caller; the next walk checks it.
+    pub(crate) fn created(&self, parent: &Arc<VfsEntry>, name: &[u8], node: NodeRef, before: u64) -> Arc<VfsEntry> {
+        let entry = self.keep(parent, name, Some(node), STALE);
+        let now = parent.node().map_or(before, |directory| directory.change());
+        self.keep_no_longer_unless(now == before.wrapping_add(1), &entry);
+        entry
+    }
+
+    /// Who removes or moves a name lets go of its entry, but not of one that comes only after. So whoever keeps an entry
+    /// looks afterwards whether something else changed in the directory meanwhile, and then leaves it to its users.
+    fn keep_no_longer_unless(&self, unchanged: bool, entry: &VfsEntry) {
+        if !unchanged {
+            self.recent.remove(entry);
+        }
     }
 
     /// The entry of a node that has no name (`O_TMPFILE`). Nobody finds it by walking.

@@ -66,8 +66,7 @@ impl VfsManager {
 
     fn make(&self, context: &Context, path: &[u8], kind: NewKind<'_>, mode: u32) -> Result<()> {
         let target = self.free_name(context, path, kind.file_type() == FileType::Directory)?;
-        self.create_in(&context.credentials, &target, kind, mode)?;
-        Ok(())
+        create_in(&context.credentials, &target, kind, mode).map(drop)
     }
 
     /// The place for a new name.
@@ -81,30 +80,6 @@ impl VfsManager {
         }
         target.parent.mount.check_writable()?;
         Ok(target)
-    }
-
-    /// Makes a node under a name that was free when it was looked at; `mode` is final but for the directory's set-gid
-    /// bit, which hands down its group.
-    ///
-    /// # Errors
-    /// `EACCES`, `EEXIST`, `EPERM` for a device without `CAP_MKNOD`, and whatever the file system answers.
-    pub(crate) fn create_in(
-        &self,
-        credentials: &Credentials,
-        target: &Target,
-        kind: NewKind<'_>,
-        mode: u32,
-    ) -> Result<Arc<VfsEntry>> {
-        let directory = target.parent.node()?;
-        check_directory_change(credentials, directory)?;
-        match kind {
-            NewKind::CharDevice(device) if device == DeviceNumber::new(0, 0) => {}
-            NewKind::CharDevice(_) | NewKind::BlockDevice(_) => credentials.require(Capabilities::MKNOD)?,
-            _ => {}
-        }
-        let new = new_node(credentials, directory, kind, mode);
-        let node = directory.create(&target.name, &new)?;
-        Ok(target.parent.mount.superblock().created(&target.parent.entry, &target.name, node))
     }
 
     /// Gives a file one more name (`linkat(2)`); [`Follow::Yes`] is `AT_SYMLINK_FOLLOW`.
@@ -222,6 +197,23 @@ impl VfsManager {
         }
         Ok(())
     }
+}
+
+/// Makes a node under a name that was free when it was looked at; `mode` is final but for the directory's set-gid
+/// bit, which hands down its group.
+///
+/// # Errors
+/// `EACCES`, `EEXIST`, `EPERM` for a device without `CAP_MKNOD`, and whatever the file system answers.
+pub(crate) fn create_in(credentials: &Credentials, target: &Target, kind: NewKind<'_>, mode: u32) -> Result<NodeRef> {
+    let directory = target.parent.node()?;
+    check_directory_change(credentials, directory)?;
+    match kind {
+        NewKind::CharDevice(device) if device == DeviceNumber::new(0, 0) => {}
+        NewKind::CharDevice(_) | NewKind::BlockDevice(_) => credentials.require(Capabilities::MKNOD)?,
+        _ => {}
+    }
+    let new = new_node(credentials, directory, kind, mode);
+    directory.create(&target.name, &new)
 }
 
 /// A node as its maker's credentials and its directory's set-gid bit make it.

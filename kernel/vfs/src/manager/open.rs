@@ -1,6 +1,6 @@
 //! `openat(2)`.
 
-use super::names::new_node;
+use super::names::{create_in, new_node};
 use super::{Follow, VfsManager};
 use crate::context::{AccessMode, Context};
 use crate::error::{FileSystemErrorKind, Result, fail};
@@ -72,7 +72,8 @@ impl VfsManager {
             }
             target.parent.mount.check_writable()?;
             let mode = mode & 0o7777 & !context.umask;
-            let entry = match self.create_in(&context.credentials, &target, NewKind::Regular, mode) {
+            let before = target.parent.node()?.change();
+            let node = match create_in(&context.credentials, &target, NewKind::Regular, mode) {
                 // Somebody was quicker: without O_EXCL theirs will do, so look again.
                 Err(error) if error.kind() == FileSystemErrorKind::AlreadyExists && !exclusive => {
                     return fail(FileSystemErrorKind::Stale);
@@ -80,7 +81,9 @@ impl VfsManager {
                 result => result?,
             };
             // The rights of a file one has just made are not asked for: a new file may be read-only to its maker.
-            let place = Path { mount: target.parent.mount.clone(), entry };
+            let mount = target.parent.mount;
+            let entry = mount.superblock().created(&target.parent.entry, &target.name, node, before);
+            let place = Path { mount, entry };
             self.finish_open(context, place, flags - OpenFlags::TRUNCATE)
         })
     }
