@@ -207,6 +207,11 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
         "Linux copies it up over whatever has its name by now, and the merged directory cannot be listed after that; it \
          also empties what it removed of whiteouts, which sets times",
     ),
+    (
+        "files with several names in a lower layer",
+        "made only with LINKS=1: after copy-up Strata keeps them one file while mounted, but does not write down which \
+         they were, so that a remount parts them; Linux has an index for that",
+    ),
     ("opening FIFOs and devices", "what is behind them is no matter of a file system"),
     (
         "hard links made by a user",
