@@ -258,13 +258,12 @@ impl Copy<'_, '_, '_> {
 
     /// From one open file to another that is empty: by clone, or in pieces.
     fn transfer(&mut self, from: &FileObject, to: &FileObject) -> Result<()> {
-        let regular = from.node().kind() == FileType::Regular && to.node().kind() == FileType::Regular;
-        if regular {
-            let cloned = from.node().content().and_then(|content| to.node().set_content(content));
-            match cloned {
-                Err(error) if error.kind() == FileSystemErrorKind::NotSupported => {}
-                result => return result,
+        match to.clone_content(from) {
+            // What is no regular file, or keeps no pages.
+            Err(error)
+                if matches!(error.kind(), FileSystemErrorKind::InvalidArgument | FileSystemErrorKind::NotSupported) => {
             }
+            result => return result,
         }
         let mut buffer = vec![0; CHUNK];
         while !self.call.stopped() {

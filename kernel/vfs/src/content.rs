@@ -27,6 +27,7 @@
 mod budget;
 mod bytes;
 mod edit;
+mod excerpt;
 mod tree;
 
 #[cfg(test)]
@@ -37,6 +38,7 @@ mod tests;
 pub use budget::{Budget, Unlimited};
 pub use bytes::Bytes;
 pub use edit::Editor;
+pub use excerpt::Excerpt;
 
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::io::{Sink, Source};

@@ -5,6 +5,8 @@
 //!
 //! Locks: `position` is held over a read, write or listing that moves it, before any lock of the file system.
 
+mod copy;
+
 use crate::context::Credentials;
 use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};

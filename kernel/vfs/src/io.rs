@@ -1,6 +1,7 @@
 //! Where bytes go and come from: kernel memory, user memory or a counter, without a buffer in between.
 
 use crate::error::Result;
+use page::Page;
 
 /// Takes what a read yields, piece by piece.
 pub trait Sink {
@@ -38,6 +39,12 @@ pub trait Source {
     /// # Errors
     /// `EFAULT` where the memory behind it is not the caller's; the content of `into` is then undefined.
     fn take(&mut self, into: &mut [u8]) -> Result<()>;
+
+    /// The next [`page::SIZE`] bytes as a page to share, and moves on; `None` where they are none as they are, and must
+    /// be taken. Asked only where so many remain.
+    fn take_page(&mut self) -> Option<Page> {
+        None
+    }
 }
 
 impl Sink for &mut [u8] {

@@ -51,8 +51,8 @@ pub(crate) enum End {
     Dot,
     /// With `..`.
     DotDot,
-    /// With a name longer than any can be, in a directory of this mount.
-    TooLong(Arc<MountPoint>),
+    /// With a name longer than any can be, in a directory of this mount; what that is answered with.
+    TooLong(Arc<MountPoint>, FileSystemErrorKind),
     /// Nowhere: it is only slashes.
     Root,
 }
@@ -62,7 +62,7 @@ impl End {
     pub fn mount(&self) -> Option<&Arc<MountPoint>> {
         match self {
             Self::Name(target) => Some(&target.parent.mount),
-            Self::TooLong(mount) => Some(mount),
+            Self::TooLong(mount, _) => Some(mount),
             Self::Dot | Self::DotDot | Self::Root => None,
         }
     }
@@ -70,11 +70,11 @@ impl End {
     /// The name, where the path ends with one.
     ///
     /// # Errors
-    /// `ENAMETOOLONG`, else `otherwise`.
+    /// For one that is too long `ENAMETOOLONG` (`ENOENT` in a removed directory), else `otherwise`.
     pub fn name_or(self, otherwise: FileSystemErrorKind) -> Result<Target> {
         match self {
             Self::Name(target) => Ok(target),
-            Self::TooLong(_) => fail(FileSystemErrorKind::NameTooLong),
+            Self::TooLong(_, error) => fail(error),
             Self::Dot | Self::DotDot | Self::Root => fail(otherwise),
         }
     }
@@ -228,7 +228,8 @@ impl MountTree {
                 Step::Name { start, last, slash } => {
                     trailing |= last && slash;
                     if last && walk.name(start).len() > NAME_MAX {
-                        return Ok(End::TooLong(walk.at.mount));
+                        let error = walk.too_long();
+                        return Ok(End::TooLong(walk.at.mount, error));
                     }
                     let entry = walk.child(start)?;
                     let link = entry.node().is_some_and(|node| node.kind() == FileType::Symlink);
@@ -320,10 +321,16 @@ impl<'a> Walk<'a> {
         self.pending.last().map_or(&[], |top| &top.bytes()[start..top.position])
     }
 
+    /// What a name that is too long is answered with in the directory one is at: where there are no names any more,
+    /// nobody asks how long one is.
+    fn too_long(&self) -> FileSystemErrorKind {
+        if self.at.entry.is_hashed() { FileSystemErrorKind::NameTooLong } else { FileSystemErrorKind::NotFound }
+    }
+
     /// The entry of that name in the directory one is at.
     fn child(&self, start: usize) -> Result<Arc<VfsEntry>> {
         if self.name(start).len() > NAME_MAX {
-            return fail(FileSystemErrorKind::NameTooLong);
+            return fail(self.too_long());
         }
         self.at.mount.superblock().child(&self.at.entry, self.name(start))
     }

@@ -350,7 +350,7 @@ impl Generator {
     fn operation_on_open(&mut self) -> Operation {
         let slot = self.slot();
         let (offset, length) = (self.offset(), self.offset());
-        match self.random.u8(..30) {
+        match self.random.u8(..31) {
             0..=2 => Operation::Read { slot, count: self.random.usize(..40) },
             3..=4 => Operation::ReadAt { slot, offset, count: self.random.usize(..5000) },
             5..=8 => Operation::Write { slot, data: self.data() },
@@ -381,6 +381,10 @@ impl Generator {
             },
             23 => Operation::Sync { slot },
             24..=27 => Operation::ListOpen { slot, count: self.random.usize(1..6) },
+            29 if !self.seeks_data => {
+                let (to, to_offset) = (self.slot(), self.offset());
+                Operation::CopyRange { slot, offset, to, to_offset, length: length * 2 }
+            }
             28 => Operation::LinkOpen { slot, new: Place::absolute(format!("/mnt/{}", self.path_in_layer())) },
             _ => {
                 self.open[usize::from(slot)] = None;
@@ -430,7 +434,8 @@ fn changed_content(operation: &Operation) -> Option<Slot> {
         | Operation::WriteAt { slot, .. }
         | Operation::TruncateOpen { slot, .. }
         | Operation::Reserve { slot, .. }
-        | Operation::PunchHole { slot, .. } => Some(*slot),
+        | Operation::PunchHole { slot, .. }
+        | Operation::CopyRange { to: slot, .. } => Some(*slot),
         _ => None,
     }
 }

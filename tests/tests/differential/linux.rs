@@ -209,6 +209,14 @@ impl Linux {
                     let mode = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
                     done(rustix::fs::fallocate(self.open_slot(*slot)?, mode, *offset, *length))
                 }
+                Operation::CopyRange { slot, offset, to, to_offset, length } => {
+                    let (from, to) = (self.open_slot(*slot)?, self.open_slot(*to)?);
+                    let length = usize::try_from(*length).map_err(|_| Code::OVERFLOW)?;
+                    let (mut offset, mut to_offset) = (*offset, *to_offset);
+                    let copied =
+                        rustix::fs::copy_file_range(from, Some(&mut offset), to, Some(&mut to_offset), length)?;
+                    Ok(Value::Number(copied as u64))
+                }
                 Operation::StatOpen { slot } => Ok(Value::Stat(stat_of(&rustix::fs::fstat(self.open_slot(*slot)?)?))),
                 Operation::ChmodOpen { slot, mode } => {
                     done(rustix::fs::fchmod(self.open_slot(*slot)?, Mode::from_raw_mode(*mode)))

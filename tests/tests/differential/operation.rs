@@ -102,6 +102,14 @@ pub enum Operation {
         offset: u64,
         length: u64,
     },
+    /// From one open file to another, both at offsets.
+    CopyRange {
+        slot: Slot,
+        offset: u64,
+        to: Slot,
+        to_offset: u64,
+        length: u64,
+    },
     StatOpen {
         slot: Slot,
     },
@@ -416,6 +424,9 @@ impl fmt::Display for Operation {
                 write!(f, "fallocate({slot}, {}, {offset}, {length})", u8::from(*keep_size))
             }
             Self::PunchHole { slot, offset, length } => write!(f, "fallocate({slot}, 3, {offset}, {length})"),
+            Self::CopyRange { slot, offset, to, to_offset, length } => {
+                write!(f, "copy_file_range({slot}, {offset}, {to}, {to_offset}, {length})")
+            }
             Self::StatOpen { slot } => write!(f, "fstat({slot})"),
             Self::ChmodOpen { slot, mode } => write!(f, "fchmod({slot}, 0o{mode:o})"),
             Self::ChownOpen { slot, uid, gid } => write!(f, "fchown({slot}, {}, {})", Owner(*uid), Owner(*gid)),

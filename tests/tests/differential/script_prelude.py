@@ -109,6 +109,8 @@ STEPS = dict(
     lseek=lambda slot, offset, whence: os.lseek(FILES[slot], offset, whence),
     ftruncate=lambda slot, size: os.ftruncate(FILES[slot], size),
     fallocate=lambda slot, mode, offset, length: call("fallocate", FILES[slot], mode, offset, length),
+    copy_file_range=lambda slot, offset, to, to_offset, length: os.copy_file_range(
+        FILES[slot], FILES[to], length, offset, to_offset),
     fstat=lambda slot: describe(os.fstat(FILES[slot])),
     fchmod=lambda slot, mode: os.fchmod(FILES[slot], mode),
     fchown=lambda slot, uid, gid: os.fchown(FILES[slot], uid, gid),

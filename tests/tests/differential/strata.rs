@@ -181,6 +181,10 @@ impl Strata {
                 Operation::PunchHole { slot, offset, length } => {
                     nothing(self.open_slot(*slot)?.allocate(Allocate::PunchHole, *offset, *length))?
                 }
+                Operation::CopyRange { slot, offset, to, to_offset, length } => {
+                    let (from, to) = (self.open_slot(*slot)?, self.open_slot(*to)?);
+                    Value::Number(from.copy_range(*offset, to, *to_offset, *length)?)
+                }
                 Operation::StatOpen { slot } => Value::Stat(stat_of(&self.open_slot(*slot)?.metadata()?)),
                 Operation::ChmodOpen { slot, mode } => {
                     let place = self.open_slot(*slot)?.path();

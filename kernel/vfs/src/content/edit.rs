@@ -18,8 +18,8 @@ impl<'a> Editor<'a> {
         Self { content, budget }
     }
 
-    /// Writes what `source` has at `offset`, straight into the pages, extending the content where needed. Returns the bytes
-    /// written: fewer than asked when space, memory, the source or the largest size ended midway.
+    /// Writes what `source` has at `offset`, straight into the pages, extending the content where needed; whole pages
+    /// that the source has as such are shared. Returns the bytes written: fewer than asked when space, memory, the source or the largest size ended midway.
     ///
     /// A source that fails leaves at most the bytes of the page it failed in undefined, and those only if the page was
     /// there before.
@@ -43,7 +43,11 @@ impl<'a> Editor<'a> {
             let at = offset + done;
             let start = (at % PAGE_SIZE) as usize;
             let count = (total - done).min(PAGE_SIZE - at % PAGE_SIZE);
-            result = self.change_page(at / PAGE_SIZE, start..start + count as usize, |into| source.take(into));
+            let shared = if count == PAGE_SIZE { source.take_page() } else { None };
+            result = match shared {
+                Some(page) => self.put_page(at / PAGE_SIZE, page),
+                None => self.change_page(at / PAGE_SIZE, start..start + count as usize, |into| source.take(into)),
+            };
             if result.is_ok() {
                 done += count;
             }
@@ -182,6 +186,20 @@ impl<'a> Editor<'a> {
         range: Range<usize>,
         put: impl FnOnce(&mut [u8]) -> Result<()>,
     ) -> Result<()> {
+        self.change_place(index, |slot, shown| change_slot(slot, shown, range, put))
+    }
+
+    /// Lets page `index` be `page`, which others may hold too: whoever writes first copies. It is charged like one that
+    /// was written.
+    fn put_page(&mut self, index: u64, page: Page) -> Result<()> {
+        self.change_place(index, |slot, _| {
+            *slot = Slot::Page(page);
+            Ok(())
+        })
+    }
+
+    /// Makes the page that `change` leaves at `index` the content's own; `change` is told what of the base shows there.
+    fn change_place(&mut self, index: u64, change: impl FnOnce(&mut Slot, &[u8]) -> Result<()>) -> Result<()> {
         let content = &mut *self.content;
         let mut place = content.tree.place(index)?;
         let charged = !place.is_own();
@@ -193,7 +211,7 @@ impl<'a> Editor<'a> {
             _ => &[],
         };
         let counted = matches!(place.slot, Slot::Page(_)) || !shown.is_empty();
-        if let Err(error) = change_slot(place.slot, shown, range, put) {
+        if let Err(error) = change(place.slot, shown) {
             if charged {
                 self.budget.give(1);
             }

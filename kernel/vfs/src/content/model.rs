@@ -1,6 +1,6 @@
 //! Any sequence of changes, against a vector of bytes.
 
-use super::{Budget, Bytes, Content};
+use super::{Budget, Bytes, Content, Excerpt};
 use crate::error::Result;
 use core::cell::Cell;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
@@ -30,6 +30,12 @@ enum Step {
         at: usize,
         count: usize,
     },
+    /// Takes a range of what it was itself before.
+    Take {
+        from: usize,
+        at: usize,
+        count: usize,
+    },
     /// Goes on with the clone, keeping the original to look at later.
     Clone,
     /// Forgets the oldest of the kept ones.
@@ -51,6 +57,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => place().prop_map(|len| Step::Truncate { len }),
         2 => (place(), amount()).prop_map(|(at, count)| Step::Punch { at, count }),
         1 => (place(), amount()).prop_map(|(at, count)| Step::Reserve { at, count }),
+        2 => (place(), place(), amount()).prop_map(|(from, at, count)| Step::Take { from, at, count }),
+        2 => (0..80usize, 0..80usize, 0..20usize)
+            .prop_map(|(from, at, count)| Step::Take { from: from * PAGE, at: at * PAGE, count: count * PAGE }),
         1 => Just(Step::Clone),
         1 => Just(Step::Forget),
     ]
@@ -106,6 +115,18 @@ fn apply(content: &mut Content, model: &mut Vec<u8>, step: &Step, budget: &Count
             let end = model.len().min(at + count);
             if at < end {
                 model[at..end].fill(0);
+            }
+        }
+        Step::Take { from, at, count } => {
+            let before = content.clone();
+            let range = model.len().min(from)..model.len().min(from + count);
+            let count = range.len();
+            let mut excerpt = Excerpt::new(&before, from as u64..from as u64 + count as u64);
+            assert_eq!(content.within(budget).write(at as u64, &mut excerpt), Ok(count));
+            if count > 0 {
+                let bytes = model[range].to_vec();
+                model.resize(model.len().max(at + count), 0);
+                model[at..at + count].copy_from_slice(&bytes);
             }
         }
         Step::Reserve { at, count } => content.within(budget).reserve(at as u64, count as u64).unwrap(),

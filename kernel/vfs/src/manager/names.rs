@@ -158,7 +158,7 @@ impl VfsManager {
                 End::Name(target) => target,
                 End::Dot => return fail(FileSystemErrorKind::InvalidArgument),
                 End::DotDot => return fail(FileSystemErrorKind::DirectoryNotEmpty),
-                End::TooLong(_) => return fail(FileSystemErrorKind::NameTooLong),
+                End::TooLong(_, error) => return fail(error),
                 End::Root => return fail(FileSystemErrorKind::Busy),
             };
             let victim = target.entry.node().ok_or(FileSystemErrorKind::NotFound)?;

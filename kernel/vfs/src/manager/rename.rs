@@ -41,7 +41,7 @@ impl VfsManager {
         }
         mount.check_writable()?;
         let from = from.name_or(FileSystemErrorKind::Busy)?;
-        if matches!(to, End::TooLong(_)) && from.entry.node().is_none() {
+        if matches!(to, End::TooLong(..)) && from.entry.node().is_none() {
             return fail(FileSystemErrorKind::NotFound);
         }
         let to = to.name_or(FileSystemErrorKind::Busy)?;
@@ -55,6 +55,10 @@ impl VfsManager {
         let held = superblock.lock_rename();
 
         let source = from.entry.node().ok_or(FileSystemErrorKind::NotFound)?;
+        if !to.parent.entry.is_hashed() {
+            // In a removed directory there is no name to be had, whatever else is wrong.
+            return fail(FileSystemErrorKind::NotFound);
+        }
         let target = to.entry.node();
         if flags.contains(RenameFlags::NO_REPLACE) && target.is_some() {
             return fail(FileSystemErrorKind::AlreadyExists);

@@ -98,4 +98,25 @@ vfs_test! {
         assert_eq!((whiteout.kind, whiteout.device), (FileType::CharDevice, DeviceNumber::new(0, 0)));
         assert_eq!(world.read("/g"), "text");
     }
+
+    /// ```text
+    /// /a/d    open, then removed:    /a     mv /a into d     ENOENT, though d was below it
+    /// ```
+    fn a_removed_directory_takes_no_name_whatever_else_is_wrong() {
+        let world = World::new();
+        world.mkdir("/a/d").write("/f", "");
+        let place = world.vfs.resolve(&world.root, b"/a/d", Follow::Yes).unwrap_or_else(|error| panic!("{error:?}"));
+        assert_eq!(world.rmdir("/a/d"), Ok(()));
+        let inside = world.root.at(place);
+        let long = [b'n'; 300];
+        let rename = |old: &[u8], new: &[u8], flags| world.vfs.rename(&inside, old, new, flags);
+        fails(rename(b"/a", b"x", RenameFlags::empty()), Kind::NotFound);
+        fails(rename(b"/f", b"x", RenameFlags::NO_REPLACE), Kind::NotFound);
+        fails(rename(b"/f", &long, RenameFlags::empty()), Kind::NotFound);
+        fails(rename(&long, b"/g", RenameFlags::empty()), Kind::NotFound);
+        fails(world.vfs.remove_directory(&inside, &long), Kind::NotFound);
+        fails(world.vfs.unlink(&inside, &long), Kind::NotFound);
+        fails(world.vfs.metadata(&inside, &long, Follow::No), Kind::NotFound);
+        fails(world.vfs.make_directory(&inside, &long, 0o755), Kind::NotFound);
+    }
 }
