@@ -8,6 +8,7 @@
 //! Locks: an implementation may take its own locks inside an operation, and call into another file system only
 //! downwards in stacking order. The caller holds no lock of the node's file system.
 
+use crate::change::ChangeCell;
 use crate::content::Content;
 use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
@@ -211,10 +212,15 @@ pub trait VfsNode: Send + Sync {
 
     // ---- directories
 
+    /// Where the changes of names in this directory are counted; `None` if they never change.
+    fn change_cell(&self) -> Option<&ChangeCell> {
+        None
+    }
+
     /// A number that is different after every change of a name in this directory, so that a cached answer can be
     /// checked without asking again. Read *before* the answer that it vouches for. Waits for nobody.
     fn change(&self) -> u64 {
-        0
+        self.change_cell().map_or(0, ChangeCell::count)
     }
 
     /// The node of that name.

@@ -19,6 +19,7 @@
 //! | `identity` | inode numbers |
 //! | `inode` | the node; the lock order |
 //! | `nodes` | one object for each file |
+//! | `watch` | which changes in layers a directory notices |
 //! | `copy_up` | putting what is to be changed into the upper |
 //! | `names`, `rename` | create, link, remove, move |
 //! | `index` | listing |
@@ -48,6 +49,7 @@ mod names;
 mod nodes;
 pub mod options;
 mod rename;
+mod watch;
 mod xattr;
 
 #[cfg(any(test, feature = "selftest"))]
@@ -80,6 +82,7 @@ use mount_checks::InUse;
 use nodes::Linked;
 use options::write_escaped;
 use rustc_hash::FxBuildHasher;
+use watch::Watched;
 
 /// `f_type` of `statfs(2)`.
 const MAGIC: u64 = 0x794c_7630;
@@ -191,9 +194,10 @@ impl OverlayFS {
         let origin = sources.lowers.first().unwrap_or(sources.top()).id();
         let identity =
             Identity::new(layers.all().flat_map(|layer| layer.file_systems()).map(|operations| operations.id()));
+        let watched = Watched::new(sources)?;
         let root_id = NodeId { file_system: id, inode: identity.number(origin) };
         Ok(Arc::new_cyclic(|me| {
-            let root = OverlayNode::new(me, root_id, origin, sources, None);
+            let root = OverlayNode::new(me, root_id, origin, watched, None);
             let mut nodes = HashMap::with_hasher(FxBuildHasher);
             nodes.insert(root_id.inode, Arc::downgrade(&root));
             Self {

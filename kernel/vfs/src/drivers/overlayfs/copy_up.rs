@@ -168,14 +168,15 @@ impl OverlayNode {
         let names = sources.top().node().metadata()?.links;
         let staged = overlay.stage(&parent, &sources, then)?;
         let upper = parent.sibling(staged);
+        let lowers = if self.kind() == FileType::Directory { sources.lowers } else { Arc::from([]) };
+        let watched = self.watch(Sources { upper: Some(upper.clone()), lowers })?;
         if let Some(place) = &place {
             self.publish(place, &parent, &upper)?;
         }
         if self.kind() != FileType::Directory && names > 1 {
             overlay.remember_links(self.origin, &upper, names);
         }
-        let lowers = if self.kind() == FileType::Directory { sources.lowers } else { Arc::from([]) };
-        self.set_sources(Sources { upper: Some(upper.clone()), lowers });
+        self.set_sources(watched);
         Ok(Outcome::Copied(upper))
     }
 
@@ -202,13 +203,14 @@ impl OverlayNode {
         if sources.lowers.is_empty() {
             return Ok(());
         }
+        let watched = self.watch(Sources { upper: Some(upper.clone()), lowers: Arc::from([]) })?;
         let metadata = upper.node().metadata()?;
         copy_data(sources.content().node(), upper.node(), then.data_needed(metadata.size))?;
         // The writing of data that was there all along is no change.
         let times = SetAttributes { mode: Some(metadata.mode), ..times(&metadata) };
         upper.node().set_attributes(&times)?;
         overlay.marks().clear_metacopy(upper.node())?;
-        self.set_sources(Sources { upper: Some(upper.clone()), lowers: Arc::from([]) });
+        self.set_sources(watched);
         Ok(())
     }
 
@@ -226,8 +228,9 @@ impl OverlayNode {
         let _copying = self.copying.lock();
         let sources = self.sources();
         let upper = parent.sibling(overlay.stage(parent, &sources, Then::Nothing)?);
+        let watched = self.watch(Sources { upper: Some(upper.clone()), lowers: sources.lowers })?;
         overlay.replace_copy(self.origin, &upper);
-        self.set_sources(Sources { upper: Some(upper.clone()), lowers: sources.lowers });
+        self.set_sources(watched);
         Ok(upper)
     }
 }

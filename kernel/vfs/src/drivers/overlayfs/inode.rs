@@ -16,7 +16,7 @@
 //!       index of a directory
 //!         OverlayFS::nodes
 //!           places, sources, OverlayFS::links (leaves: nothing is called while they are held, except that `sources`
-//!           is held while layers answer what waits for nobody)
+//!           is held while layers answer what waits for nobody, and while changes are counted)
 //! ```
 //!
 //! All of them come before any lock of a layer; `copying`, `rename`, `names` and `index` are held while layers work.
@@ -25,6 +25,8 @@ use super::OverlayFS;
 use super::index::Index;
 use super::layer::LayerNode;
 use super::lookup::Sources;
+use super::watch::{Counts, Watched};
+use crate::change::ChangeCell;
 use crate::content::Content;
 use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
@@ -38,7 +40,7 @@ use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 
 /// A node of an overlay.
@@ -59,14 +61,12 @@ pub struct OverlayNode {
 }
 
 /// What only directories have.
-#[derive(Default)]
 pub(super) struct Directory {
     /// Held while a name in it changes.
     names: Mutex<()>,
     /// Whether it was removed: then it has no names and gets none.
     removed: AtomicBool,
-    /// What is added to the layers' counters so that the sum never repeats.
-    own_change: AtomicU64,
+    counts: Counts,
     /// The merged listing.
     pub index: Mutex<Option<Index>>,
 }
@@ -91,15 +91,22 @@ impl Place {
 /// Shows that the names of a directory, which is not removed, are locked.
 pub(super) struct LockedNames<'a>(#[expect(dead_code, reason = "held, not read")] MutexGuard<'a, ()>);
 
+impl Directory {
+    fn new(counts: Counts) -> Self {
+        Self { names: Mutex::new(()), removed: AtomicBool::new(false), counts, index: Mutex::new(None) }
+    }
+}
+
 impl OverlayNode {
     pub(super) fn new(
         overlay: &Weak<OverlayFS>,
         id: NodeId,
         origin: NodeId,
-        sources: Sources,
+        Watched { sources, counts }: Watched,
         place: Option<Place>,
     ) -> Arc<Self> {
         let kind = sources.top().node().kind();
+        let directory = counts.map(|counts| Box::new(Directory::new(counts)));
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             overlay: overlay.clone(),
@@ -109,7 +116,7 @@ impl OverlayNode {
             sources: RwLock::new(sources),
             copying: Mutex::new(()),
             places: Mutex::new(place.into_iter().collect()),
-            directory: (kind == FileType::Directory).then(Box::default),
+            directory,
         })
     }
 
@@ -172,15 +179,22 @@ impl OverlayNode {
         Ok(self.copy_up_content()?.node().clone())
     }
 
-    /// Changes what it is made of. Whoever calls holds `copying`, or the names of the directory it is in.
-    pub(super) fn set_sources(&self, sources: Sources) {
+    /// What it is to be made of, watched already.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub(super) fn watch(&self, sources: Sources) -> Result<Watched> {
+        Watched::by(self.directory.as_ref().map(|directory| directory.counts.clone()), sources)
+    }
+
+    /// Changes what it is made of to what it has watched. Whoever calls holds `copying`, or the names of the directory
+    /// it is in.
+    pub(super) fn set_sources(&self, watched: Watched) {
         let mut present = self.sources.write();
+        let previous = core::mem::replace(&mut *present, watched.sources);
         if let Some(directory) = &self.directory {
-            // The sum must not fall back to a value that vouched for an earlier answer.
-            let lost = layers_change(&present).saturating_sub(layers_change(&sources));
-            directory.own_change.fetch_add(lost + 1, Ordering::AcqRel);
+            directory.counts.replaced(&previous, &present);
         }
-        let previous = core::mem::replace(&mut *present, sources);
         drop(present);
         drop(previous);
     }
@@ -219,7 +233,7 @@ impl OverlayNode {
     pub(super) fn set_removed(&self, _held: &LockedNames<'_>) {
         if let Some(directory) = &self.directory {
             directory.removed.store(true, Ordering::Release);
-            directory.own_change.fetch_add(1, Ordering::AcqRel);
+            directory.counts.all.bump();
         }
     }
 
@@ -271,15 +285,6 @@ impl OverlayNode {
             }
         }
     }
-}
-
-/// The sum of the layers' change counters. Taken on every step of every walk.
-fn layers_change(sources: &Sources) -> u64 {
-    let mut sum = sources.upper.as_ref().map_or(0, |upper| upper.node().change());
-    for lower in sources.lowers.iter() {
-        sum = sum.wrapping_add(lower.node().change());
-    }
-    sum
 }
 
 impl Drop for OverlayNode {
@@ -338,10 +343,8 @@ impl VfsNode for OverlayNode {
         self.change_attributes(set)
     }
 
-    fn change(&self) -> u64 {
-        let Some(directory) = &self.directory else { return 0 };
-        let sources = self.sources.read();
-        layers_change(&sources).wrapping_add(directory.own_change.load(Ordering::Acquire))
+    fn change_cell(&self) -> Option<&ChangeCell> {
+        self.directory.as_ref().map(|directory| &*directory.counts.all)
     }
 
     fn lookup(&self, name: &[u8]) -> Result<NodeRef> {

@@ -8,12 +8,21 @@ use super::OverlayFS;
 use super::inode::{LockedNames, OverlayNode, Place};
 use super::layer::LayerNode;
 use super::lookup::{Found, Sources};
+use super::watch::Watched;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::{FileType, NodeId};
 use alloc::sync::{Arc, Weak};
 
 /// Bytes of heap that a node takes, about.
 const NODE_MEMORY: usize = 512;
+
+/// The node in use under an inode number.
+enum Numbered {
+    /// It is made of what was asked for.
+    Same(Arc<OverlayNode>),
+    /// It is made of something else.
+    Other(Arc<OverlayNode>),
+}
 
 /// A lower file with several names that was copied up under one of them: the others lead to the copy too.
 pub(super) struct Linked {
@@ -72,10 +81,16 @@ impl OverlayFS {
     fn intern(&self, sources: &Sources, directory: &Arc<OverlayNode>, name: &[u8]) -> Result<Option<Arc<OverlayNode>>> {
         let origin = self.origin(sources)?;
         page::admit(NODE_MEMORY)?;
-        Ok(self.node_numbered(self.identity().number(origin), origin, sources, directory, name).ok())
+        match self.node_numbered(self.identity().number(origin), origin, sources, directory, name)? {
+            Numbered::Same(node) => Ok(Some(node)),
+            Numbered::Other(_) => Ok(None),
+        }
     }
 
     /// The node of that number if it is made of `sources`, or a new one; else the one in use.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
     fn node_numbered(
         &self,
         inode: u64,
@@ -83,23 +98,32 @@ impl OverlayFS {
         sources: &Sources,
         directory: &Arc<OverlayNode>,
         name: &[u8],
-    ) -> core::result::Result<Arc<OverlayNode>, Arc<OverlayNode>> {
-        let mut nodes = self.nodes.lock();
-        let Some(present) = nodes.get(&inode).and_then(Weak::upgrade) else {
-            let id = NodeId { file_system: self.id, inode };
-            let node = OverlayNode::new(&self.me, id, origin, sources.clone(), Some(Place::new(directory, name)));
-            nodes.insert(inode, Arc::downgrade(&node));
-            return Ok(node);
+    ) -> Result<Numbered> {
+        let present = self.nodes.lock().get(&inode).and_then(Weak::upgrade);
+        let present = match present {
+            Some(present) => present,
+            None => {
+                let id = NodeId { file_system: self.id, inode };
+                let watched = Watched::new(sources.clone())?;
+                let node = OverlayNode::new(&self.me, id, origin, watched, Some(Place::new(directory, name)));
+                let mut nodes = self.nodes.lock();
+                match nodes.get(&inode).and_then(Weak::upgrade) {
+                    // Somebody was quicker.
+                    Some(present) => present,
+                    None => {
+                        nodes.insert(inode, Arc::downgrade(&node));
+                        return Ok(Numbered::Same(node));
+                    }
+                }
+            }
         };
-        drop(nodes);
         if !present.sources().same(sources) || present.check_not_removed().is_err_and(is_removed) {
-            return Err(present);
+            return Ok(Numbered::Other(present));
         }
-        if present.has_upper() && present.place().is_some() {
-            return Ok(present);
+        if !(present.has_upper() && present.place().is_some()) {
+            present.add_place(directory, name);
         }
-        present.add_place(directory, name);
-        Ok(present)
+        Ok(Numbered::Same(present))
     }
 
     /// The node made of `sources`, which are right while the names of `directory` are locked, though the node in use
@@ -107,26 +131,29 @@ impl OverlayFS {
     fn settle(&self, sources: Sources, directory: &Arc<OverlayNode>, name: &[u8]) -> Result<Arc<OverlayNode>> {
         let origin = self.origin(&sources)?;
         page::admit(NODE_MEMORY)?;
-        let present = match self.node_numbered(self.identity().number(origin), origin, &sources, directory, name) {
-            Ok(node) => return Ok(node),
-            Err(present) => present,
+        let present = match self.node_numbered(self.identity().number(origin), origin, &sources, directory, name)? {
+            Numbered::Same(node) => return Ok(node),
+            Numbered::Other(present) => present,
         };
         if Self::became(&present, &sources, directory, name) {
-            present.set_sources(sources);
+            present.set_sources(present.watch(sources)?);
             return Ok(present);
         }
         // Somebody else has the number: this one gets another, for as long as the overlay is mounted.
         let origin = sources.top().id();
         let inode = self.identity().assign(origin);
-        match self.node_numbered(inode, origin, &sources, directory, name) {
-            Ok(node) => Ok(node),
-            Err(present) if Self::became(&present, &sources, directory, name) => {
-                present.set_sources(sources);
+        match self.node_numbered(inode, origin, &sources, directory, name)? {
+            Numbered::Same(node) => Ok(node),
+            Numbered::Other(present) if Self::became(&present, &sources, directory, name) => {
+                present.set_sources(present.watch(sources)?);
                 Ok(present)
             }
-            Err(_) => {
+            Numbered::Other(_) => {
                 self.nodes.lock().remove(&inode);
-                self.node_numbered(inode, origin, &sources, directory, name).or(fail(FileSystemErrorKind::Stale))
+                match self.node_numbered(inode, origin, &sources, directory, name)? {
+                    Numbered::Same(node) => Ok(node),
+                    Numbered::Other(_) => fail(FileSystemErrorKind::Stale),
+                }
             }
         }
     }
@@ -155,9 +182,9 @@ impl OverlayFS {
         let origin = upper.id();
         let inode = self.identity().number(origin);
         let id = NodeId { file_system: self.id, inode };
-        let sources = Sources { upper: Some(upper), lowers: Arc::from([]) };
+        let watched = Watched::new(Sources { upper: Some(upper), lowers: Arc::from([]) })?;
         let node =
-            OverlayNode::new(&self.me, id, origin, sources, place.map(|(parent, name)| Place::new(parent, name)));
+            OverlayNode::new(&self.me, id, origin, watched, place.map(|(parent, name)| Place::new(parent, name)));
         self.nodes.lock().insert(inode, Arc::downgrade(&node));
         Ok(node)
     }

@@ -7,6 +7,7 @@ mod faulty;
 
 /// The tests by subject, under the name that the guest's filter knows them by.
 mod overlay {
+    mod changes;
     #[cfg(test)]
     mod concurrency;
     mod copy_up;

@@ -224,8 +224,8 @@ fn apply(changes: &[Change<'_>], locked: &mut Locked<'_>, times: DirectoryTimes)
                 new.touch_changed(now);
             }
         }
-        if let Body::Directory { change, .. } = &change.directory.body {
-            change.fetch_add(1, Ordering::AcqRel);
+        if let Body::Directory { changes, .. } = &change.directory.body {
+            changes.bump();
         }
     }
     for (index, old) in gone.iter().enumerate() {

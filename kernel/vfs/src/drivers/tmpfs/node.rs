@@ -4,6 +4,7 @@ use super::directory::Directory;
 use super::names::{self, Change, Emptiness};
 use super::xattrs::Xattrs;
 use super::{Shared, Tmpfs};
+use crate::change::ChangeCell;
 use crate::content::{Budget, Content, MAX_LEN, checked_end};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::{DirectoryTimes, FileSystemOperations};
@@ -52,7 +53,7 @@ pub(super) enum Body {
     Regular(RwLock<Content>),
     Directory {
         names: RwLock<Directory>,
-        change: AtomicU64,
+        changes: ChangeCell,
         /// How many of the names are directories'.
         directories: AtomicU64,
     },
@@ -197,7 +198,7 @@ impl Body {
     fn directory() -> Self {
         Self::Directory {
             names: RwLock::new(Directory::default()),
-            change: AtomicU64::new(0),
+            changes: ChangeCell::default(),
             directories: AtomicU64::new(0),
         }
     }
@@ -304,10 +305,10 @@ impl VfsNode for TmpfsNode {
         Ok(())
     }
 
-    fn change(&self) -> u64 {
+    fn change_cell(&self) -> Option<&ChangeCell> {
         match &self.body {
-            Body::Directory { change, .. } => change.load(Ordering::Acquire),
-            _ => 0,
+            Body::Directory { changes, .. } => Some(changes),
+            _ => None,
         }
     }
 

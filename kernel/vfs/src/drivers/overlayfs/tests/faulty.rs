@@ -1,6 +1,7 @@
 //! A file system whose n-th call fails, for going through every way back there is; and one that shares no content, for
 //! copies byte by byte. It hands everything else to the file system below.
 
+use crate::change::ChangeCell;
 use crate::content::Content;
 use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
@@ -101,8 +102,8 @@ impl VfsNode for FaultyNode {
         self.inner.permissions()
     }
 
-    fn change(&self) -> u64 {
-        self.inner.change()
+    fn change_cell(&self) -> Option<&ChangeCell> {
+        self.inner.change_cell()
     }
 
     fn metadata(&self) -> Result<Metadata> {

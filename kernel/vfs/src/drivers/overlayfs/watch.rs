@@ -1,0 +1,68 @@
+//! What a merged directory notices: every change of a name in one of its layers' directories, and of which directories
+//! these are, in two counts (see [`crate::change`]).
+//!
+//! A node can only be given what is watched already ([`Watched`]): what may fail for want of memory has happened when a
+//! copy is published, and no change of the new layers is missed.
+
+use super::layer::LayerNode;
+use super::lookup::Sources;
+use crate::change::ChangeCell;
+use crate::error::Result;
+use alloc::sync::Arc;
+
+/// The counts of a merged directory.
+#[derive(Clone)]
+pub(super) struct Counts {
+    /// All changes.
+    pub all: Arc<ChangeCell>,
+    /// Those in lower layers alone. They are among all.
+    pub lowers: Arc<ChangeCell>,
+}
+
+impl Counts {
+    fn new() -> Result<Self> {
+        let counts = Self { all: Arc::default(), lowers: Arc::default() };
+        counts.lowers.add_watcher(&counts.all)?;
+        Ok(counts)
+    }
+
+    fn watch(&self, sources: &Sources) -> Result<()> {
+        let watch =
+            |layer: &LayerNode, count| layer.node().change_cell().map_or(Ok(()), |cell| cell.add_watcher(count));
+        sources.upper.iter().try_for_each(|upper| watch(upper, &self.all))?;
+        sources.lowers.iter().try_for_each(|lower| watch(lower, &self.lowers))
+    }
+
+    /// Counts that the directory is now made of `now`.
+    pub fn replaced(&self, before: &Sources, now: &Sources) {
+        if Arc::ptr_eq(&before.lowers, &now.lowers) { self.all.bump() } else { self.lowers.bump() }
+    }
+}
+
+/// What a node is to be made of, watched by it if it is a directory.
+pub(super) struct Watched {
+    pub sources: Sources,
+    pub counts: Option<Counts>,
+}
+
+impl Watched {
+    /// Of a new node.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn new(sources: Sources) -> Result<Self> {
+        let counts = if sources.top().is_directory() { Some(Counts::new()?) } else { None };
+        Self::by(counts, sources)
+    }
+
+    /// Of the node that has these counts.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn by(counts: Option<Counts>, sources: Sources) -> Result<Self> {
+        if let Some(counts) = &counts {
+            counts.watch(&sources)?;
+        }
+        Ok(Self { sources, counts })
+    }
+}
