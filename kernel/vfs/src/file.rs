@@ -345,7 +345,7 @@ impl FileObject {
         if !self.flags().contains(OpenFlags::WRITE) || self.node.kind() != FileType::Regular {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
-        set_size(&self.credentials, &self.node, size)
+        set_size(&self.credentials, &self.node, size, None)
     }
 
     /// `fallocate(2)`.

@@ -249,6 +249,11 @@ pub trait VfsNode: Send + Sync {
         fail(FileSystemErrorKind::NotSupported)
     }
 
+    /// Whether it may get a name: it has one, or has never had any. What has lost its last gets no other (`link(2)`).
+    fn may_be_named(&self) -> bool {
+        true
+    }
+
     /// Gives `node`, which is on the same file system and no directory, one more name.
     ///
     /// # Errors

@@ -46,6 +46,17 @@ pub const ANSWERS: &[Difference] = &[
         example: examples::dot_to_another_mount,
     },
     Difference {
+        what: "copying a range from one file system to another",
+        reason: "Linux shares pages of no two file systems and says EXDEV; Strata's share the same pages",
+        covers: |situation| {
+            matches!(situation.step.operation, Operation::CopyRange { .. })
+                && situation.ours.is_ok()
+                && *situation.theirs == Err(FileSystemErrorKind::CrossDevice.into())
+        },
+        parts: true,
+        example: examples::copy_from_another_file_system,
+    },
+    Difference {
         what: "metadata of a removed lower file, through a descriptor",
         reason: "Linux cannot copy up what has no name any more (EEXIST); Strata can",
         covers: |situation| {
@@ -73,7 +84,7 @@ pub const ANSWERS: &[Difference] = &[
     },
     Difference {
         what: "removing a directory of an inner overlay that holds nothing but whiteouts",
-        reason: "Linux's inner overlay lists them (see below), and its outer one then believes that they are names",
+        reason: "Linux's inner overlay lists them, and its outer one then believes that they are names",
         covers: |situation| {
             situation.layout.kind == Kind::Nested
                 && matches!(situation.step.operation, Operation::Rmdir { .. } | Operation::Rename { .. })

@@ -31,6 +31,18 @@ pub fn dot_to_another_mount() -> Case {
 }
 
 /// ```text
+///   upper   b          copy from a file beside the overlay into b
+/// ```
+pub fn copy_from_another_file_system() -> Case {
+    let steps = vec![
+        Operation::Open { slot: 0, place: place("/inner/a"), flags: OpenFlags::READ, mode: 0 },
+        Operation::Open { slot: 1, place: place("/mnt/b"), flags: OpenFlags::WRITE, mode: 0 },
+        Operation::CopyRange { slot: 0, offset: 0, to: 1, to_offset: 0, length: 1 },
+    ];
+    case(Kind::Overlay, 1, vec![file("/inner/a"), file("/u/b")], steps)
+}
+
+/// ```text
 ///   lower   a          open a, unlink a, set the times of what is open
 /// ```
 pub fn metadata_of_a_removed_file() -> Case {

@@ -132,13 +132,17 @@ fn ten_million_operations_are_answered_as_linux_does() {
 }
 
 /// Each entry of the table is met by its example, and by that entry alone: what is no difference any more has to go.
+/// Users are told of each.
 #[test]
 fn every_deliberate_difference_is_one() {
     if let Err(reason) = linux::enter_namespace() {
         eprintln!("skipped: {reason}");
         return;
     }
+    let page = include_str!("../../../docs/overlay.md");
     for difference in deliberate::ANSWERS {
+        let row = format!("| {} | {} |", difference.what, difference.reason);
+        assert!(page.contains(&row), "docs/overlay.md lacks the line\n{row}");
         println!("{}: {}", difference.what, difference.reason);
         let met = run::differences_at_the_end(&(difference.example)()).unwrap_or_else(|failure| {
             panic!("{}: the example differs before its end: {}", difference.what, failure.what);

@@ -125,6 +125,8 @@ impl VfsManager {
     ///
     /// # Errors
     /// Those of [`VfsManager::resolve`]; `EROFS`, `EISDIR`, `EINVAL` for other kinds, `EACCES`, `EFBIG`, `ENOSPC`.
+    ///
+    /// As on Linux's tmpfs a file without data that keeps its size keeps its modification time too.
     pub fn truncate(&self, context: &Context, path: &[u8], size: u64) -> Result<()> {
         let path = self.resolve(context, path, Follow::Yes)?;
         let node = path.node()?;
@@ -135,7 +137,9 @@ impl VfsManager {
         }
         path.mount.check_writable()?;
         context.credentials.check(&**node, AccessMode::WRITE)?;
-        set_size(&context.credentials, node, size)
+        let present = node.metadata()?;
+        let kept = present.size == size && present.blocks == 0;
+        set_size(&context.credentials, node, size, kept.then_some(SetTime::At(present.modified)))
     }
 
     /// Sets access and modification time (`utimensat(2)`); `None` leaves one as it is.
@@ -184,18 +188,13 @@ impl VfsManager {
     }
 }
 
-/// Cuts or extends. As on Linux's tmpfs a file without data that keeps its size keeps its modification time too.
+/// Cuts or extends; the modification time becomes `modified`, or now.
 ///
 /// # Errors
 /// What the node answers.
-pub(crate) fn set_size(credentials: &Credentials, node: &NodeRef, size: u64) -> Result<()> {
-    let present = node.metadata()?;
-    node.set_attributes(&SetAttributes {
-        size: Some(size),
-        mode: mode_after_write(credentials, node),
-        modified: (present.size == size && present.blocks == 0).then_some(SetTime::At(present.modified)),
-        ..SetAttributes::default()
-    })
+pub(crate) fn set_size(credentials: &Credentials, node: &NodeRef, size: u64, modified: Option<SetTime>) -> Result<()> {
+    let mode = mode_after_write(credentials, node);
+    node.set_attributes(&SetAttributes { size: Some(size), mode, modified, ..SetAttributes::default() })
 }
 
 /// The mode a node is left with when its set-id bits go; `None` when it has none that would.

@@ -112,6 +112,9 @@ impl VfsManager {
             let removed = !target.parent.entry.is_hashed();
             return fail(if removed { FileSystemErrorKind::NotFound } else { FileSystemErrorKind::NotPermitted });
         }
+        if !node.may_be_named() {
+            return fail(FileSystemErrorKind::NotFound);
+        }
         directory.link(&target.name, node)
     }
 

@@ -5,8 +5,8 @@ use super::{Follow, VfsManager};
 use crate::context::{AccessMode, Context};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file::{FileObject, OpenFlags};
-use crate::manager::attributes::mode_after_write;
-use crate::metadata::{FileType, SetAttributes};
+use crate::manager::attributes::set_size;
+use crate::metadata::FileType;
 use crate::mount::{MountFlags, Path};
 use crate::node::NewKind;
 use alloc::sync::Arc;
@@ -143,11 +143,7 @@ impl VfsManager {
         let kind = node.kind();
         if flags.contains(OpenFlags::TRUNCATE) && kind == FileType::Regular {
             // Before the node is opened: an overlay then has no content to copy up.
-            node.set_attributes(&SetAttributes {
-                size: Some(0),
-                mode: mode_after_write(&context.credentials, node),
-                ..SetAttributes::default()
-            })?;
+            set_size(&context.credentials, node, 0, None)?;
         }
         let stream = match (node.open(flags.access())?, kind) {
             (None, FileType::CharDevice | FileType::BlockDevice | FileType::Fifo) => {

@@ -359,6 +359,13 @@ impl VfsNode for OverlayNode {
         self.create_without_name(new)
     }
 
+    fn may_be_named(&self) -> bool {
+        match (self.upper(), self.overlay()) {
+            (Some(upper), Ok(overlay)) => upper.node().may_be_named() || overlay.has_lower_names(self.origin),
+            _ => self.place().is_some(),
+        }
+    }
+
     fn link(&self, name: &[u8], node: &NodeRef) -> Result<()> {
         self.link_name(name, node)
     }

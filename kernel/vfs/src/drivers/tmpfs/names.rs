@@ -12,6 +12,7 @@ use super::node::{Body, TmpfsNode};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::{DirectoryTimes, NameChange};
 use crate::name::NAME_MAX;
+use crate::node::VfsNode;
 use crate::sync::WriteGuard;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
@@ -175,10 +176,10 @@ fn check<'a>(changes: &[Change<'a>], locked: &mut Locked<'_>, emptiness: Emptine
 /// Checks that a node may have the names that the changes give it; returns for how many of them room must be taken
 /// (its first name came with the node).
 fn check_gain(changes: &[Change<'_>], new: &Arc<TmpfsNode>) -> Result<u64> {
-    let present = new.names.load(Ordering::Acquire);
-    if present == 0 && !new.nameless.load(Ordering::Acquire) {
+    if !new.may_be_named() {
         return fail(FileSystemErrorKind::NotFound);
     }
+    let present = new.names.load(Ordering::Acquire);
     let after = present.saturating_add_signed(balance(changes, new));
     if new.is_directory() && after > 1 {
         return fail(FileSystemErrorKind::InvalidArgument);

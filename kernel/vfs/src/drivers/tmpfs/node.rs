@@ -464,6 +464,10 @@ impl VfsNode for TmpfsNode {
         found.ok_or(FileSystemErrorKind::NoSuchDeviceOrAddress.into())
     }
 
+    fn may_be_named(&self) -> bool {
+        self.names.load(Ordering::Acquire) > 0 || self.nameless.load(Ordering::Acquire)
+    }
+
     fn content(&self) -> Result<Content> {
         Ok(self.regular()?.read().clone())
     }

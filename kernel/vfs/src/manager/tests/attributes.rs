@@ -101,6 +101,26 @@ vfs_test! {
         assert!(world.stat("/f").accessed > read);
     }
 
+    /// What has no data and keeps its size: truncate(2) leaves its times, ftruncate(2) and O_TRUNC do not.
+    fn truncation_to_the_same_size_sets_the_time_through_a_descriptor_only() {
+        let world = World::new();
+        let aged = || {
+            let time = Some(SetTime::At(Timestamp::from_seconds(77)));
+            assert_eq!(world.vfs.set_times(&world.root, b"/f", time, time, Follow::Yes), Ok(()));
+        };
+        let modified = || world.stat("/f").modified.seconds;
+        world.write("/f", "");
+        aged();
+        assert_eq!(world.vfs.truncate(&world.root, b"/f", 0), Ok(()));
+        assert_eq!(modified(), 77);
+        let file = world.open("/f", OpenFlags::WRITE).unwrap_or_else(|error| panic!("{error:?}"));
+        assert_eq!(file.truncate(0), Ok(()));
+        assert_ne!(modified(), 77);
+        aged();
+        assert!(world.open("/f", OpenFlags::WRITE | OpenFlags::TRUNCATE).is_ok());
+        assert_ne!(modified(), 77);
+    }
+
     fn truncation_cuts_and_extends_with_zeros() {
         let world = World::new();
         world.mkdir("/d").write("/f", "0123456789");

@@ -217,6 +217,23 @@ vfs_test! {
     }
 
     /// O_TMPFILE: the file is nowhere until it gets a name, also one that was deleted.
+    /// ```text
+    /// u                open f, remove it, link what is open to d/g:    u  (whiteout of f)
+    /// 1   f, d/                                                        1  f, d/     ENOENT, and d is not copied up
+    /// ```
+    fn a_removed_file_gets_no_name_and_the_attempt_leaves_nothing() {
+        in_both_formats(|stage| {
+            stage.mkdir("/1/d").write("/1/f", "lower").overlay("/1");
+            let lower = stage.open("/m/f", OpenFlags::READ).unwrap_or_else(|error| panic!("{error:?}"));
+            let upper = stage.open("/m/h", OpenFlags::READ | OpenFlags::CREATE);
+            let upper = upper.unwrap_or_else(|error| panic!("{error:?}"));
+            assert_eq!((stage.unlink("/m/f"), stage.unlink("/m/h")), (Ok(()), Ok(())));
+            fails(stage.vfs.link_file(&stage.root, &lower, b"/m/d/g"), Kind::NotFound);
+            fails(stage.vfs.link_file(&stage.root, &upper, b"/m/d/g"), Kind::NotFound);
+            assert_eq!(stage.probe("/u/d"), "ENOENT");
+        });
+    }
+
     fn an_unnamed_file_gets_a_name_by_a_link() {
         in_both_formats(|stage| {
             stage.mkdir("/1/d").write("/1/d/f", "old").overlay("/1");
