@@ -1,8 +1,9 @@
 //! The examples in the documents for users do what they show: each block of `console` is typed, in a fresh tmpfs.
 
+mod replay;
 mod session;
 
-use session::{assert_replayed, replay};
+use replay::{assert_replayed, replay};
 use std::fs;
 
 /// The blocks of a page, each with the line it starts at.

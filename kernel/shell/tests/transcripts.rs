@@ -3,9 +3,10 @@
 //! A line that begins with `$ ` is typed, lines that begin with `> ` go on with it, and everything up to the next `$ `
 //! must be the output. Lines that begin with `#:` are for the reader.
 
+mod replay;
 mod session;
 
-use session::{assert_replayed, replay};
+use replay::{assert_replayed, replay};
 use std::fs;
 use std::path::Path;
 
