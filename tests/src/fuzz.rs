@@ -9,6 +9,7 @@
 //! when the fault is mended, and every later run tries it first.
 
 pub mod archive;
+pub mod layers;
 pub mod options;
 
 use std::collections::HashSet;

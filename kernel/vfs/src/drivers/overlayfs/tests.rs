@@ -7,6 +7,8 @@ mod faulty;
 
 /// The tests by subject, under the name that the guest's filter knows them by.
 mod overlay {
+    #[cfg(test)]
+    mod any_bytes;
     mod changes;
     #[cfg(test)]
     mod concurrency;
