@@ -202,7 +202,9 @@ impl FileObject {
         }
         let at = if self.flags().contains(OpenFlags::APPEND) { WriteAt::End } else { WriteAt::Offset(*position) };
         let (start, count) = self.write_to(at, source)?;
-        *position = start + count as u64;
+        if count > 0 {
+            *position = start + count as u64;
+        }
         Ok(count)
     }
 
@@ -229,7 +231,7 @@ impl FileObject {
             return Ok((offset, stream.write(offset, source)?));
         }
         if source.remaining() == 0 {
-            return Ok((self.write_start(at)?, 0));
+            return Ok((0, 0));
         }
         self.drop_set_id()?;
         self.node.write(at, source)
@@ -240,13 +242,6 @@ impl FileObject {
         match mode_after_write(&self.credentials, &self.node) {
             Some(mode) => self.node.set_attributes(&SetAttributes { mode: Some(mode), ..SetAttributes::default() }),
             None => Ok(()),
-        }
-    }
-
-    fn write_start(&self, at: WriteAt) -> Result<u64> {
-        match at {
-            WriteAt::Offset(offset) => Ok(offset),
-            WriteAt::End => Ok(self.node.metadata()?.size),
         }
     }
 

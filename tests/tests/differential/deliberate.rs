@@ -223,6 +223,11 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
         "made only with LINKS=1: after copy-up Strata keeps them one file while mounted, but does not write down which \
          they were, so that a remount parts them; Linux has an index for that",
     ),
+    (
+        "hard links in a nested overlay",
+        "Linux takes two names of a file of an inner overlay for two files after a while: what is changed through one is \
+         not seen through the other",
+    ),
     ("opening FIFOs and devices", "what is behind them is no matter of a file system"),
     (
         "hard links made by a user",
@@ -268,19 +273,18 @@ pub fn is_whiteout(stat: &Stat) -> bool {
 
 /// Takes the marks away, and what is not comparable in a layer that two systems wrote.
 pub fn drop_optimisations(tree: &mut Tree) {
+    let last = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_vec();
     for (path, node) in tree {
         node.xattrs.retain(|name, value| {
-            let own_name = path.rsplit(|byte| *byte == b'/').next() == Some(&value[..]);
-            // A redirect to where the directory is anyway is left behind by a rename that failed.
-            let pointless =
-                name == b"trusted.overlay.redirect" && (own_name || value.strip_prefix(b"/") == Some(&path[..]));
-            !pointless && !MARKS.iter().any(|(mark, _)| mark.as_bytes() == name)
+            if name == b"trusted.overlay.redirect" {
+                // A name in the same directory can be told as such, or as the path to it; that both lead to the same
+                // is seen in the tree.
+                *value = last(value);
+                // A redirect to where the directory is anyway is left behind by a rename that failed.
+                return *value != last(path);
+            }
+            !MARKS.iter().any(|(mark, _)| mark.as_bytes() == name)
         });
-        // A name in the same directory can be told as such, or as the path to it; that both lead to the same is seen
-        // in the tree.
-        if let Some(redirect) = node.xattrs.get_mut(&b"trusted.overlay.redirect"[..]) {
-            *redirect = redirect.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_vec();
-        }
         node.listed = None;
     }
 }

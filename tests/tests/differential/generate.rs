@@ -290,7 +290,7 @@ impl Generator {
             40..=44 => Operation::Rmdir { place: self.place() },
             45..=51 => Operation::Unlink { place: self.place() },
             52..=64 => self.rename(),
-            65..=68 => {
+            65..=68 if self.layout.kind != Kind::Nested => {
                 let old = self.place();
                 let new = self.second(&old);
                 Operation::Link { old, new, follow: self.chance(20) }
@@ -385,7 +385,9 @@ impl Generator {
                 let (to, to_offset) = (self.slot(), self.offset());
                 Operation::CopyRange { slot, offset, to, to_offset, length: length * 2 }
             }
-            28 => Operation::LinkOpen { slot, new: Place::absolute(format!("/mnt/{}", self.path_in_layer())) },
+            28 if self.layout.kind != Kind::Nested => {
+                Operation::LinkOpen { slot, new: Place::absolute(format!("/mnt/{}", self.path_in_layer())) }
+            }
             _ => {
                 self.open[usize::from(slot)] = None;
                 Operation::Close { slot }

@@ -105,17 +105,15 @@ impl VfsManager {
         if !Arc::ptr_eq(&old.mount, &target.parent.mount) {
             return fail(FileSystemErrorKind::CrossDevice);
         }
-        let directory = target.parent.node()?;
-        check_directory_change(&context.credentials, directory)?;
+        check_directory_change(&context.credentials, &target.parent)?;
         let node = old.node()?;
         if node.kind() == FileType::Directory {
-            let removed = !target.parent.entry.is_hashed();
-            return fail(if removed { FileSystemErrorKind::NotFound } else { FileSystemErrorKind::NotPermitted });
+            return fail(FileSystemErrorKind::NotPermitted);
         }
         if !node.may_be_named() {
             return fail(FileSystemErrorKind::NotFound);
         }
-        directory.link(&target.name, node)
+        target.parent.node()?.link(&target.name, node)
     }
 
     /// Removes a name that is no directory's (`unlink(2)`).
@@ -182,7 +180,7 @@ impl VfsManager {
     ) -> Result<()> {
         let from = parent.node()?;
         let victim = entry.node().ok_or(FileSystemErrorKind::NotFound)?;
-        check_directory_change(credentials, from)?;
+        check_directory_change(credentials, parent)?;
         let permissions = from.permissions();
         if permissions.mode & STICKY != 0
             && credentials.uid != permissions.uid
@@ -208,13 +206,13 @@ impl VfsManager {
 /// # Errors
 /// `EACCES`, `EEXIST`, `EPERM` for a device without `CAP_MKNOD`, and whatever the file system answers.
 pub(crate) fn create_in(credentials: &Credentials, target: &Target, kind: NewKind<'_>, mode: u32) -> Result<NodeRef> {
-    let directory = target.parent.node()?;
-    check_directory_change(credentials, directory)?;
+    check_directory_change(credentials, &target.parent)?;
     match kind {
         NewKind::CharDevice(device) if device == DeviceNumber::new(0, 0) => {}
         NewKind::CharDevice(_) | NewKind::BlockDevice(_) => credentials.require(Capabilities::MKNOD)?,
         _ => {}
     }
+    let directory = target.parent.node()?;
     let new = new_node(credentials, directory, kind, mode);
     directory.create(&target.name, &new)
 }
@@ -243,6 +241,13 @@ pub(crate) fn new_node<'a>(
 }
 
 /// Whether the caller may change names in a directory.
-pub(crate) fn check_directory_change(credentials: &Credentials, directory: &NodeRef) -> Result<()> {
-    credentials.check(&**directory, AccessMode::WRITE | AccessMode::EXECUTE)
+///
+/// # Errors
+/// `ENOENT` in one that is removed, whatever its mode; `EACCES`.
+pub(crate) fn check_directory_change(credentials: &Credentials, directory: &Path) -> Result<()> {
+    let node = directory.node()?;
+    if !directory.entry.is_hashed() {
+        return fail(FileSystemErrorKind::NotFound);
+    }
+    credentials.check(&**node, AccessMode::WRITE | AccessMode::EXECUTE)
 }

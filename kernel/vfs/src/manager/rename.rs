@@ -90,7 +90,7 @@ impl VfsManager {
         self.check_removal(&context.credentials, &from.parent, &from.entry, source_is_directory)?;
         let directory = to.parent.node()?;
         match target {
-            None => check_directory_change(&context.credentials, directory)?,
+            None => check_directory_change(&context.credentials, &to.parent)?,
             Some(_) => {
                 let expected = if exchange { to.entry.is_directory() } else { source_is_directory };
                 self.check_removal(&context.credentials, &to.parent, &to.entry, expected)?;

@@ -122,6 +122,16 @@ vfs_test! {
         fails(world.open("/d/named", flags), Kind::NotADirectory);
     }
 
+    fn writing_nothing_leaves_the_position_also_when_appending() {
+        let world = World::new();
+        world.write("/f", "text");
+        let file = world.open("/f", READ | WRITE | OpenFlags::APPEND).unwrap_or_else(|error| panic!("{error:?}"));
+        assert_eq!(file.write(&mut &b""[..]), Ok(0));
+        assert_eq!(file.position(), 0);
+        assert_eq!(file.write(&mut &b"+"[..]), Ok(1));
+        assert_eq!(file.position(), 5);
+    }
+
     fn an_unlinked_file_lives_on_while_open() {
         let world = World::new();
         world.write("/f", "text");

@@ -2,6 +2,7 @@
 
 use super::fails;
 use crate::error::FileSystemErrorKind as Kind;
+use crate::file::OpenFlags;
 use crate::manager::Follow;
 use crate::metadata::{DeviceNumber, FileType};
 use crate::node::RenameFlags;
@@ -118,5 +119,10 @@ vfs_test! {
         fails(world.vfs.unlink(&inside, &long), Kind::NotFound);
         fails(world.vfs.metadata(&inside, &long, Follow::No), Kind::NotFound);
         fails(world.vfs.make_directory(&inside, &long, 0o755), Kind::NotFound);
+        let user = world.user(5, 5).at(inside.cwd.clone());
+        fails(world.vfs.make_directory(&user, b"x", 0o755), Kind::NotFound);
+        fails(world.vfs.open(&user, b"x", OpenFlags::WRITE | OpenFlags::CREATE, 0o644), Kind::NotFound);
+        fails(world.vfs.link(&user, b"/f", b"x", Follow::No), Kind::NotFound);
+        fails(rename(b"/g", b"x", RenameFlags::empty()), Kind::NotFound);
     }
 }
