@@ -5,6 +5,7 @@ use super::case::{Case, Kind, Layout};
 use super::examples;
 use super::operation::{Operation, Step};
 use vfs::error::FileSystemErrorKind;
+use vfs::file::SeekFrom;
 use vfs::metadata::FileType;
 
 /// What a step met.
@@ -46,6 +47,17 @@ pub const ANSWERS: &[Difference] = &[
         example: examples::dot_to_another_mount,
     },
     Difference {
+        what: "where the next hole is in a file that was copied up",
+        reason: "Linux fills holes of less than a MiB when it copies up; Strata's copy shares pages and keeps every hole",
+        covers: |situation| {
+            matches!(situation.step.operation, Operation::Seek { to: SeekFrom::Data(_) | SeekFrom::Hole(_), .. })
+                && situation.layout.kind != Kind::Plain
+                && !matches!(situation.theirs, Err(errno) if *errno != FileSystemErrorKind::NoSuchDeviceOrAddress.into())
+        },
+        parts: true,
+        example: examples::hole_in_a_copy,
+    },
+    Difference {
         what: "copying a range from one file system to another",
         reason: "Linux shares pages of no two file systems and says EXDEV; Strata's share the same pages",
         covers: |situation| {
@@ -72,10 +84,11 @@ pub const ANSWERS: &[Difference] = &[
         what: "a copy that only Linux's upper layer has",
         reason: "Linux copies up before some checks, and leaves the copies when they fail",
         covers: |situation| {
-            // A file's copy, or a name below one.
+            // A file's copy, or a name below one, or below a link that leads to itself.
+            let below = [FileSystemErrorKind::NotADirectory, FileSystemErrorKind::TooManySymlinks];
             let copy = match situation.theirs {
                 Ok(Value::Stat(stat)) => !is_whiteout(stat),
-                theirs => *theirs == Err(FileSystemErrorKind::NotADirectory.into()),
+                theirs => below.iter().any(|kind| *theirs == Err((*kind).into())),
             };
             copy && looks_into_layer(situation.step) && *situation.ours == Err(FileSystemErrorKind::NotFound.into())
         },

@@ -2,7 +2,7 @@
 
 use super::case::{Case, Kind, Layout};
 use super::operation::{Operation, Place, Special, When};
-use vfs::file::OpenFlags;
+use vfs::file::{OpenFlags, SeekFrom};
 use vfs::node::{RenameFlags, SetXattr};
 
 fn case(kind: Kind, lowers: usize, setup: Vec<Operation>, steps: Vec<Operation>) -> Case {
@@ -28,6 +28,17 @@ fn directory(path: &str) -> Operation {
 pub fn dot_to_another_mount() -> Case {
     let rename = Operation::Rename { old: place("/mnt/a/."), new: place("/w/a"), flags: RenameFlags::empty() };
     case(Kind::Overlay, 1, vec![directory("/u/a")], vec![rename])
+}
+
+/// ```text
+///   lower   a: 1, a hole, 2          open a for writing, and seek the hole
+/// ```
+pub fn hole_in_a_copy() -> Case {
+    let write = |offset| Operation::WriteAt { slot: 0, offset, data: b"x".to_vec() };
+    let open = |slot, path: &str| Operation::Open { slot, place: place(path), flags: OpenFlags::WRITE, mode: 0 };
+    let setup = vec![file("/l0/a"), open(0, "/l0/a"), write(0), write(70_000), Operation::Close { slot: 0 }];
+    let steps = vec![open(1, "/mnt/a"), Operation::Seek { slot: 1, to: SeekFrom::Hole(0) }];
+    case(Kind::Overlay, 1, setup, steps)
 }
 
 /// ```text
