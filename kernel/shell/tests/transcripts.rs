@@ -42,5 +42,5 @@ macro_rules! transcripts {
 
 transcripts! {
     attributes content copying directories errors language links listing looking machine mounts moving namespaces
-    overlay removing special testing
+    overlay pushing removing special testing
 }

@@ -61,6 +61,11 @@ impl ChangeCell {
         Ok(())
     }
 
+    /// Lets `watcher` count what is counted here no longer.
+    pub fn remove_watcher(&self, watcher: &Arc<Self>) {
+        self.watchers.lock().retain(|known| !core::ptr::eq(known.as_ptr(), &**watcher));
+    }
+
     /// How much of the list of watchers is taken, by those that are gone as well.
     #[cfg(test)]
     fn watchers(&self) -> usize {
@@ -92,6 +97,10 @@ mod tests {
         assert_eq!([&one, &other, &middle, &top].map(|cell| cell.count()), [1, 0, 1, 1]);
         middle.bump();
         assert_eq!([&one, &other, &middle, &top].map(|cell| cell.count()), [1, 0, 2, 2]);
+        one.remove_watcher(&middle);
+        one.bump();
+        other.bump();
+        assert_eq!([&one, &other, &middle, &top].map(|cell| cell.count()), [2, 1, 3, 3]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::context::Context;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
 use crate::manager::VfsManager;
+use crate::mount::MountPoint;
+use crate::superblock::SuperBlock;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
@@ -29,7 +31,7 @@ pub trait FileSystemDriver: Sync {
     fn mount(&self, request: &mut MountRequest<'_>) -> Result<Arc<dyn FileSystemOperations>>;
 }
 
-/// What a driver is asked to mount.
+/// What a driver is asked to mount, or to change of what is mounted.
 pub struct MountRequest<'a> {
     /// What to mount, as given: a device, a path, or just a word.
     pub source: &'a [u8],
@@ -41,6 +43,8 @@ pub struct MountRequest<'a> {
     pub manager: &'a VfsManager,
     /// Who asks, and from where.
     pub context: &'a Context,
+    /// What is mounted already, where that is to be changed.
+    mounted: Option<&'a SuperBlock>,
     /// What [`MountRequest::explain`] was told last.
     message: Option<String>,
 }
@@ -54,7 +58,23 @@ impl<'a> MountRequest<'a> {
         manager: &'a VfsManager,
         context: &'a Context,
     ) -> Self {
-        Self { source, options, read_only, manager, context, message: None }
+        Self { source, options, read_only, manager, context, mounted: None, message: None }
+    }
+
+    /// A request to change what `mount` shows (`MS_REMOUNT`).
+    pub fn remount(
+        mount: &'a MountPoint,
+        options: &'a [u8],
+        read_only: bool,
+        manager: &'a VfsManager,
+        context: &'a Context,
+    ) -> Self {
+        Self { mounted: Some(mount.superblock()), ..Self::new(mount.source(), options, read_only, manager, context) }
+    }
+
+    /// The dentry cache of what is to be changed; `None` for a new mount.
+    pub fn mounted(&self) -> Option<&'a SuperBlock> {
+        self.mounted
     }
 
     /// Says to the user what is wrong, naming the option or the path; the last word counts.

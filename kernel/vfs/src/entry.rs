@@ -242,6 +242,12 @@ impl VfsEntry {
         children.into_iter().filter_map(|child| child.entry.upgrade())
     }
 
+    /// How many hold it besides the caller and the entries below it: open files, current directories, mounts, walks.
+    pub(crate) fn users(self: &Arc<Self>) -> usize {
+        let below = self.children.read().iter().filter(|child| child.entry.strong_count() > 0).count();
+        Arc::strong_count(self).saturating_sub(1 + below)
+    }
+
     /// Moves it to another place; whatever the new name led to is unhashed, and returned if anybody still holds it.
     /// The caller holds the superblock's rename lock.
     pub(crate) fn move_locked(self: &Arc<Self>, parent: &Arc<Self>, name: &[u8]) -> Option<Arc<Self>> {

@@ -1,5 +1,6 @@
 //! The superblock's operations: what a file system can do as a whole.
 
+use crate::driver::MountRequest;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::{FileSystemId, Statistics};
 use crate::node::NodeRef;
@@ -61,12 +62,12 @@ pub trait FileSystemOperations: Send + Sync {
         Ok(())
     }
 
-    /// Changes options of the mounted file system.
+    /// Changes options of the mounted file system: all that are asked for or, with an error, none.
     ///
     /// # Errors
-    /// `EINVAL` for an option that is unknown or cannot be changed.
-    fn remount(&self, options: &[u8]) -> Result<()> {
-        if options.is_empty() { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
+    /// `EINVAL` for an option that is unknown or cannot be changed: [`MountRequest::explain`] tells the user which.
+    fn remount(&self, request: &mut MountRequest<'_>) -> Result<()> {
+        if request.options.is_empty() { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
     }
 
     /// Makes everything written durable; in memory there is nothing to do.

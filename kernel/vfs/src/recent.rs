@@ -84,6 +84,17 @@ impl Recent {
         }
     }
 
+    /// Takes the slots from all entries.
+    pub fn clear(&self) {
+        let mut ring = self.0.lock();
+        let slots = core::mem::take(&mut ring.slots);
+        ring.free.clear();
+        ring.hand = 0;
+        slots.iter().flatten().for_each(|entry| entry.slot.set(NONE));
+        drop(ring);
+        drop(slots);
+    }
+
     /// Gives an entry a slot; another may lose its own.
     pub fn add(&self, entry: &Arc<VfsEntry>) {
         let mut ring = self.0.lock();

@@ -79,6 +79,16 @@ impl SuperBlock {
         self.recent.set_bound(bound);
     }
 
+    /// Forgets what is only remembered: entries that nobody uses.
+    pub(crate) fn forget_unused(&self) {
+        self.recent.clear();
+    }
+
+    /// How many use the entry of a directory, entries below it apart; `None` when it has no entry.
+    pub(crate) fn users_of_directory(&self, node: &NodeRef) -> Option<usize> {
+        self.known_directory(node).map(|entry| entry.users())
+    }
+
     /// The entry of `name` in the directory `parent`, from the cache or by lookup; negative if there is no such name.
     ///
     /// # Errors

@@ -31,6 +31,6 @@ pub type MutexGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T, Yield>;
 /// A lock for many readers or one writer.
 pub type RwLock<T> = spin::rwlock::RwLock<T, Yield>;
 /// The guard of a reader.
-pub type ReadGuard<'a, T> = spin::rwlock::RwLockReadGuard<'a, T>;
+pub type ReadGuard<'a, T> = spin::rwlock::RwLockReadGuard<'a, T, Yield>;
 /// The guard of a writer.
 pub type WriteGuard<'a, T> = spin::rwlock::RwLockWriteGuard<'a, T, Yield>;

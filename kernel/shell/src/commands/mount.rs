@@ -19,8 +19,11 @@ pub static COMMAND: Command = Command {
   mount -t TYPE [-r] [-o OPTIONS] SOURCE DIRECTORY
   mount --bind|--rbind [-r] PATH TARGET
   mount -o remount[,OPTIONS] DIRECTORY
+  mount -o remount,push=LAYER|pop OVERLAY
   -o  comma-separated: ro rw nosuid nodev noexec noatime bind rbind remount,
       and what the type takes (overlay: lowerdir= upperdir= workdir=, …)
+      remount keeps the flags that are not named (overlay: push= freezes the
+      upper layer and goes on on an empty directory, pop takes that off again)
   -r  read-only
   without arguments: lists the mounts",
     summary: "Mounts a file system, or shows a directory in a second place.",
@@ -32,6 +35,8 @@ pub static COMMAND: Command = Command {
 #[derive(Default)]
 struct Request {
     flags: MountFlags,
+    /// The flags that are named, set or not.
+    named: MountFlags,
     /// `bind`; `true` for `rbind`.
     bind: Option<bool>,
     remount: bool,
@@ -48,7 +53,7 @@ fn run(call: &mut Call<'_, '_>) -> Done {
         request.read(list);
     }
     if options.has('r') {
-        request.flags |= MountFlags::READ_ONLY;
+        request.set(MountFlags::READ_ONLY);
     }
     if options.has('B') {
         request.bind = Some(false);
@@ -64,8 +69,7 @@ fn run(call: &mut Call<'_, '_>) -> Done {
             return Ok(());
         }
         ([.., target], _) if request.remount => {
-            let result = call.manager().remount(&call.context(), target, request.flags, &request.options);
-            (target.to_vec(), result)
+            (target.to_vec(), remount(call, target, &request))
         }
         ([source, target], _) if request.bind.is_some() => (target.to_vec(), bind(call, source, target, &request)),
         ([.., target], Some(type_name)) if operands.len() <= 2 => {
@@ -112,22 +116,39 @@ fn bind(call: &Call<'_, '_>, source: &[u8], target: &[u8], request: &Request) ->
     if request.flags.is_empty() { Ok(()) } else { manager.remount(&context, target, request.flags, b"") }
 }
 
+/// Changes what is named and leaves the rest as it is.
+fn remount(call: &Call<'_, '_>, target: &[u8], request: &Request) -> Result<(), MountError> {
+    let (manager, context) = (call.manager(), call.context());
+    let present = manager.resolve(&context, target, Follow::Yes)?.mount.flags();
+    manager.remount(&context, target, (present - request.named) | request.flags, &request.options)
+}
+
 impl Request {
+    fn set(&mut self, flag: MountFlags) {
+        self.named |= flag;
+        self.flags |= flag;
+    }
+
+    fn clear(&mut self, flag: MountFlags) {
+        self.named |= flag;
+        self.flags -= flag;
+    }
+
     /// Takes an `-o` list apart: what concerns the mount, and what its type must know.
     fn read(&mut self, list: &[u8]) {
         for option in list.split(|&byte| byte == b',') {
             match option {
                 b"" | b"defaults" => {}
-                b"ro" => self.flags |= MountFlags::READ_ONLY,
-                b"rw" => self.flags -= MountFlags::READ_ONLY,
-                b"nosuid" => self.flags |= MountFlags::NO_SUID,
-                b"suid" => self.flags -= MountFlags::NO_SUID,
-                b"nodev" => self.flags |= MountFlags::NO_DEVICES,
-                b"dev" => self.flags -= MountFlags::NO_DEVICES,
-                b"noexec" => self.flags |= MountFlags::NO_EXECUTE,
-                b"exec" => self.flags -= MountFlags::NO_EXECUTE,
-                b"noatime" => self.flags |= MountFlags::NO_ACCESS_TIME,
-                b"atime" | b"relatime" => self.flags -= MountFlags::NO_ACCESS_TIME,
+                b"ro" => self.set(MountFlags::READ_ONLY),
+                b"rw" => self.clear(MountFlags::READ_ONLY),
+                b"nosuid" => self.set(MountFlags::NO_SUID),
+                b"suid" => self.clear(MountFlags::NO_SUID),
+                b"nodev" => self.set(MountFlags::NO_DEVICES),
+                b"dev" => self.clear(MountFlags::NO_DEVICES),
+                b"noexec" => self.set(MountFlags::NO_EXECUTE),
+                b"exec" => self.clear(MountFlags::NO_EXECUTE),
+                b"noatime" => self.set(MountFlags::NO_ACCESS_TIME),
+                b"atime" | b"relatime" => self.clear(MountFlags::NO_ACCESS_TIME),
                 b"bind" => self.bind = Some(false),
                 b"rbind" => self.bind = Some(true),
                 b"remount" => self.remount = true,
@@ -162,6 +183,7 @@ mod tests {
         request.read(b"ro,lowerdir=a:b,noatime,,upperdir=c");
         request.read(b"rw,size=1M,bind");
         assert_eq!(request.flags, MountFlags::NO_ACCESS_TIME);
+        assert_eq!(request.named, MountFlags::NO_ACCESS_TIME | MountFlags::READ_ONLY);
         assert_eq!(request.options, b"lowerdir=a:b,upperdir=c,size=1M");
         assert_eq!(request.bind, Some(false));
     }

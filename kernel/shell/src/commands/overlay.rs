@@ -20,7 +20,10 @@ pub static COMMAND: Command = Command {
     usage: "overlay layers MOUNT      the layers, topmost first
   overlay which PATH...     which of them shows it, and why
   overlay diff MOUNT        what the upper layer adds (A), changes (C),
-                            deletes (D)",
+                            deletes (D)
+A layer more, while it is mounted, and off again with all that came after it:
+  mkdir /new; mount -o remount,push=/new MOUNT
+  mount -o remount,pop MOUNT",
     summary: "Explains an overlay: its layers, where paths come from, what changed.",
     group: Group::Mounts,
     run,
@@ -131,6 +134,7 @@ fn describe(layer: &LayerInfo) -> String {
     let role = match (layer.number, layer.written) {
         (0, true) => "upper",
         (0, false) => "upper, read-only",
+        _ if layer.frozen => "lower, frozen",
         _ => "lower",
     };
     format!("{}  {role}  {}  {}", layer.number, layer.type_name, Plain(&layer.name))

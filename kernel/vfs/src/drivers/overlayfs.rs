@@ -20,6 +20,7 @@
 //! | `inode` | the node; the lock order |
 //! | `nodes` | one object for each file |
 //! | `watch` | which changes in layers a directory notices |
+//! | `push` | layers pushed and popped while mounted |
 //! | `copy_up` | putting what is to be changed into the upper |
 //! | `names`, `rename` | create, link, remove, move |
 //! | `index` | listing |
@@ -29,11 +30,12 @@
 //!
 //! The rules are those of Linux's overlayfs (`Documentation/filesystems/overlayfs.rst`), except: renaming a directory
 //! that has lower directories always works (redirects are on), hard links survive copy-up, an open file follows its
-//! copy-up, and deletions are written as OCI images write them unless `whiteout=linux` asks for Linux's way.
+//! copy-up, layers can be pushed and popped while mounted, and deletions are written as OCI images write them unless
+//! `whiteout=linux` asks for Linux's way.
 //!
-//! Invariants: a lower layer is never written. Whatever appears in the upper appears in one commit of the upper file
-//! system, complete. Any error of a layer reaches the caller. A node holds its parent and the overlay's layers, never
-//! its children, so the last reference frees everything.
+//! Invariants: a lower layer is never written, nor is one that was the upper before another was pushed on top. Whatever
+//! appears in the upper appears in one commit of the upper file system, complete. Any error of a layer reaches the caller.
+//! A node holds its parent and the overlay's layers, never its children, so the last reference frees everything.
 
 mod copy_up;
 mod driver;
@@ -48,6 +50,7 @@ mod mount_checks;
 mod names;
 mod nodes;
 pub mod options;
+mod push;
 mod rename;
 mod watch;
 mod xattr;
@@ -61,6 +64,7 @@ pub use mount_checks::Refusal;
 pub use options::OverlayOptions;
 
 use crate::context::Context;
+use crate::driver::MountRequest;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
 use crate::manager::VfsManager;
@@ -81,6 +85,7 @@ use marks::Marks;
 use mount_checks::InUse;
 use nodes::Linked;
 use options::write_escaped;
+use push::Pushes;
 use rustc_hash::FxBuildHasher;
 use watch::Watched;
 
@@ -102,8 +107,8 @@ pub struct OverlayFS {
     links: Mutex<HashMap<NodeId, Linked, FxBuildHasher>>,
     /// Held while a name moves, so that the tree above two directories stands still.
     rename: Mutex<()>,
-    /// Keeps other overlays off the upper layer.
-    _in_use: InUse,
+    /// Read by who looks up names or changes anything, written by who changes the stack.
+    pushes: RwLock<Pushes>,
 }
 
 /// The layers, as they are stacked now.
@@ -118,8 +123,10 @@ pub struct LayerStack {
 
 impl LayerStack {
     fn new(upper: Option<Layer>, lowers: Vec<Layer>) -> Self {
-        let upper = upper.map(Arc::new);
-        let lowers: Vec<Arc<Layer>> = lowers.into_iter().map(Arc::new).collect();
+        Self::of(upper.map(Arc::new), lowers.into_iter().map(Arc::new).collect())
+    }
+
+    fn of(upper: Option<Arc<Layer>>, lowers: Vec<Arc<Layer>>) -> Self {
         let mut roots: Vec<NodeId> = upper.iter().chain(&lowers).map(|layer| layer.root_id()).collect();
         roots.sort_unstable();
         Self { upper, lowers, roots }
@@ -128,6 +135,11 @@ impl LayerStack {
     /// All of them, topmost first.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Layer>> {
         self.upper.iter().chain(&self.lowers)
+    }
+
+    /// Whether that is the upper layer.
+    fn is_upper(&self, layer: &Arc<Layer>) -> bool {
+        self.upper.as_ref().is_some_and(|upper| Arc::ptr_eq(upper, layer))
     }
 
     /// Those below `layer`.
@@ -185,7 +197,7 @@ impl OverlayFS {
         lowers: Vec<Layer>,
         options: OverlayOptions,
     ) -> core::result::Result<Arc<Self>, Refusal> {
-        let layers = LayerStack::new(upper.map(Layer::grounded), lowers);
+        let layers = LayerStack::new(upper.map(|upper| upper.grounded().written()), lowers);
         mount_checks::check_layers(&layers)?;
         let in_use = InUse::claim(layers.upper.as_deref())?;
         let id = FileSystemId::fresh();
@@ -211,7 +223,7 @@ impl OverlayFS {
                 nodes: Mutex::new(nodes),
                 links: Mutex::new(HashMap::with_hasher(FxBuildHasher)),
                 rename: Mutex::new(()),
-                _in_use: in_use,
+                pushes: RwLock::new(Pushes::none(in_use)),
             }
         }))
     }
@@ -325,13 +337,20 @@ impl FileSystemOperations for OverlayFS {
             out.write_str(",upperdir=")?;
             write_escaped(out, upper.name(), b",\\")?;
         }
+        if stack.lowers.iter().any(|layer| layer.is_own()) {
+            // The work directory belongs to the upper that was there first.
+            return OverlayOptions { work: None, ..self.options.clone() }.show(out);
+        }
         self.options.show(out)
     }
 
+    fn remount(&self, request: &mut MountRequest<'_>) -> Result<()> {
+        self.change_stack(request)
+    }
+
     fn sync(&self) -> Result<()> {
-        match &self.stack().upper {
-            Some(upper) => upper.file_systems().try_for_each(|operations| operations.sync()),
-            None => Ok(()),
-        }
+        let stack = self.stack();
+        let mut written = stack.all().filter(|layer| layer.is_own());
+        written.try_for_each(|layer| layer.file_systems().try_for_each(|operations| operations.sync()))
     }
 }

@@ -114,8 +114,18 @@ impl FileSystemOperations for Tmpfs {
         self.options.show(out, bytes.limit(), nodes.limit())
     }
 
+    fn remount(&self, request: &mut MountRequest<'_>) -> Result<()> {
+        self.change_limits(request.options)
+    }
+
+    fn commit(&self, changes: &[NameChange<'_>], times: DirectoryTimes) -> Result<()> {
+        names::commit(changes, times)
+    }
+}
+
+impl Tmpfs {
     /// `size=`, `nr_blocks=` and `nr_inodes=` can be changed, not below what is in use.
-    fn remount(&self, options: &[u8]) -> Result<()> {
+    fn change_limits(&self, options: &[u8]) -> Result<()> {
         let asked = TmpfsOptions::parse(options).map_err(|_| FileSystemErrorKind::InvalidArgument)?;
         if asked.has_more_than_limits() {
             return fail(FileSystemErrorKind::InvalidArgument);
@@ -134,10 +144,6 @@ impl FileSystemOperations for Tmpfs {
             limits.nodes().set_limit(limit);
         }
         Ok(())
-    }
-
-    fn commit(&self, changes: &[NameChange<'_>], times: DirectoryTimes) -> Result<()> {
-        names::commit(changes, times)
     }
 }
 

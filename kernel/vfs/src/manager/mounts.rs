@@ -166,7 +166,8 @@ impl VfsManager {
     ///
     /// # Errors
     /// Those of [`VfsManager::resolve`]; `EPERM`, `EINVAL` when nothing is mounted there, `EBUSY` for read-only while
-    /// files are open for writing, `EROFS` for writable when the file system never is, and what the driver answers.
+    /// files are open for writing, `EROFS` for writable when the file system never is, and what the driver answers,
+    /// with its message.
     pub fn remount(
         &self,
         context: &Context,
@@ -180,15 +181,19 @@ impl VfsManager {
             return Err(FileSystemError::new(FileSystemErrorKind::InvalidArgument).into());
         }
         let operations = target.mount.superblock().operations();
-        if operations.read_only() && !flags.contains(MountFlags::READ_ONLY) {
+        let read_only = flags.contains(MountFlags::READ_ONLY);
+        // With options it may become writable, or stay as it is.
+        if operations.read_only() && !read_only && options.is_empty() {
             return Err(FileSystemError::new(FileSystemErrorKind::ReadOnlyFileSystem).into());
         }
         let before = target.mount.flags();
         target.mount.set_flags(flags)?;
-        operations.remount(options).map_err(|error| {
+        let mut request = MountRequest::remount(&target.mount, options, read_only, self, context);
+        operations.remount(&mut request).map_err(|error| {
             // It had these flags a moment ago, so they can only fail if a file was opened for writing since.
             let _ = target.mount.set_flags(before);
-            MountError { error, message: Some(format!("cannot remount with '{}'", options.escape_ascii())) }
+            let cannot = || format!("cannot remount with '{}'", options.escape_ascii());
+            MountError { error, message: Some(request.into_message().unwrap_or_else(cannot)) }
         })
     }
 

@@ -165,7 +165,7 @@ impl OverlayNode {
             None => overlay.upper_root()?,
         };
         parent.check_writable()?;
-        let names = sources.top().node().metadata()?.links;
+        let names = overlay.links_shown(self.origin, sources.top().node().metadata()?.links);
         let staged = overlay.stage(&parent, &sources, then)?;
         let upper = parent.sibling(staged);
         let lowers = if self.kind() == FileType::Directory { sources.lowers } else { Arc::from([]) };
@@ -173,7 +173,7 @@ impl OverlayNode {
         if let Some(place) = &place {
             self.publish(place, &parent, &upper)?;
         }
-        if self.kind() != FileType::Directory && names > 1 {
+        if self.kind() != FileType::Directory {
             overlay.remember_links(self.origin, &upper, names);
         }
         self.set_sources(watched);
@@ -260,11 +260,7 @@ impl OverlayFS {
         }
         self.copy_attributes(source, &staged)?;
         if metadata.kind != FileType::Directory {
-            let origin = match self.marks().origin(source)? {
-                Some(origin) if sources.upper.is_some() => origin,
-                _ => source.id(),
-            };
-            self.marks().set_origin(&staged, origin)?;
+            self.marks().set_origin(&staged, self.origin(sources)?)?;
         }
         staged.set_attributes(&SetAttributes { mode: Some(metadata.mode), ..times(&metadata) })?;
         then.apply(&staged)?;
@@ -273,7 +269,7 @@ impl OverlayFS {
 
     /// Copies extended attributes, except the overlay's own. What the upper layer cannot hold is left out, but for
     /// attributes that security hangs on.
-    fn copy_attributes(&self, from: &NodeRef, to: &NodeRef) -> Result<()> {
+    pub(super) fn copy_attributes(&self, from: &NodeRef, to: &NodeRef) -> Result<()> {
         let mut names: Vec<Vec<u8>> = Vec::new();
         from.list_xattrs(&mut |name| {
             if self.marks().user_attribute(name).is_some() {
@@ -299,7 +295,7 @@ fn must_be_copied(attribute: &[u8]) -> bool {
     attribute.starts_with(b"security.") || attribute.starts_with(b"system.posix_acl_")
 }
 
-fn times(metadata: &Metadata) -> SetAttributes {
+pub(super) fn times(metadata: &Metadata) -> SetAttributes {
     SetAttributes {
         accessed: Some(SetTime::At(metadata.accessed)),
         modified: Some(SetTime::At(metadata.modified)),

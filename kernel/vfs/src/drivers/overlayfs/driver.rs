@@ -60,7 +60,7 @@ fn mount(request: &MountRequest<'_>) -> core::result::Result<Arc<OverlayFS>, Ref
 }
 
 /// The directory at a path of the options.
-fn directory(request: &MountRequest<'_>, path: &[u8]) -> core::result::Result<Path, Refusal> {
+pub(super) fn directory(request: &MountRequest<'_>, path: &[u8]) -> core::result::Result<Path, Refusal> {
     let shown = || String::from_utf8_lossy(path);
     let found = request
         .manager

@@ -23,6 +23,8 @@ pub struct LayerInfo {
     pub type_name: &'static str,
     /// Whether the overlay writes it.
     pub written: bool,
+    /// Whether it was the upper until another was pushed on top, and is again when that is popped.
+    pub frozen: bool,
 }
 
 /// What decided where a search ended.
@@ -79,7 +81,8 @@ impl OverlayFS {
             .map(|layer| {
                 let number = self.number_of(layer);
                 let type_name = layer.root().file_system().type_name();
-                LayerInfo { number, name: layer.name().to_vec(), type_name, written: writable && number == 0 }
+                let (written, frozen) = (writable && number == 0, number > 0 && layer.is_own());
+                LayerInfo { number, name: layer.name().to_vec(), type_name, written, frozen }
             })
             .collect()
     }
@@ -95,6 +98,7 @@ impl OverlayFS {
     /// # Errors
     /// `EXDEV` for a node of another file system, `ENOTDIR`, and those of the layers.
     pub fn explain(&self, directory: &NodeRef, name: &[u8]) -> Result<Explanation> {
+        let _steady = self.steady();
         let directory = self.own(directory)?;
         directory.check_not_removed()?;
         let found = self.find(&directory.sources(), name)?;
@@ -139,7 +143,7 @@ impl OverlayFS {
     }
 
     /// Tells `visit` each path, from the overlay's root, in which the upper layer makes a difference; a directory
-    /// before what is in it, and names in the order of their bytes. What was copied up counts as changed, whatever it was copied up for.
+    /// before what is in it, and names in the order of their bytes. Each directory is as it was at one moment. What was copied up counts as changed, whatever it was copied up for.
     ///
     /// # Errors
     /// Those of the layers.
@@ -162,6 +166,8 @@ impl OverlayFS {
 
     /// The names of one directory in which the upper makes a difference, in the order of their bytes.
     fn differences(&self, directory: &Sources) -> Result<Vec<Differs>> {
+        // Not longer: what is told of it may be written to a file of this overlay.
+        let _steady = self.steady();
         let Some(upper) = &directory.upper else { return Ok(Vec::new()) };
         let mut names: Vec<Vec<u8>> = Vec::new();
         for item in list_layer(upper)? {

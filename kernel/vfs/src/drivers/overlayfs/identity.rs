@@ -4,22 +4,29 @@
 //! a file was copied up from, else the node itself. With all layers on one file system it is the origin's own number.
 //! Otherwise the number of the file system among the layers' is packed below it (`inode << bits | file system`): that
 //! keeps room above for overlays that have this one as a layer, where packing into the high bits would collide at the
-//! second level. A number that does not fit, or is taken by another live node (a hostile layer can name one origin
-//! twice), is replaced by one from a counter in the upper half, remembered while the overlay is mounted.
+//! second level. File systems that come later, with layers that are pushed, must not change the numbers there are: theirs
+//! have a bit that no others have. A number that does not fit, or is taken by another live node (a hostile layer can
+//! name one origin twice), is replaced by one from a counter in the upper half, remembered while the overlay is mounted.
 
+use crate::error::{FileSystemErrorKind, Result};
 use crate::metadata::{FileSystemId, NodeId};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, RwLock};
 use alloc::vec::Vec;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 const ASSIGNED: u64 = 1 << 63;
+const LATE: u64 = 1 << 62;
+/// The room that late file systems share in a number.
+const LATE_BITS: u32 = 8;
 
 /// Makes inode numbers.
 pub struct Identity {
     /// The layers' file systems, each once, in the order of the layers.
     file_systems: Vec<FileSystemId>,
     bits: u32,
+    /// Those that came later, each once. A leaf lock.
+    late: RwLock<Vec<FileSystemId>>,
     /// Numbers from the counter. A leaf lock.
     assigned: Mutex<HashMap<NodeId, u64, FxBuildHasher>>,
 }
@@ -34,21 +41,40 @@ impl Identity {
             }
         }
         let bits = file_systems.len().next_power_of_two().trailing_zeros();
-        Self { file_systems, bits, assigned: Mutex::new(HashMap::with_hasher(FxBuildHasher)) }
+        let assigned = Mutex::new(HashMap::with_hasher(FxBuildHasher));
+        Self { file_systems, bits, late: RwLock::new(Vec::new()), assigned }
+    }
+
+    /// Makes a file system known that a new layer is on.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn add(&self, file_system: FileSystemId) -> Result<()> {
+        let mut late = self.late.write();
+        if !self.file_systems.contains(&file_system) && !late.contains(&file_system) {
+            page::admit(size_of::<FileSystemId>())?;
+            late.try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+            late.push(file_system);
+        }
+        Ok(())
     }
 
     /// Whether an origin is on one of the layers' file systems.
     pub fn knows(&self, origin: NodeId) -> bool {
-        self.file_systems.contains(&origin.file_system)
+        self.file_systems.contains(&origin.file_system) || self.late.read().contains(&origin.file_system)
     }
 
     /// The number for an origin.
     pub fn number(&self, origin: NodeId) -> u64 {
-        let index = self.file_systems.iter().position(|id| *id == origin.file_system);
-        match index {
-            Some(index) if origin.inode.leading_zeros() > self.bits => origin.inode << self.bits | index as u64,
-            _ => self.assign(origin),
-        }
+        let number = match self.file_systems.iter().position(|id| *id == origin.file_system) {
+            Some(index) => pack(origin.inode, self.bits, index),
+            None => {
+                let index = self.late.read().iter().position(|id| *id == origin.file_system);
+                let number = index.and_then(|index| pack(origin.inode, LATE_BITS, index));
+                number.map(|number| LATE | number)
+            }
+        };
+        number.unwrap_or_else(|| self.assign(origin))
     }
 
     /// A number from the counter for a node whose own number is taken.
@@ -57,4 +83,10 @@ impl Identity {
         let next = ASSIGNED | assigned.len() as u64;
         *assigned.entry(origin).or_insert(next)
     }
+}
+
+/// A number below [`LATE`] that says which inode of which file system it is, where that fits.
+fn pack(inode: u64, bits: u32, file_system: usize) -> Option<u64> {
+    let fits = inode.leading_zeros() > bits + 1 && file_system < 1 << bits;
+    fits.then_some(inode << bits | file_system as u64)
 }

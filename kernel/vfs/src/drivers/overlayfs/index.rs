@@ -96,6 +96,17 @@ impl OverlayNode {
     }
 }
 
+impl OverlayNode {
+    /// Lets the next listing ask for the inode numbers again, for layers have changed their places.
+    pub(super) fn forget_listed_inodes(&self) {
+        if let Ok(directory) = self.directory()
+            && let Some(index) = &mut *directory.index.lock()
+        {
+            index.layers = 0;
+        }
+    }
+}
+
 impl Entry {
     fn name<'a>(&self, names: &'a [u8]) -> &'a [u8] {
         let start = self.name_start as usize;
@@ -246,7 +257,7 @@ impl OverlayFS {
         let layer = sources.all().nth(usize::from(entry.layer));
         if let Some(layer) = layer
             && !layer.may_cross()
-            && (sources.upper.is_none() || entry.layer > 0)
+            && !layer.layer().is_own()
         {
             let origin = NodeId { file_system: layer.file_system_id(), inode: entry.layer_inode };
             return Ok(self.identity().number(origin));

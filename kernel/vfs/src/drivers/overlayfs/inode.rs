@@ -10,16 +10,17 @@
 //! Locks, outermost first:
 //!
 //! ```text
-//! copying of a node (one copy-up at a time)
-//!   OverlayFS::rename (one move at a time)
-//!     names of directories: an ancestor before what is below it; two that are not related only under `rename`
-//!       index of a directory
-//!         OverlayFS::nodes
-//!           places, sources, OverlayFS::links (leaves: nothing is called while they are held, except that `sources`
-//!           is held while layers answer what waits for nobody, and while changes are counted)
+//! OverlayFS::pushes (for reading; a push or pop has it alone)
+//!   copying of a node (one copy-up at a time)
+//!     OverlayFS::rename (one move at a time)
+//!       names of directories: an ancestor before what is below it; two that are not related only under `rename`
+//!         index of a directory
+//!           OverlayFS::nodes
+//!             places, sources, OverlayFS::links (leaves: nothing is called while they are held, except that `sources`
+//!             is held while layers answer what waits for nobody, and while changes are counted)
 //! ```
 //!
-//! All of them come before any lock of a layer; `copying`, `rename`, `names` and `index` are held while layers work.
+//! All of them come before any lock of a layer; `pushes`, `copying`, `rename`, `names` and `index` are held while layers work.
 
 use super::OverlayFS;
 use super::index::Index;
@@ -35,7 +36,7 @@ use crate::io::{Sink, Source};
 use crate::metadata::{FileType, Metadata, NodeId, Permissions, SetAttributes};
 use crate::name::Name;
 use crate::node::{Access, Allocate, EmitItem, Extent, NewNode, NodeRef, Rename, SetXattr, VfsNode, WriteAt};
-use crate::sync::{Mutex, MutexGuard, RwLock};
+use crate::sync::{Mutex, MutexGuard, RwLock, WriteGuard};
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -54,8 +55,7 @@ pub struct OverlayNode {
     sources: RwLock<Sources>,
     /// Held during copy-up. While it is held and the node is not in the upper, nobody else puts it there.
     pub(super) copying: Mutex<()>,
-    /// Where it is found: one place for a directory; for a file that is in no upper yet, all that are known; none for
-    /// what has no name.
+    /// Where it is found: one place for a directory; for a file, all that are known; none for what has no name.
     places: Mutex<SmallVec<[Place; 1]>>,
     directory: Option<Box<Directory>>,
 }
@@ -170,13 +170,15 @@ impl OverlayNode {
         self.sources.read().content().node().clone()
     }
 
-    /// The node that writes go to: a regular file's in the upper layer. What is behind a device or a FIFO is written
-    /// through its node, which stays where it is.
-    fn content_to_write(&self) -> Result<NodeRef> {
+    /// Lets `write` change the content of a regular file, in the upper layer. What is behind a device or a FIFO is
+    /// written through its node, which stays where it is.
+    fn write_content<T>(&self, write: impl FnOnce(&NodeRef) -> Result<T>) -> Result<T> {
         if self.kind != FileType::Regular {
-            return Ok(self.content_node());
+            return write(&self.content_node());
         }
-        Ok(self.copy_up_content()?.node().clone())
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
+        write(self.copy_up_content()?.node())
     }
 
     /// What it is to be made of, watched already.
@@ -190,13 +192,24 @@ impl OverlayNode {
     /// Changes what it is made of to what it has watched. Whoever calls holds `copying`, or the names of the directory
     /// it is in.
     pub(super) fn set_sources(&self, watched: Watched) {
-        let mut present = self.sources.write();
-        let previous = core::mem::replace(&mut *present, watched.sources);
-        if let Some(directory) = &self.directory {
-            directory.counts.replaced(&previous, &present);
-        }
+        let Watched { mut sources, .. } = watched;
+        let mut present = self.hold_sources();
+        self.exchange_sources(&mut present, &mut sources);
         drop(present);
-        drop(previous);
+        drop(sources);
+    }
+
+    /// Keeps everybody from what it is made of.
+    pub(super) fn hold_sources(&self) -> WriteGuard<'_, Sources> {
+        self.sources.write()
+    }
+
+    /// Changes what it is made of, which is held, to what it has watched; what it was made of is given back.
+    pub(super) fn exchange_sources(&self, present: &mut Sources, sources: &mut Sources) {
+        core::mem::swap(present, sources);
+        if let Some(directory) = &self.directory {
+            directory.counts.replaced(sources, present);
+        }
     }
 
     /// What it has as a directory.
@@ -249,16 +262,22 @@ impl OverlayNode {
         self.places.lock().last().map(|place| place.parent.clone())
     }
 
+    /// The directories of all places where it is known to be.
+    pub(super) fn for_each_parent(&self, mut tell: impl FnMut(&Self)) {
+        self.places.lock().iter().for_each(|place| tell(&place.parent));
+    }
+
     /// Whether that is a place where it is known to be.
     pub(super) fn is_at(&self, parent: &Self, name: &[u8]) -> bool {
         self.places.lock().iter().any(|place| place.is(parent, name))
     }
 
-    /// Notes a place where it was found. Once a file is in the upper its places do not matter any more.
+    /// Notes a place where it was found. Of a file all count, also while it is in the upper: with a layer pushed on top
+    /// it is in no upper again.
     pub(super) fn add_place(&self, parent: &Arc<Self>, name: &[u8]) {
-        let known = self.kind == FileType::Directory || self.has_upper();
         let mut places = self.places.lock();
-        if places.is_empty() || !known && !places.iter().any(|place| place.is(parent, name)) {
+        let one_is_enough = self.kind == FileType::Directory;
+        if places.is_empty() || !one_is_enough && !places.iter().any(|place| place.is(parent, name)) {
             places.push(Place::new(parent, name));
         }
     }
@@ -326,7 +345,7 @@ impl VfsNode for OverlayNode {
                 // The layers' counts of sub-directories do not add up, and `find` knows what 1 means.
                 metadata.links = 1;
             }
-        } else if sources.upper.is_some() {
+        } else if sources.top().layer().is_own() {
             metadata.links = self.overlay()?.links_shown(self.origin, metadata.links);
         }
         if sources.all().nth(1).is_some() && self.kind == FileType::Regular {
@@ -340,6 +359,8 @@ impl VfsNode for OverlayNode {
     }
 
     fn set_attributes(&self, set: &SetAttributes) -> Result<()> {
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
         self.change_attributes(set)
     }
 
@@ -348,14 +369,20 @@ impl VfsNode for OverlayNode {
     }
 
     fn lookup(&self, name: &[u8]) -> Result<NodeRef> {
-        Ok(self.overlay()?.look_up(&self.shared()?, name)?)
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
+        Ok(overlay.look_up(&self.shared()?, name)?)
     }
 
     fn create(&self, name: &[u8], new: &NewNode<'_>) -> Result<NodeRef> {
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
         self.create_name(name, new)
     }
 
     fn create_unnamed(&self, new: &NewNode<'_>) -> Result<NodeRef> {
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
         self.create_without_name(new)
     }
 
@@ -367,22 +394,32 @@ impl VfsNode for OverlayNode {
     }
 
     fn link(&self, name: &[u8], node: &NodeRef) -> Result<()> {
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
         self.link_name(name, node)
     }
 
     fn unlink(&self, name: &[u8], victim: &NodeRef) -> Result<()> {
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
         self.remove_name(name, victim)
     }
 
     fn remove_directory(&self, name: &[u8], victim: &NodeRef) -> Result<()> {
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
         self.remove_name(name, victim)
     }
 
     fn rename(&self, rename: &Rename<'_>) -> Result<()> {
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
         self.rename_name(rename)
     }
 
     fn list(&self, cursor: u64, emit: &mut EmitItem<'_>) -> Result<u64> {
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
         self.check_not_removed()?;
         self.list_names(cursor, emit)
     }
@@ -392,8 +429,10 @@ impl VfsNode for OverlayNode {
     }
 
     fn open(&self, access: Access) -> Result<Option<Arc<dyn OpenStream>>> {
-        let node = if access.contains(Access::WRITE) { self.content_to_write()? } else { self.content_node() };
-        node.open(access)
+        if self.kind != FileType::Regular || !access.contains(Access::WRITE) {
+            return self.content_node().open(access);
+        }
+        self.write_content(|upper| upper.open(access))
     }
 
     fn read(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
@@ -401,11 +440,11 @@ impl VfsNode for OverlayNode {
     }
 
     fn write(&self, at: WriteAt, source: &mut dyn Source) -> Result<(u64, usize)> {
-        self.content_to_write()?.write(at, source)
+        self.write_content(|upper| upper.write(at, source))
     }
 
     fn allocate(&self, what: Allocate, offset: u64, length: u64) -> Result<()> {
-        self.content_to_write()?.allocate(what, offset, length)
+        self.write_content(|upper| upper.allocate(what, offset, length))
     }
 
     fn seek_extent(&self, what: Extent, offset: u64) -> Result<u64> {
@@ -417,6 +456,8 @@ impl VfsNode for OverlayNode {
     }
 
     fn set_content(&self, content: Content) -> Result<()> {
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
         self.replace_content(content)
     }
 
@@ -440,10 +481,14 @@ impl VfsNode for OverlayNode {
     }
 
     fn set_xattr(&self, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
         self.change_xattr(name, value, how)
     }
 
     fn remove_xattr(&self, name: &[u8]) -> Result<()> {
+        let overlay = self.overlay()?;
+        let _steady = overlay.steady();
         self.drop_xattr(name)
     }
 

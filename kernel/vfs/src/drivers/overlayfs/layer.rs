@@ -20,12 +20,28 @@ use smallvec::SmallVec;
 pub struct Layer {
     name: Box<[u8]>,
     tree: PrivateTree,
+    /// Whether the overlay writes it, or has written it before another was pushed on top: what it says of the origins
+    /// of its files then counts.
+    own: bool,
+    /// The directories of other overlays that it was given by, and what it is of each ([`Layer::grounded`]).
+    given_by: Vec<(NodeRef, NodeId)>,
 }
 
 impl Layer {
     /// The layer that `tree` is; `name` says which it is to people (`/proc/mounts`, explanations).
     pub fn new(name: &[u8], tree: PrivateTree) -> Self {
-        Self { name: name.into(), tree }
+        Self { name: name.into(), tree, own: false, given_by: Vec::new() }
+    }
+
+    /// The same layer as one that the overlay writes.
+    pub fn written(mut self) -> Self {
+        self.own = true;
+        self
+    }
+
+    /// Whether the overlay writes it, or has written it.
+    pub fn is_own(&self) -> bool {
+        self.own
     }
 
     /// A whole file system as a layer.
@@ -43,9 +59,22 @@ impl Layer {
         {
             let ground = below.layer.tree.mount(&below.at);
             let read_only = mount.read_only || ground.read_only;
+            self.given_by.push((mount.root.clone(), below.id()));
             self.tree = PrivateTree::of_node(below.at.node.clone(), ground.superblock.clone(), read_only);
         }
         self
+    }
+
+    /// Whether the overlays that it was given by still have it in their upper layers, and nothing else there.
+    pub fn still_grounded(&self) -> bool {
+        self.given_by.iter().all(|(node, ground)| {
+            OverlayNode::of(node).and_then(OverlayNode::only_upper).is_some_and(|below| below.id() == *ground)
+        })
+    }
+
+    /// The overlays whose upper layers it lies in.
+    pub fn given_by(&self) -> impl Iterator<Item = FileSystemId> {
+        self.given_by.iter().map(|(node, _)| node.id().file_system)
     }
 
     /// Its name.
@@ -73,10 +102,24 @@ impl Layer {
         self.tree.root().node.id()
     }
 
+    /// The node that it starts at.
+    pub fn root_node(&self) -> NodeRef {
+        self.tree.root().node
+    }
+
     /// Where it starts.
     pub fn root(self: &Arc<Self>) -> LayerNode {
         LayerNode { layer: self.clone(), at: self.tree.root(), xattr_whiteouts: false }
     }
+}
+
+/// The identity of what `node` is in the end: where it is only in the upper layer of an overlay, its node there.
+pub fn ground(node: &NodeRef) -> NodeId {
+    let mut ground = node.clone();
+    while let Some(below) = OverlayNode::of(&ground).and_then(OverlayNode::only_upper) {
+        ground = below.node().clone();
+    }
+    ground.id()
 }
 
 /// A node of a layer.

@@ -173,10 +173,12 @@ impl OverlayFS {
     pub(super) fn origin(&self, sources: &Sources) -> Result<NodeId> {
         let top = sources.top();
         if top.is_directory() {
-            return Ok(sources.lowers.first().unwrap_or(top).id());
+            // What the overlay wrote itself came later, and may go again.
+            let given = sources.all().find(|node| !node.layer().is_own());
+            return Ok(given.or(sources.lowers.last()).unwrap_or(top).id());
         }
-        if let Some(upper) = &sources.upper
-            && let Some(origin) = self.marks().origin(upper.node())?
+        if top.layer().is_own()
+            && let Some(origin) = self.marks().origin(top.node())?
             && self.identity().knows(origin)
         {
             return Ok(origin);

@@ -4,7 +4,7 @@ use super::LayerStack;
 use super::layer::Layer;
 use crate::error::{FileSystemError, FileSystemErrorKind};
 use crate::file_system::DirectoryTimes;
-use crate::metadata::{FileType, NodeId};
+use crate::metadata::{FileSystemId, FileType, NodeId};
 use crate::mount::Path;
 use crate::sync::Mutex;
 use alloc::borrow::Cow;
@@ -42,7 +42,7 @@ impl From<FileSystemError> for Refusal {
     }
 }
 
-fn shown(layer: &Layer) -> Cow<'_, str> {
+pub(super) fn shown(layer: &Layer) -> Cow<'_, str> {
     String::from_utf8_lossy(layer.name())
 }
 
@@ -117,8 +117,14 @@ pub fn check_paths(
     Ok(())
 }
 
-/// The roots of upper layers and work directories that overlays write now.
-static IN_USE: Mutex<Vec<NodeId>> = Mutex::new(Vec::new());
+/// The upper layers that overlays write now, or go on writing when what was pushed on top is popped.
+static IN_USE: Mutex<Vec<Claim>> = Mutex::new(Vec::new());
+
+struct Claim {
+    root: NodeId,
+    /// The overlays whose upper layers it lies in.
+    inside: Vec<FileSystemId>,
+}
 
 /// An upper layer that no other overlay may write while this lives.
 pub struct InUse(Option<NodeId>);
@@ -129,12 +135,31 @@ impl InUse {
         let Some(upper) = upper else { return Ok(Self(None)) };
         let root = upper.root_id();
         let mut in_use = IN_USE.lock();
-        if in_use.contains(&root) {
+        if in_use.iter().any(|claim| claim.root == root) {
             let message = format!("{}: is the upper layer of another overlay", shown(upper));
             return Err(Refusal::new(FileSystemErrorKind::Busy, message));
         }
-        in_use.push(root);
-        Ok(Self(Some(root)))
+        in_use.push(Claim { root, inside: upper.given_by().collect() });
+        drop(in_use);
+        let claim = Self(Some(root));
+        if !upper.still_grounded() {
+            // The overlay that it was in has frozen it since it was looked up.
+            let message = format!("{}: has just become part of a lower layer", shown(upper));
+            return Err(Refusal::new(FileSystemErrorKind::Busy, message));
+        }
+        Ok(claim)
+    }
+}
+
+/// Whether some overlay's upper layer lies in the upper layer of this one.
+pub fn has_uppers_inside(overlay: FileSystemId) -> bool {
+    IN_USE.lock().iter().any(|claim| claim.inside.contains(&overlay))
+}
+
+impl InUse {
+    /// Whether there was something to claim.
+    pub fn is_claimed(&self) -> bool {
+        self.0.is_some()
     }
 }
 
@@ -142,7 +167,7 @@ impl Drop for InUse {
     fn drop(&mut self) {
         if let Some(root) = self.0 {
             let mut in_use = IN_USE.lock();
-            in_use.retain(|claimed| *claimed != root);
+            in_use.retain(|claim| claim.root != root);
             if in_use.is_empty() {
                 // A test that counts memory finds nothing left of the last overlay.
                 *in_use = Vec::new();

@@ -25,6 +25,7 @@ enum Numbered {
 }
 
 /// A lower file with several names that was copied up under one of them: the others lead to the copy too.
+#[derive(Clone)]
 pub(super) struct Linked {
     /// The copy.
     pub upper: LayerNode,
@@ -44,7 +45,7 @@ impl OverlayFS {
         }
         let found = self.find(&directory.sources(), name)?;
         let Some(sources) = found.sources else { return fail(FileSystemErrorKind::NotFound) };
-        let sources = self.copied_up(sources);
+        let sources = self.copied_up(sources)?;
         if let Some(node) = self.intern(&sources, directory, name)? {
             return Ok(node);
         }
@@ -66,7 +67,7 @@ impl OverlayFS {
         let found = self.find(&directory.sources(), name)?;
         let node = match &found.sources {
             Some(sources) => {
-                let sources = self.copied_up(sources.clone());
+                let sources = self.copied_up(sources.clone())?;
                 Some(match self.intern(&sources, directory, name)? {
                     Some(node) => node,
                     None => self.settle(sources, directory, name)?,
@@ -120,9 +121,7 @@ impl OverlayFS {
         if !present.sources().same(sources) || present.check_not_removed().is_err_and(is_removed) {
             return Ok(Numbered::Other(present));
         }
-        if !(present.has_upper() && present.place().is_some()) {
-            present.add_place(directory, name);
-        }
+        present.add_place(directory, name);
         Ok(Numbered::Same(present))
     }
 
@@ -206,20 +205,31 @@ impl OverlayFS {
     // ---- files with several names
 
     /// What a file found in a lower layer is made of, given that it may have been copied up under another name.
-    fn copied_up(&self, sources: Sources) -> Sources {
-        if sources.upper.is_some() || sources.top().is_directory() {
-            return sources;
+    fn copied_up(&self, sources: Sources) -> Result<Sources> {
+        if sources.upper.is_some() || sources.top().is_directory() || self.links.lock().is_empty() {
+            return Ok(sources);
         }
-        match self.links.lock().get(&sources.top().id()) {
-            Some(linked) => Sources { upper: Some(linked.upper.clone()), lowers: Arc::from([]) },
+        let origin = self.origin(&sources)?;
+        let copy = self.links.lock().get(&origin).map(|linked| linked.upper.clone());
+        Ok(match copy {
+            // Found under the copy's own name, maybe with its data from below it.
+            Some(copy) if copy.is(sources.top()) => sources,
+            Some(copy) if self.stack().is_upper(copy.layer()) => Sources { upper: Some(copy), lowers: Arc::from([]) },
+            Some(copy) => Sources { upper: None, lowers: Arc::from([copy]) },
             None => sources,
-        }
+        })
     }
 
     /// Lets the other names of a lower file that has `names` of them lead to its copy too.
     pub(super) fn remember_links(&self, origin: NodeId, upper: &LayerNode, names: u64) {
         let more = i64::try_from(names).unwrap_or(i64::MAX) - 1;
-        self.links.lock().insert(origin, Linked { upper: upper.clone(), more });
+        let mut links = self.links.lock();
+        let previous = match more {
+            ..=0 => links.remove(&origin),
+            _ => links.insert(origin, Linked { upper: upper.clone(), more }),
+        };
+        drop(links);
+        drop(previous);
     }
 
     /// Whether other names than those in the upper layer lead to the copy of `origin`.
@@ -237,10 +247,12 @@ impl OverlayFS {
 
     /// Notes that a name went which led from a lower layer to the copy of `origin`.
     pub(super) fn lose_lower_name(&self, origin: NodeId) {
+        let stack = self.stack();
         let mut links = self.links.lock();
         let last = links.get_mut(&origin).is_some_and(|linked| {
             linked.more -= 1;
-            linked.more <= 0
+            // Of a copy that is in a lower layer now, its own names have been counted off as well.
+            linked.more <= 0 && stack.is_upper(linked.upper.layer())
         });
         let gone = if last { links.remove(&origin) } else { None };
         drop(links);

@@ -175,7 +175,7 @@ fn text_of(bytes: &[u8]) -> String {
 }
 
 /// The parts of `text` between separators that have no backslash before them; the backslashes stay.
-fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+pub(super) fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut escaped = false;
     text.split(move |byte| {
         let splits = *byte == separator && !escaped;
@@ -185,7 +185,7 @@ fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Takes backslashes away from before the characters they protect.
-fn unescape(text: &[u8]) -> Box<[u8]> {
+pub(super) fn unescape(text: &[u8]) -> Box<[u8]> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {

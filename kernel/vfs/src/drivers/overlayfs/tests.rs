@@ -23,6 +23,8 @@ mod overlay {
     mod names;
     mod namespaces;
     mod options;
+    mod push;
+    mod push_busy;
     mod rename;
     mod xattr;
 }

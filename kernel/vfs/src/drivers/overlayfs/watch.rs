@@ -33,8 +33,26 @@ impl Counts {
         sources.lowers.iter().try_for_each(|lower| watch(lower, &self.lowers))
     }
 
+    /// Watches no longer what was the upper or the topmost lower in `before`, and is not in `now`. (A layer that is
+    /// pushed under or popped comes to be watched by the other count.)
+    fn watch_no_longer(&self, before: &Sources, now: &Sources) {
+        let cell = |layer: &LayerNode, count| {
+            if let Some(cell) = layer.node().change_cell() {
+                cell.remove_watcher(count);
+            }
+        };
+        if let Some(upper) = before.upper.as_ref().filter(|upper| !now.upper.as_ref().is_some_and(|now| now.is(upper)))
+        {
+            cell(upper, &self.all);
+        }
+        if let Some(lower) = before.lowers.first().filter(|lower| !now.lowers.iter().any(|now| now.is(lower))) {
+            cell(lower, &self.lowers);
+        }
+    }
+
     /// Counts that the directory is now made of `now`.
     pub fn replaced(&self, before: &Sources, now: &Sources) {
+        self.watch_no_longer(before, now);
         if Arc::ptr_eq(&before.lowers, &now.lowers) { self.all.bump() } else { self.lowers.bump() }
     }
 }

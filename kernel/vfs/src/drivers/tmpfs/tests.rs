@@ -268,10 +268,10 @@ vfs_test! {
         let (tmpfs, root) = tmpfs(TmpfsOptions::default());
         let file = make(&root, "f", &FILE);
         assert_eq!(file.write(WriteAt::Offset(0), &mut &[1; 8192][..]), Ok((0, 8192)));
-        fails(tmpfs.remount(b"size=4k"), Kind::InvalidArgument);
-        fails(tmpfs.remount(b"mode=700"), Kind::InvalidArgument);
-        fails(tmpfs.remount(b"nr_inodes=1"), Kind::InvalidArgument);
-        assert_eq!(tmpfs.remount(b"size=12k,nr_inodes=2"), Ok(()));
+        fails(tmpfs.change_limits(b"size=4k"), Kind::InvalidArgument);
+        fails(tmpfs.change_limits(b"mode=700"), Kind::InvalidArgument);
+        fails(tmpfs.change_limits(b"nr_inodes=1"), Kind::InvalidArgument);
+        assert_eq!(tmpfs.change_limits(b"size=12k,nr_inodes=2"), Ok(()));
         assert_eq!(free(&tmpfs), (1, 0));
     }
 }
