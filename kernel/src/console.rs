@@ -1,8 +1,29 @@
-//! The console: what the kernel says to whoever uses it, as opposed to its log.
+//! The console: what the kernel says to whoever uses it, as opposed to its log, and what they type.
 
 use core::fmt;
 
-use crate::arch::serial;
+use crate::arch::serial::{self, COM1};
+use crate::task::wait::WaitQueue;
+
+/// Who waits for input.
+static READERS: WaitQueue = WaitQueue::new();
+
+/// Takes at least one byte of what was typed, and as many as there are and fit; waits until there is one. Returns how
+/// many.
+pub fn read(buffer: &mut [u8]) -> usize {
+    loop {
+        let count = COM1.try_read(buffer);
+        if count > 0 || buffer.is_empty() {
+            return count;
+        }
+        READERS.wait_until(|| COM1.has_input());
+    }
+}
+
+/// Called by the interrupt handler: input may have come.
+pub fn on_input() {
+    READERS.wake_all();
+}
 
 /// Writes to the console, formatted as by `format!`.
 #[macro_export]

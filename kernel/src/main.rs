@@ -8,6 +8,7 @@
 extern crate alloc;
 
 use bootloader_api::BootInfo;
+use task::thread::Thread;
 // Named so that the linker sees what it submits, also while nothing else of it is used.
 use vfs as _;
 
@@ -25,6 +26,7 @@ mod mm;
 mod panic;
 mod root;
 mod session;
+mod task;
 mod time;
 
 boot::entry_point!(kernel_main);
@@ -39,6 +41,7 @@ fn kernel_main(boot_info: &'static mut BootInfo, line: &'static str) -> ! {
     time::init();
     log!("strata {}, command line: {line}", env!("CARGO_PKG_VERSION"));
     mm::init(boot_info);
+    task::scheduler::init();
     arch::acpi::init(boot_info.rsdp_addr.into_option());
     let usage = mm::usage();
     log!("memory: {} KiB free of {} KiB", usage.free_frames * 4, usage.total_frames * 4);
@@ -58,5 +61,7 @@ fn run(initramfs: &'static [u8]) -> ! {
         bench::run();
     }
     debug::end_on_request();
-    session::run(initramfs)
+    let session = Thread::spawn(move || session::run(initramfs)).expect("there is memory for the first thread");
+    session.join();
+    unreachable!("the session ends with the machine")
 }

@@ -14,10 +14,11 @@ use vfs::manager::VfsManager;
 use vfs::time::{Clock, Timestamp};
 
 use crate::arch::serial::COM1;
-use crate::arch::{self, exit, fw_cfg, interrupts, random};
+use crate::arch::{self, exit, fw_cfg, random};
 use crate::fs::devices::KernelDevices;
 use crate::mm::PAGE_SIZE;
-use crate::{command_line, log, mm, println, root, time};
+use crate::task::timer;
+use crate::{command_line, console, log, mm, println, root, time};
 
 /// The file with a script, among those that the host gives to its guest.
 const SCRIPT: &str = "opt/strata/script";
@@ -78,7 +79,7 @@ struct SerialConsole;
 
 impl Console for SerialConsole {
     fn read(&mut self, buffer: &mut [u8]) -> usize {
-        COM1.read(buffer)
+        console::read(buffer)
     }
 
     fn try_read(&mut self, buffer: &mut [u8]) -> usize {
@@ -122,11 +123,7 @@ impl Machine for ThisMachine {
     }
 
     fn sleep(&self, duration: Duration) {
-        let end = time::monotonic() + duration;
-        while time::monotonic() < end {
-            // The tick wakes it, if nothing else does.
-            interrupts::sleep_while(|| true);
-        }
+        timer::sleep(duration);
     }
 
     fn entered(&self, namespace: &Arc<VfsManager>) {

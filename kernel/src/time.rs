@@ -6,6 +6,7 @@ use spin::Once;
 
 use crate::arch::trap::TrapFrame;
 use crate::arch::{clock, rtc};
+use crate::task::timer;
 
 /// The time of day at boot, as far as the real-time clock and the monotonic clock tell.
 static BOOT_TIME: Once<Duration> = Once::new();
@@ -29,8 +30,11 @@ pub fn wall() -> Duration {
 #[cfg(test)]
 pub fn on_tick(frame: &TrapFrame) {
     crate::ktest::watchdog::on_tick(frame);
+    timer::on_tick();
 }
 
-/// Called at every timer interrupt, with what it interrupted: there is nothing to do, the clock does not live on ticks.
+/// Called at every timer interrupt, with what it interrupted. The clock does not live on ticks.
 #[cfg(not(test))]
-pub fn on_tick(_frame: &TrapFrame) {}
+pub fn on_tick(_frame: &TrapFrame) {
+    timer::on_tick();
+}

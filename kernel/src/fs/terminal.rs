@@ -9,6 +9,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::io::{Sink, Source};
 
 use crate::arch::serial::COM1;
+use crate::console;
 
 /// The longest line (`MAX_CANON` is 255 at least; Linux has this).
 const LINE_MAX: usize = 4096;
@@ -68,7 +69,7 @@ fn read_line() -> Result<Vec<u8>> {
     line.try_reserve_exact(LINE_MAX).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
     loop {
         let mut byte = [0];
-        COM1.read(&mut byte);
+        console::read(&mut byte);
         match byte[0] {
             b'\r' | b'\n' => {
                 COM1.write(b"\r\n");

@@ -5,6 +5,7 @@
 //! | 0 … 0x0000_7fff_ffff_ffff | nothing yet; the user's half | |
 //! | 0xffff_8000_0000_0000 … | [`direct_map`]: all physical memory | read, write; the kernel's text and constants read only |
 //! | 0xffff_c000_0000_0000 … | the heap ([`heap`]), as far as it has grown | read, write |
+//! | 0xffff_d000_0000_0000 … | threads' stacks ([`stacks`]) | read, write |
 //! | 0xffff_ffff_8000_0000 … | the kernel's image, at its physical address and this | text read and execute, constants read, data read and write |
 //!
 //! Nothing is writable and executable, and nothing at all is mapped at address 0. The page under every stack is
@@ -14,7 +15,7 @@
 //! File data takes frames through [`pages`], and only as long as [`pages::data_reserve`] remain: the last frames
 //! belong to the kernel itself.
 //!
-//! Lock order, outermost first: heap → its blocks → kernel page tables → frames.
+//! Lock order, outermost first: slots of stacks → heap → its blocks → kernel page tables → frames.
 
 use bootloader_api::BootInfo;
 
@@ -23,6 +24,7 @@ pub mod frames;
 pub mod heap;
 pub mod pages;
 pub mod paging;
+pub mod stacks;
 
 /// The size of a frame and of a page, in bytes.
 pub const PAGE_SIZE: usize = 4096;
@@ -33,6 +35,9 @@ pub const HEAP_START: u64 = 0xffff_c000_0000_0000;
 /// The most that the heap may grow to, in bytes of address space: what one entry of the topmost table covers.
 pub const HEAP_MAX: u64 = 512 << 30;
 
+/// Where the threads' stacks begin.
+pub const STACKS_START: u64 = 0xffff_d000_0000_0000;
+
 /// How much memory is used, and for what.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
@@ -42,6 +47,8 @@ pub struct Usage {
     pub free_frames: usize,
     /// Frames that the heap has taken.
     pub heap_frames: usize,
+    /// Frames that are threads' stacks.
+    pub stack_frames: usize,
     /// Frames that hold the kernel's page tables.
     pub table_frames: usize,
     /// Bytes of the heap that are allocated, as asked for.
@@ -49,9 +56,9 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Frames that are taken for neither the heap nor the kernel's page tables: file data and the like.
+    /// Frames that are taken for neither the heap nor stacks nor the kernel's page tables: file data and the like.
     pub fn other_frames(&self) -> usize {
-        self.total_frames - self.free_frames - self.heap_frames - self.table_frames
+        self.total_frames - self.free_frames - self.heap_frames - self.stack_frames - self.table_frames
     }
 }
 
@@ -90,6 +97,7 @@ pub fn usage() -> Usage {
         total_frames: counts.total,
         free_frames: counts.free,
         heap_frames: heap::frames(),
+        stack_frames: stacks::frames_in_use(),
         table_frames: paging::table_frames(),
         heap_bytes: heap::bytes_in_use(),
     }

@@ -12,7 +12,7 @@ use bootloader_api::info::MemoryRegionKind;
 use spin::{Mutex, Once};
 
 use super::frames::{self, Frame};
-use super::{HEAP_START, PAGE_SIZE};
+use super::{HEAP_START, PAGE_SIZE, STACKS_START, stacks};
 use crate::arch::page_table::{LARGE_PAGE_SIZE, NoFrame, PageTables, Rights};
 use crate::arch::stack_guards;
 
@@ -81,8 +81,9 @@ fn build(boot_info: &BootInfo) -> Result<PageTables, NoFrame> {
     let image = Image::new();
     map_image(&mut tables, &image)?;
     map_physical(&mut tables, &image, end_of_memory(boot_info))?;
-    // The heap's topmost entry is there from the start, so that every address space can share it.
+    // Their topmost entries are there from the start, so that every address space can share them.
     tables.prepare(HEAP_START)?;
+    tables.prepare(STACKS_START)?;
     Ok(tables)
 }
 
@@ -135,7 +136,9 @@ fn end_of_memory(boot_info: &BootInfo) -> u64 {
 /// Whether `address` lies in the page under one of the kernel's stacks.
 pub fn is_stack_guard(address: u64) -> bool {
     let page = address - address % PAGE_SIZE as u64;
-    page == BOOT_STACK_GUARD.load(Ordering::Relaxed) || stack_guards().any(|guard| guard == page)
+    page == BOOT_STACK_GUARD.load(Ordering::Relaxed)
+        || stacks::is_guard(address)
+        || stack_guards().any(|guard| guard == page)
 }
 
 /// Maps the page at `page` to `frame`, readable and writable. Fails when there is no frame for a table on the way.

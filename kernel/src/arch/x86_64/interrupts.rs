@@ -144,7 +144,10 @@ pub(super) fn on_line(line: u8) {
     COUNTS[usize::from(line)].fetch_add(1, Ordering::Relaxed);
     match line {
         pit::LINE => pit::on_interrupt(),
-        LINE_COM1 => serial::COM1.on_interrupt(),
+        LINE_COM1 => {
+            serial::COM1.on_interrupt();
+            crate::console::on_input();
+        }
         LINE_COM2 => serial::COM2.on_interrupt(),
         _ => {}
     }
@@ -179,13 +182,8 @@ pub fn are_enabled() -> bool {
     processor::are_enabled()
 }
 
-/// Sleeps until the next interrupt if `condition` holds. Whatever an interrupt handler does to end the condition is not
-/// missed: the condition is looked at with interrupts off, and they come on in the same step as the sleep begins.
-pub fn sleep_while(condition: impl Fn() -> bool) {
+/// Sleeps until an interrupt has come; they are off before and after.
+pub fn sleep() {
+    processor::enable_and_hlt();
     processor::disable();
-    if condition() {
-        processor::enable_and_hlt();
-    } else {
-        processor::enable();
-    }
 }

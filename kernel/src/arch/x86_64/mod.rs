@@ -8,6 +8,7 @@
 //! | [`trap`] | what the entry saves, the exceptions' names, and what is done about them |
 //! | [`page_table`] | the page tables' format |
 //! | [`probe`] | reading an address that may fault |
+//! | [`switch`] | going from one stack to another |
 //! | [`backtrace`] | walking frame pointers |
 //! | [`pit`], [`clock`], [`rtc`] | the tick, the monotonic clock, the wall clock |
 //! | [`fw_cfg`] | what the emulator has for its guest |
@@ -33,6 +34,7 @@ pub mod probe;
 pub mod random;
 pub mod rtc;
 pub mod serial;
+pub mod switch;
 pub mod trap;
 
 /// Makes exceptions reportable and the tick run, and lets interrupts in. To be called once, before anything that may

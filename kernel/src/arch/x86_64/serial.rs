@@ -1,7 +1,7 @@
 //! The serial ports: COM1 is the console, COM2 takes the kernel log when the command line says so.
 //!
 //! Output waits for the device, a FIFO's worth at a time with interrupts off. Input comes by interrupt into a ring,
-//! from which [`Port::read`] takes it; while the ring is empty the processor sleeps. Bytes go out as they are: a
+//! from which [`Port::try_read`] takes it. Bytes go out as they are: a
 //! newline is not turned into carriage return and newline here, because output may as well be a file.
 
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -68,20 +68,6 @@ impl Port {
         }
     }
 
-    /// Takes at least one byte of input, and as many as there are and fit; sleeps until there is one. Returns how many.
-    pub fn read(&self, buffer: &mut [u8]) -> usize {
-        if buffer.is_empty() {
-            return 0;
-        }
-        loop {
-            let count = self.try_read(buffer);
-            if count > 0 {
-                return count;
-            }
-            interrupts::sleep_while(|| self.received.is_empty());
-        }
-    }
-
     /// Takes what input there is, without waiting. Returns how many bytes.
     pub fn try_read(&self, buffer: &mut [u8]) -> usize {
         let mut count = 0;
@@ -95,8 +81,7 @@ impl Port {
         count
     }
 
-    /// Whether [`Port::read`] would return at once.
-    #[cfg(test)]
+    /// Whether there is input to take.
     pub fn has_input(&self) -> bool {
         !self.received.is_empty()
     }
@@ -180,6 +165,7 @@ impl Ring {
 mod tests {
     use super::{COM1, RING_CAPACITY, Ring};
     use crate::arch::interrupts;
+    use crate::console;
     use crate::ktest;
 
     fn interrupts_of_com1() -> u64 {
@@ -208,7 +194,7 @@ mod tests {
             COM1.set_loopback(true);
             COM1.write(b"hello, there");
             while length < input.len() {
-                length += COM1.read(&mut input[length..]);
+                length += console::read(&mut input[length..]);
             }
             COM1.set_loopback(false);
             assert_eq!(&input, b"hello, there");
@@ -220,7 +206,7 @@ mod tests {
             let mut buffer = [0; 4];
             assert!(!COM1.has_input());
             assert_eq!(COM1.try_read(&mut buffer), 0);
-            assert_eq!(COM1.read(&mut []), 0, "no room: no waiting");
+            assert_eq!(console::read(&mut []), 0, "no room: no waiting");
         }
     }
 }

@@ -238,7 +238,7 @@ mod tests {
             assert!(interrupts::are_enabled());
             let before = pit::ticks();
             while pit::ticks() == before {
-                interrupts::sleep_while(|| pit::ticks() == before);
+                interrupts::without(interrupts::sleep);
             }
             interrupts::without(|| assert!(!interrupts::are_enabled()));
             assert!(interrupts::are_enabled());

@@ -1,0 +1,24 @@
+//! Threads, and who of them runs.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`thread`] | a thread: its stack, its state |
+//! | [`scheduler`] | who runs next; giving way, waiting, ending |
+//! | [`wait`] | waiting until something is so |
+//! | [`timer`] | waiting until a time |
+//!
+//! One processor is used. The kernel's own code is not preempted: a thread runs until it waits, gives way or ends, so
+//! that between two such places it is alone with everything that interrupt handlers leave alone. What runs in user
+//! mode is preempted at the tick.
+//!
+//! Lock order: a wait queue's lock → the scheduler's, both taken only with interrupts off, and held by nobody across a
+//! switch. No interrupt handler allocates or frees: it only moves threads from a wait queue to the scheduler's queue,
+//! which has room for all there are.
+
+pub mod scheduler;
+pub mod thread;
+pub mod timer;
+pub mod wait;
+
+#[cfg(test)]
+mod tests;
