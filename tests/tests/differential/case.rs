@@ -21,6 +21,8 @@ pub struct Layout {
     pub kind: Kind,
     /// Lower layers `/l0` (topmost) to `/l7`; of a nested overlay the last two are the inner one's.
     pub lowers: usize,
+    /// Whether a lower file with several names stays one when it is copied up (`index=on`).
+    pub index: bool,
 }
 
 /// One mount.
@@ -30,7 +32,7 @@ pub struct Mounted {
 }
 
 /// Linux keeps these promises only when asked to.
-const LINUX_OPTIONS: &str = ",redirect_dir=on,index=on,xino=on,metacopy=off";
+const LINUX_OPTIONS: &str = ",redirect_dir=on,xino=on,metacopy=off";
 /// Ours has them anyway; the uppers it writes must be such as Linux reads.
 const OUR_OPTIONS: &str = ",redirect_dir=on,whiteout=linux";
 
@@ -62,7 +64,8 @@ impl Layout {
 
     /// The mounts, in the order they are made.
     pub fn mounts(&self, ours: bool) -> Vec<Mounted> {
-        let common = if ours { OUR_OPTIONS } else { LINUX_OPTIONS };
+        let index = if self.index { ",index=on" } else { ",index=off" };
+        let common = if ours { OUR_OPTIONS } else { LINUX_OPTIONS }.to_owned() + index;
         let list = |range: std::ops::Range<usize>| -> String {
             range.map(|number| format!("/l{number}")).collect::<Vec<_>>().join(":")
         };

@@ -223,18 +223,14 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("identity and link count of whiteouts in an upper layer", "Linux links all to one inode"),
     (
-        "the upper layer, and its exchange, where a lower layer has hard links",
-        "which names are one file after copy-up is in an index whose form is each system's own",
+        "the upper layer, and its exchange, with index=on where a lower layer has hard links",
+        "which names are one file after copy-up is in an index whose form is each system's own, and so is which of them \
+         the upper layer has; with index=off all that is compared",
     ),
     (
         "metadata of a removed lower directory, through a descriptor",
         "Linux copies it up over whatever has its name by now, and the merged directory cannot be listed after that; it \
          also empties what it removed of whiteouts, which sets times",
-    ),
-    (
-        "files with several names in a lower layer",
-        "made only with LINKS=1: after copy-up Strata keeps them one file while mounted, but does not write down which \
-         they were, so that a remount parts them; Linux has an index for that",
     ),
     (
         "hard links in a nested overlay",

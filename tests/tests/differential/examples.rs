@@ -7,7 +7,11 @@ use vfs::node::{RenameFlags, SetXattr};
 
 fn case(kind: Kind, lowers: usize, setup: Vec<Operation>, steps: Vec<Operation>) -> Case {
     let setup = setup.into_iter().map(Into::into).collect();
-    Case { layout: Layout { kind, lowers }, setup, steps: steps.into_iter().map(Into::into).collect() }
+    Case {
+        layout: Layout { kind, lowers, index: kind != Kind::Nested },
+        setup,
+        steps: steps.into_iter().map(Into::into).collect(),
+    }
 }
 
 fn place(path: &str) -> Place {

@@ -10,9 +10,12 @@ use vfs::metadata::FileType;
 use vfs::node::SetXattr;
 
 /// Whether the upper layer says all there is to say. Which names of a lower file with several are one after copy-up is
-/// in the work directory, whose index is written in file handles of the system that made it: it cannot be exchanged.
+/// in the work directory, whose index is written in file handles of the system that made it: it cannot be exchanged. Nor
+/// does the upper have the same names of it: on Linux that which was used, in Strata one that the file is known by.
 pub fn is_exchangeable(case: &Case) -> bool {
-    !case.setup.iter().any(|step| matches!(step.operation, Operation::Link { .. }))
+    let links_a_lower =
+        |operation: &Operation| matches!(operation, Operation::Link { new, .. } if !new.path.starts_with("/u/"));
+    !case.layout.index || !case.setup.iter().any(|step| links_a_lower(&step.operation))
 }
 
 /// Makes the lower layers of the case, and that upper layer.

@@ -38,7 +38,9 @@ pub fn case(kind: Kind, seed: u64) -> Case {
         Kind::ReadOnly => random.usize(2..=5),
         Kind::Nested => random.usize(2..=5),
     };
-    let layout = Layout { kind, lowers };
+    // An overlay is no lower layer that Linux could index.
+    let index = kind != Kind::Nested && random.u8(..5) != 0;
+    let layout = Layout { kind, lowers, index };
     let seeks_data = random.bool();
     let mut generator = Generator { random, layout, known: Vec::new(), open: Default::default(), seeks_data };
     let setup = generator.setup();
@@ -118,7 +120,7 @@ impl Generator {
                 let kind = if layer == "/u" { Special::Fifo } else { self.special() };
                 steps.push(Operation::Mknod { place, kind, mode }.into());
             }
-            18 if !self.known.is_empty() && (plain || std::env::var_os("LINKS").is_some()) => {
+            18 if !self.known.is_empty() => {
                 let other = self.known[self.random.usize(..self.known.len())].clone();
                 let old = Place::absolute(format!("{layer}/{other}"));
                 steps.push(Operation::Link { old, new: place, follow: false }.into());

@@ -16,7 +16,7 @@
 //! | `shrink`, `script` | what a person gets to see of a failure |
 //!
 //! `make soak`, or `SOAK=1`, goes on until ten million operations were compared; `SEED=n` runs that one seed; `CASES=n` so many;
-//! `FAILURES=n` goes on after a failure until there are so many; `LINKS=1` makes files with several names in lower layers.
+//! `FAILURES=n` goes on after a failure until there are so many.
 //! Needs root and overlayfs; without them the tests say that they skip.
 
 #![forbid(unsafe_code)]

@@ -20,13 +20,14 @@
 //! | `inode` | the node; the lock order |
 //! | `nodes` | one object for each file |
 //! | `watch` | which changes in layers a directory notices |
+//! | `links` | files with several names |
 //! | `push` | layers pushed and popped while mounted |
 //! | `copy_up` | putting what is to be changed into the upper |
 //! | `names`, `rename` | create, link, remove, move |
 //! | `index` | listing |
 //! | `xattr` | attributes |
 //! | [`explain`] | which layer something comes from, and what the upper changed |
-//! | `mount_checks`, `driver` | mounting |
+//! | `mount_checks`, `work`, `driver` | mounting |
 //!
 //! The rules are those of Linux's overlayfs (`Documentation/filesystems/overlayfs.rst`), except: renaming a directory
 //! that has lower directories always works (redirects are on), hard links survive copy-up, an open file follows its
@@ -44,6 +45,7 @@ mod identity;
 mod index;
 mod inode;
 pub mod layer;
+mod links;
 mod lookup;
 mod marks;
 mod mount_checks;
@@ -53,6 +55,7 @@ pub mod options;
 mod push;
 mod rename;
 mod watch;
+mod work;
 mod xattr;
 
 #[cfg(any(test, feature = "selftest"))]
@@ -80,11 +83,11 @@ use hashbrown::HashMap;
 use identity::Identity;
 use inode::OverlayNode;
 use layer::LayerNode;
+use links::Links;
 use lookup::Sources;
 use marks::Marks;
 use mount_checks::InUse;
-use nodes::Linked;
-use options::write_escaped;
+use options::{Fsync, write_escaped};
 use push::Pushes;
 use rustc_hash::FxBuildHasher;
 use watch::Watched;
@@ -103,10 +106,10 @@ pub struct OverlayFS {
     root: Arc<OverlayNode>,
     /// The nodes in use, by inode number.
     nodes: Mutex<HashMap<u64, Weak<OverlayNode>, FxBuildHasher>>,
-    /// Lower files with several names that were copied up, by their identity.
-    links: Mutex<HashMap<NodeId, Linked, FxBuildHasher>>,
     /// Held while a name moves, so that the tree above two directories stands still.
     rename: Mutex<()>,
+    /// The work directory.
+    work: Option<NodeRef>,
     /// Read by who looks up names or changes anything, written by who changes the stack.
     pushes: RwLock<Pushes>,
 }
@@ -152,11 +155,11 @@ impl OverlayFS {
     /// An overlay of these layers, the lowers topmost first. Without an upper it is read-only.
     ///
     /// # Errors
-    /// `EINVAL` without a lower layer, with more than 500, for an upper on a file system that cannot be one or a stack
+    /// `EINVAL` without a lower layer, with more than 500, for `volatile` (which needs a work directory), for an upper on a file system that cannot be one or a stack
     /// that is too deep; `ENOTDIR` for a layer that is no directory; `ELOOP` for one given twice; `EBUSY` for an upper
     /// that another overlay writes; and those of the layers.
     pub fn new(upper: Option<Layer>, lowers: Vec<Layer>, options: OverlayOptions) -> Result<Arc<Self>> {
-        Self::build(upper, lowers, options).map_err(|refusal| refusal.error)
+        Self::build(upper, lowers, None, options).map_err(|refusal| refusal.error)
     }
 
     /// An overlay of the directories at these paths, each with the mounts below it as they are now.
@@ -191,15 +194,20 @@ impl OverlayFS {
         Self::new(upper, lowers, options)
     }
 
-    /// As [`OverlayFS::new`], with words for the user where it is refused.
+    /// As [`OverlayFS::new`], with a work directory, and with words for the user where it is refused.
     fn build(
         upper: Option<Layer>,
         lowers: Vec<Layer>,
+        work: Option<Layer>,
         options: OverlayOptions,
     ) -> core::result::Result<Arc<Self>, Refusal> {
-        let layers = LayerStack::new(upper.map(|upper| upper.grounded().written()), lowers);
+        let work = work.map(|work| Arc::new(work.grounded()));
+        let work_node = work.as_ref().map(|work| work.root_node());
+        let upper = upper.map(|upper| upper.grounded().written());
+        let (upper, lowers) = Links::of_layers(upper, lowers, &options, work_node.as_ref())?;
+        let layers = LayerStack::new(upper, lowers);
         mount_checks::check_layers(&layers)?;
-        let in_use = InUse::claim(layers.upper.as_deref())?;
+        let in_use = InUse::claim(layers.upper.as_deref(), work.as_deref())?;
         let id = FileSystemId::fresh();
         let marks = Marks::new(options.whiteout, options.user_attributes);
         let sources = root_sources(&layers, &marks)?;
@@ -208,6 +216,14 @@ impl OverlayFS {
             Identity::new(layers.all().flat_map(|layer| layer.file_systems()).map(|operations| operations.id()));
         let watched = Watched::new(sources)?;
         let root_id = NodeId { file_system: id, inode: identity.number(origin) };
+        match (&work, options.fsync) {
+            (Some(work), _) => work::prepare(work, &options)?,
+            (None, Fsync::Volatile) if layers.upper.is_some() => {
+                let message = "option 'volatile' needs 'workdir', where it leaves its mark".into();
+                return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
+            }
+            (None, _) => {}
+        }
         Ok(Arc::new_cyclic(|me| {
             let root = OverlayNode::new(me, root_id, origin, watched, None);
             let mut nodes = HashMap::with_hasher(FxBuildHasher);
@@ -221,8 +237,8 @@ impl OverlayFS {
                 layers: RwLock::new(Arc::new(layers)),
                 root,
                 nodes: Mutex::new(nodes),
-                links: Mutex::new(HashMap::with_hasher(FxBuildHasher)),
                 rename: Mutex::new(()),
+                work: work_node,
                 pushes: RwLock::new(Pushes::none(in_use)),
             }
         }))
@@ -349,6 +365,9 @@ impl FileSystemOperations for OverlayFS {
     }
 
     fn sync(&self) -> Result<()> {
+        if self.options.fsync == Fsync::Volatile {
+            return Ok(());
+        }
         let stack = self.stack();
         let mut written = stack.all().filter(|layer| layer.is_own());
         written.try_for_each(|layer| layer.file_systems().try_for_each(|operations| operations.sync()))

@@ -14,6 +14,8 @@ use super::OverlayFS;
 use super::inode::{OverlayNode, Place};
 use super::layer::{Changes, LayerNode};
 use super::lookup::Sources;
+use super::marks::Origin;
+use super::options::Fsync;
 use crate::content::Content;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::DirectoryTimes;
@@ -38,6 +40,13 @@ enum Then<'a> {
     Nothing,
     SetAttributes(&'a SetAttributes),
     SetContent(&'a Content),
+}
+
+/// Under how many of its names the copy appears.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    None,
+    One,
 }
 
 impl Then<'_> {
@@ -110,7 +119,7 @@ impl OverlayNode {
                 break upper;
             }
             self.copy_up_parents()?;
-            match self.copy_up_alone(then)? {
+            match self.copy_up_alone(then, Names::One)? {
                 Outcome::Copied(upper) => return Ok(upper),
                 Outcome::WasThere(upper) => break upper,
                 Outcome::ParentMissing => {}
@@ -129,6 +138,21 @@ impl OverlayNode {
         Ok(present)
     }
 
+    /// Puts a file with several names into the upper layer under none of them, for one of them is to go, and how many
+    /// are left is to be written there.
+    ///
+    /// # Errors
+    /// As [`OverlayNode::copy_up`].
+    pub(super) fn copy_up_to_count(&self) -> Result<()> {
+        loop {
+            self.copy_up_parents()?;
+            match self.copy_up_alone(Then::Nothing, Names::None)? {
+                Outcome::Copied(_) | Outcome::WasThere(_) => return Ok(()),
+                Outcome::ParentMissing => {}
+            }
+        }
+    }
+
     /// Puts the directories above the node into the upper layer.
     fn copy_up_parents(&self) -> Result<()> {
         let mut missing: Vec<Arc<Self>> = Vec::new();
@@ -142,13 +166,13 @@ impl OverlayNode {
             missing.push(node);
         }
         while let Some(node) = missing.pop() {
-            node.copy_up_alone(Then::Nothing)?;
+            node.copy_up_alone(Then::Nothing, Names::One)?;
         }
         Ok(())
     }
 
     /// Puts the node, whose parents are in the upper layer, there as well.
-    fn copy_up_alone(&self, then: Then<'_>) -> Result<Outcome> {
+    fn copy_up_alone(&self, then: Then<'_>, names: Names) -> Result<Outcome> {
         let overlay = self.overlay()?;
         overlay.check_writable()?;
         let _copying = self.copying.lock();
@@ -165,33 +189,45 @@ impl OverlayNode {
             None => overlay.upper_root()?,
         };
         parent.check_writable()?;
-        let names = overlay.links_shown(self.origin, sources.top().node().metadata()?.links);
-        let staged = overlay.stage(&parent, &sources, then)?;
-        let upper = parent.sibling(staged);
+        let kept = self.names_to_keep(&overlay)?;
+        let mut upper = parent.sibling(overlay.stage(&parent, &sources, then, self.origin_of_copy(kept))?);
+        upper.linked = kept.is_some();
         let lowers = if self.kind() == FileType::Directory { sources.lowers } else { Arc::from([]) };
         let watched = self.watch(Sources { upper: Some(upper.clone()), lowers })?;
-        if let Some(place) = &place {
-            self.publish(place, &parent, &upper)?;
-        }
-        if self.kind() != FileType::Directory {
-            overlay.remember_links(self.origin, &upper, names);
-        }
+        self.publish(place.filter(|_| names == Names::One).as_ref(), &parent, &upper, kept)?;
         self.set_sources(watched);
         Ok(Outcome::Copied(upper))
     }
 
-    /// Lets the copy appear at a place of the node; if it was removed from there meanwhile, nowhere.
-    fn publish(&self, place: &Place, parent: &LayerNode, upper: &LayerNode) -> Result<()> {
-        let _names = match place.parent.lock_names() {
-            Ok(held) => held,
-            Err(error) if error.kind() == FileSystemErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
+    /// What the copy of the node says that it was copied up from, if the node has several names to be kept.
+    fn origin_of_copy(&self, names: Option<u64>) -> Option<Origin> {
+        let nameless = self.kind() == FileType::Directory || self.is_parted();
+        (!nameless).then_some(Origin { id: self.origin, linked: names.is_some() })
+    }
+
+    /// Lets the copy appear at a place of the node; if it was removed from there meanwhile, nowhere. The other ones of
+    /// `names` lead to it too.
+    fn publish(&self, place: Option<&Place>, parent: &LayerNode, upper: &LayerNode, names: Option<u64>) -> Result<()> {
+        let overlay = self.overlay()?;
+        let mut changes = Changes::default();
+        let held = match place.map(|place| (place, place.parent.lock_names())) {
+            Some((place, Ok(held))) if self.is_at(&place.parent, &place.name) => {
+                changes.bind(parent.node(), &place.name, None, Some(upper.node()));
+                Some(held)
+            }
+            Some((_, Err(error))) if error.kind() != FileSystemErrorKind::NotFound => return Err(error),
+            _ => None,
         };
-        if !self.is_at(&place.parent, &place.name) {
+        let _links = match names {
+            Some(names) => {
+                let more = names - u64::from(held.is_some());
+                overlay.add_link(&mut changes, upper, self.origin, more)?
+            }
+            None => None,
+        };
+        if changes.is_empty() {
             return Ok(());
         }
-        let mut changes = Changes::default();
-        changes.bind(parent.node(), &place.name, None, Some(upper.node()));
         changes.publish(parent, DirectoryTimes::Keep)
     }
 
@@ -213,31 +249,11 @@ impl OverlayNode {
         self.set_sources(watched);
         Ok(())
     }
-
-    /// A node in the upper layer that can be given one more name: the present one, or where it has lost all of its
-    /// names there while lower ones still lead to it, a copy of it.
-    ///
-    /// # Errors
-    /// Those of the upper layer.
-    pub(super) fn upper_to_link(&self, parent: &LayerNode) -> Result<LayerNode> {
-        let overlay = self.overlay()?;
-        let present = self.copy_up()?;
-        if !overlay.has_lower_names(self.origin) || present.node().metadata()?.links > 0 {
-            return Ok(present);
-        }
-        let _copying = self.copying.lock();
-        let sources = self.sources();
-        let upper = parent.sibling(overlay.stage(parent, &sources, Then::Nothing)?);
-        let watched = self.watch(Sources { upper: Some(upper.clone()), lowers: sources.lowers })?;
-        overlay.replace_copy(self.origin, &upper);
-        self.set_sources(watched);
-        Ok(upper)
-    }
 }
 
 impl OverlayFS {
-    /// Builds a copy of what `sources` show, unseen, on the file system of `parent`.
-    fn stage(&self, parent: &LayerNode, sources: &Sources, then: Then<'_>) -> Result<NodeRef> {
+    /// Builds a copy of what `sources` show, unseen, on the file system of `parent`, which says that it is of `origin`.
+    fn stage(&self, parent: &LayerNode, sources: &Sources, then: Then<'_>, origin: Option<Origin>) -> Result<NodeRef> {
         let source = sources.top().node();
         let metadata = source.metadata()?;
         let target;
@@ -259,11 +275,14 @@ impl OverlayFS {
             copy_data(sources.content().node(), &staged, then.data_needed(metadata.size))?;
         }
         self.copy_attributes(source, &staged)?;
-        if metadata.kind != FileType::Directory {
-            self.marks().set_origin(&staged, self.origin(sources)?)?;
+        if let Some(origin) = origin {
+            self.marks().set_origin(&staged, origin)?;
         }
         staged.set_attributes(&SetAttributes { mode: Some(metadata.mode), ..times(&metadata) })?;
         then.apply(&staged)?;
+        if self.options().fsync == Fsync::Strict {
+            staged.sync()?;
+        }
         Ok(staged)
     }
 

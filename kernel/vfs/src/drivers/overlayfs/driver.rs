@@ -56,7 +56,11 @@ fn mount(request: &MountRequest<'_>) -> core::result::Result<Arc<OverlayFS>, Ref
         (Some(name), Some(path)) => Some(layer(name, path)?),
         _ => None,
     };
-    OverlayFS::build(upper, lowers, options)
+    let work = match (&options.work, &work_path) {
+        (Some(name), Some(path)) => Some(layer(name, path)?),
+        _ => None,
+    };
+    OverlayFS::build(upper, lowers, work, options)
 }
 
 /// The directory at a path of the options.

@@ -101,7 +101,8 @@ impl OverlayFS {
         let _steady = self.steady();
         let directory = self.own(directory)?;
         directory.check_not_removed()?;
-        let found = self.find(&directory.sources(), name)?;
+        let mut found = self.find(&directory.sources(), name)?;
+        found.sources = found.sources.map(|sources| self.identify(sources)).transpose()?.map(|(sources, _)| sources);
         Ok(self.explanation(&found))
     }
 

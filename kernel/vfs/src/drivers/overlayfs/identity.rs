@@ -10,6 +10,7 @@
 
 use crate::error::{FileSystemErrorKind, Result};
 use crate::metadata::{FileSystemId, NodeId};
+use crate::name::Name;
 use crate::sync::{Mutex, RwLock};
 use alloc::vec::Vec;
 use hashbrown::HashMap;
@@ -27,8 +28,21 @@ pub struct Identity {
     bits: u32,
     /// Those that came later, each once. A leaf lock.
     late: RwLock<Vec<FileSystemId>>,
-    /// Numbers from the counter. A leaf lock.
-    assigned: Mutex<HashMap<NodeId, u64, FxBuildHasher>>,
+    assigned: Mutex<Assigned>,
+}
+
+/// Numbers from the counter. A leaf lock.
+#[derive(Default)]
+struct Assigned {
+    nodes: HashMap<NodeId, u64, FxBuildHasher>,
+    /// By the number of the directory, and the name in it.
+    names: HashMap<(u64, Name), u64, FxBuildHasher>,
+}
+
+impl Assigned {
+    fn next(&self) -> u64 {
+        ASSIGNED | (self.nodes.len() + self.names.len()) as u64
+    }
 }
 
 impl Identity {
@@ -41,8 +55,7 @@ impl Identity {
             }
         }
         let bits = file_systems.len().next_power_of_two().trailing_zeros();
-        let assigned = Mutex::new(HashMap::with_hasher(FxBuildHasher));
-        Self { file_systems, bits, late: RwLock::new(Vec::new()), assigned }
+        Self { file_systems, bits, late: RwLock::new(Vec::new()), assigned: Mutex::default() }
     }
 
     /// Makes a file system known that a new layer is on.
@@ -80,8 +93,15 @@ impl Identity {
     /// A number from the counter for a node whose own number is taken.
     pub fn assign(&self, origin: NodeId) -> u64 {
         let mut assigned = self.assigned.lock();
-        let next = ASSIGNED | assigned.len() as u64;
-        *assigned.entry(origin).or_insert(next)
+        let next = assigned.next();
+        *assigned.nodes.entry(origin).or_insert(next)
+    }
+
+    /// A number from the counter for a name that is a file of its own, though it is not one in its layer.
+    pub fn assign_name(&self, directory: u64, name: &[u8]) -> u64 {
+        let mut assigned = self.assigned.lock();
+        let next = assigned.next();
+        *assigned.names.entry((directory, Name::from_slice(name))).or_insert(next)
     }
 }
 

@@ -258,13 +258,14 @@ impl OverlayFS {
         if let Some(layer) = layer
             && !layer.may_cross()
             && !layer.layer().is_own()
+            && !layer.layer().links().used()
         {
             let origin = NodeId { file_system: layer.file_system_id(), inode: entry.layer_inode };
             return Ok(self.identity().number(origin));
         }
         let found = self.find(sources, name)?;
         match found.sources {
-            Some(sources) => Ok(self.identity().number(self.origin(&sources)?)),
+            Some(sources) => Ok(self.identity().number(self.identify(sources)?.1)),
             None => Ok(self
                 .identity()
                 .number(NodeId { file_system: sources.top().file_system_id(), inode: entry.layer_inode })),

@@ -14,18 +14,21 @@
 //!   copying of a node (one copy-up at a time)
 //!     OverlayFS::rename (one move at a time)
 //!       names of directories: an ancestor before what is below it; two that are not related only under `rename`
+//!         records of files with several names, in a layer
 //!         index of a directory
 //!           OverlayFS::nodes
-//!             places, sources, OverlayFS::links (leaves: nothing is called while they are held, except that `sources`
-//!             is held while layers answer what waits for nobody, and while changes are counted)
+//!             places, sources (leaves: nothing is called while they are held, except that `sources` is held while
+//!             layers answer what waits for nobody, and while changes are counted)
 //! ```
 //!
-//! All of them come before any lock of a layer; `pushes`, `copying`, `rename`, `names` and `index` are held while layers work.
+//! All of them come before any lock of a layer; `pushes`, `copying`, `rename`, `names`, records and `index` are held while
+//! layers work.
 
 use super::OverlayFS;
 use super::index::Index;
 use super::layer::LayerNode;
 use super::lookup::Sources;
+use super::options::Fsync;
 use super::watch::{Counts, Watched};
 use crate::change::ChangeCell;
 use crate::content::Content;
@@ -339,14 +342,14 @@ impl VfsNode for OverlayNode {
     fn metadata(&self) -> Result<Metadata> {
         let sources = self.sources();
         let mut metadata = sources.top().node().metadata()?;
-        metadata.id = self.id;
+        metadata.id = self.shown_id(&sources)?;
         if self.kind == FileType::Directory {
             if sources.all().nth(1).is_some() {
                 // The layers' counts of sub-directories do not add up, and `find` knows what 1 means.
                 metadata.links = 1;
             }
-        } else if sources.top().layer().is_own() {
-            metadata.links = self.overlay()?.links_shown(self.origin, metadata.links);
+        } else if sources.top().linked {
+            metadata.links = self.overlay()?.links_shown(sources.top(), self.origin, metadata.links)?;
         }
         if sources.all().nth(1).is_some() && self.kind == FileType::Regular {
             metadata.blocks = sources.content().node().metadata()?.blocks;
@@ -387,10 +390,8 @@ impl VfsNode for OverlayNode {
     }
 
     fn may_be_named(&self) -> bool {
-        match (self.upper(), self.overlay()) {
-            (Some(upper), Ok(overlay)) => upper.node().may_be_named() || overlay.has_lower_names(self.origin),
-            _ => self.place().is_some(),
-        }
+        // One that only lower names lead to has a record, which is a name.
+        self.upper().map_or_else(|| self.place().is_some(), |upper| upper.node().may_be_named())
     }
 
     fn link(&self, name: &[u8], node: &NodeRef) -> Result<()> {
@@ -471,8 +472,8 @@ impl VfsNode for OverlayNode {
 
     fn sync(&self) -> Result<()> {
         match self.upper() {
-            Some(upper) => upper.node().sync(),
-            None => Ok(()),
+            Some(upper) if self.overlay()?.options().fsync != Fsync::Volatile => upper.node().sync(),
+            _ => Ok(()),
         }
     }
 

@@ -4,12 +4,13 @@
 //! them, so what is listed can be opened, and copied up.
 
 use super::inode::OverlayNode;
+use super::links::Links;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::{DirectoryTimes, FileSystemOperations, NameChange};
 use crate::metadata::{FileSystemId, FileType, NodeId};
 use crate::name::Name;
 use crate::node::{NodeRef, same_node};
-use crate::private_tree::{Position, PrivateTree};
+use crate::private_tree::{Position, PrivateMount, PrivateTree};
 use crate::superblock::SuperBlock;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -25,12 +26,13 @@ pub struct Layer {
     own: bool,
     /// The directories of other overlays that it was given by, and what it is of each ([`Layer::grounded`]).
     given_by: Vec<(NodeRef, NodeId)>,
+    links: Links,
 }
 
 impl Layer {
     /// The layer that `tree` is; `name` says which it is to people (`/proc/mounts`, explanations).
     pub fn new(name: &[u8], tree: PrivateTree) -> Self {
-        Self { name: name.into(), tree, own: false, given_by: Vec::new() }
+        Self { name: name.into(), tree, own: false, given_by: Vec::new(), links: Links::default() }
     }
 
     /// The same layer as one that the overlay writes.
@@ -77,6 +79,21 @@ impl Layer {
         self.given_by.iter().map(|(node, _)| node.id().file_system)
     }
 
+    /// The same layer with its records of files with several names.
+    pub(super) fn with_links(self, links: Links) -> Self {
+        Self { links, ..self }
+    }
+
+    /// Its records of files with several names.
+    pub(super) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Its mounts, each after the one it stands on.
+    pub(super) fn mounts(&self) -> &[PrivateMount] {
+        self.tree.mounts()
+    }
+
     /// Its name.
     pub fn name(&self) -> &[u8] {
         &self.name
@@ -109,7 +126,12 @@ impl Layer {
 
     /// Where it starts.
     pub fn root(self: &Arc<Self>) -> LayerNode {
-        LayerNode { layer: self.clone(), at: self.tree.root(), xattr_whiteouts: false }
+        LayerNode::new(self, self.tree.root())
+    }
+
+    /// A node of one of its mounts, reached without a name.
+    pub(super) fn node_of(self: &Arc<Self>, mount: usize, node: NodeRef) -> LayerNode {
+        LayerNode::new(self, Position { mount, node })
     }
 }
 
@@ -129,9 +151,15 @@ pub struct LayerNode {
     at: Position,
     /// For a directory: whether regular files in it may be whiteouts by attribute.
     pub xattr_whiteouts: bool,
+    /// For a file: whether its layer had a record of it when it was found.
+    pub linked: bool,
 }
 
 impl LayerNode {
+    fn new(layer: &Arc<Layer>, at: Position) -> Self {
+        Self { layer: layer.clone(), at, xattr_whiteouts: false, linked: false }
+    }
+
     /// The node.
     pub fn node(&self) -> &NodeRef {
         &self.at.node
@@ -161,7 +189,7 @@ impl LayerNode {
     /// name or cannot have one: the two cases in which the next layer is asked. Every other error is an error.
     pub fn child(&self, name: &[u8]) -> Result<Option<Self>> {
         match self.layer.tree.descend(&self.at, name) {
-            Ok(at) => Ok(Some(Self { layer: self.layer.clone(), at, xattr_whiteouts: false })),
+            Ok(at) => Ok(Some(Self::new(&self.layer, at))),
             Err(error) => match error.kind() {
                 FileSystemErrorKind::NotFound | FileSystemErrorKind::NameTooLong => Ok(None),
                 _ => Err(error),
@@ -171,7 +199,12 @@ impl LayerNode {
 
     /// Another node of the same mount, reached without a name (it was just made).
     pub fn sibling(&self, node: NodeRef) -> Self {
-        Self { layer: self.layer.clone(), at: Position { mount: self.at.mount, node }, xattr_whiteouts: false }
+        self.layer.node_of(self.at.mount, node)
+    }
+
+    /// The mount it was reached through, as an index into those of the layer.
+    pub(super) fn mount_index(&self) -> usize {
+        self.at.mount
     }
 
     /// Whether both are on one mount, so that a name can move from one to the other.
@@ -228,6 +261,11 @@ impl Changes {
             old: old.cloned(),
             new: new.cloned(),
         });
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
     /// Publishes them on the file system of `at`: all or, with an error, none.

@@ -10,7 +10,7 @@ use super::layer::{Layer, LayerNode};
 use super::marks::{Marks, Opacity, Redirect, Slot};
 use super::options::RedirectMode;
 use crate::error::{FileSystemErrorKind, Result, fail};
-use crate::metadata::{FileType, NodeId};
+use crate::metadata::FileType;
 use crate::name::Name;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -48,6 +48,18 @@ impl Sources {
         match self.lowers.last() {
             Some(lower) => lower,
             None => self.top(),
+        }
+    }
+
+    /// Notes that the one whose metadata counts has a record in its layer.
+    pub fn set_linked(&mut self) {
+        match &mut self.upper {
+            Some(upper) => upper.linked = true,
+            None => {
+                if let Some(top) = Arc::make_mut(&mut self.lowers).first_mut() {
+                    top.linked = true;
+                }
+            }
         }
     }
 
@@ -164,26 +176,6 @@ impl OverlayFS {
             }
         }
         Ok(None)
-    }
-
-    /// The identity that a node made of `sources` shows.
-    ///
-    /// # Errors
-    /// Those of the layers.
-    pub(super) fn origin(&self, sources: &Sources) -> Result<NodeId> {
-        let top = sources.top();
-        if top.is_directory() {
-            // What the overlay wrote itself came later, and may go again.
-            let given = sources.all().find(|node| !node.layer().is_own());
-            return Ok(given.or(sources.lowers.last()).unwrap_or(top).id());
-        }
-        if top.layer().is_own()
-            && let Some(origin) = self.marks().origin(top.node())?
-            && self.identity().knows(origin)
-        {
-            return Ok(origin);
-        }
-        Ok(top.id())
     }
 }
 

@@ -126,6 +126,15 @@ impl Redirect {
     }
 }
 
+/// What a file says it was copied up from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The identity that it shows.
+    pub id: NodeId,
+    /// Whether its layer has a record of it, for that file had several names ([`super::links`]).
+    pub linked: bool,
+}
+
 /// Reads and writes marks.
 pub struct Marks {
     format: Format,
@@ -361,7 +370,7 @@ impl Marks {
     ///
     /// # Errors
     /// Those of the layer.
-    pub fn origin(&self, node: &NodeRef) -> Result<Option<NodeId>> {
+    pub fn origin(&self, node: &NodeRef) -> Result<Option<Origin>> {
         Ok(self.attribute(node, b"origin")?.and_then(|value| decode_origin(&value)))
     }
 
@@ -370,7 +379,7 @@ impl Marks {
     ///
     /// # Errors
     /// `ENOSPC`.
-    pub fn set_origin(&self, node: &NodeRef, origin: NodeId) -> Result<()> {
+    pub fn set_origin(&self, node: &NodeRef, origin: Origin) -> Result<()> {
         match node.set_xattr(&self.attribute_name(b"origin"), &encode_origin(origin), SetXattr::Any) {
             Err(error) if error.kind() == FileSystemErrorKind::NotSupported => Ok(()),
             result => result,
@@ -415,22 +424,31 @@ fn same(one: Option<&NodeRef>, other: Option<&NodeRef>) -> bool {
 /// The head of an `origin` value (`struct ovl_fb` of Linux): version, magic, length, flags, and a handle type that no
 /// file system there has, then the "uuid" of this encoding. Linux finds that it is not one of its own and goes without.
 const ORIGIN_HEAD: [u8; 21] = *b"\x00\xfb\x25\x00\xffstrata-origin-01";
+
+/// The same for a file with a record.
+const LINKED_HEAD: [u8; 21] = *b"\x00\xfb\x25\x00\xffstrata-linked-01";
 const ORIGIN_LENGTH: usize = ORIGIN_HEAD.len() + 16;
 
-fn encode_origin(origin: NodeId) -> [u8; ORIGIN_LENGTH] {
+fn encode_origin(origin: Origin) -> [u8; ORIGIN_LENGTH] {
     let mut value = [0; ORIGIN_LENGTH];
     let (head, id) = value.split_at_mut(ORIGIN_HEAD.len());
-    head.copy_from_slice(&ORIGIN_HEAD);
+    head.copy_from_slice(if origin.linked { &LINKED_HEAD } else { &ORIGIN_HEAD });
     let (file_system, inode) = id.split_at_mut(8);
-    file_system.copy_from_slice(&origin.file_system.0.to_le_bytes());
-    inode.copy_from_slice(&origin.inode.to_le_bytes());
+    file_system.copy_from_slice(&origin.id.file_system.0.to_le_bytes());
+    inode.copy_from_slice(&origin.id.inode.to_le_bytes());
     value
 }
 
-fn decode_origin(value: &[u8]) -> Option<NodeId> {
-    let (file_system, inode) = value.strip_prefix(&ORIGIN_HEAD)?.split_first_chunk()?;
-    Some(NodeId {
+fn decode_origin(value: &[u8]) -> Option<Origin> {
+    let (head, id) = value.split_first_chunk()?;
+    let linked = *head == LINKED_HEAD;
+    if !linked && *head != ORIGIN_HEAD {
+        return None;
+    }
+    let (file_system, inode) = id.split_first_chunk()?;
+    let id = NodeId {
         file_system: FileSystemId(u64::from_le_bytes(*file_system)),
         inode: u64::from_le_bytes(inode.try_into().ok()?),
-    })
+    };
+    Some(Origin { id, linked })
 }

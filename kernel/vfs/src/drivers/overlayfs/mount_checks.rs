@@ -126,28 +126,35 @@ struct Claim {
     inside: Vec<FileSystemId>,
 }
 
-/// An upper layer that no other overlay may write while this lives.
-pub struct InUse(Option<NodeId>);
+/// An upper layer and a work directory that no other overlay may write while this lives.
+#[derive(Default)]
+pub struct InUse(Vec<NodeId>);
 
 impl InUse {
-    /// Claims an upper layer.
-    pub fn claim(upper: Option<&Layer>) -> Result<Self, Refusal> {
-        let Some(upper) = upper else { return Ok(Self(None)) };
-        let root = upper.root_id();
-        let mut in_use = IN_USE.lock();
-        if in_use.iter().any(|claim| claim.root == root) {
-            let message = format!("{}: is the upper layer of another overlay", shown(upper));
-            return Err(Refusal::new(FileSystemErrorKind::Busy, message));
+    /// Claims them.
+    ///
+    /// # Errors
+    /// `EBUSY`.
+    pub fn claim(upper: Option<&Layer>, work: Option<&Layer>) -> Result<Self, Refusal> {
+        let mut claimed = Self::default();
+        for layer in upper.into_iter().chain(work) {
+            let root = layer.root_id();
+            let mut in_use = IN_USE.lock();
+            if in_use.iter().any(|claim| claim.root == root) {
+                drop(in_use);
+                let message = format!("{}: another overlay writes there", shown(layer));
+                return Err(Refusal::new(FileSystemErrorKind::Busy, message));
+            }
+            in_use.push(Claim { root, inside: layer.given_by().collect() });
+            drop(in_use);
+            claimed.0.push(root);
+            if !layer.still_grounded() {
+                // The overlay that it was in has frozen it since it was looked up.
+                let message = format!("{}: has just become part of a lower layer", shown(layer));
+                return Err(Refusal::new(FileSystemErrorKind::Busy, message));
+            }
         }
-        in_use.push(Claim { root, inside: upper.given_by().collect() });
-        drop(in_use);
-        let claim = Self(Some(root));
-        if !upper.still_grounded() {
-            // The overlay that it was in has frozen it since it was looked up.
-            let message = format!("{}: has just become part of a lower layer", shown(upper));
-            return Err(Refusal::new(FileSystemErrorKind::Busy, message));
-        }
-        Ok(claim)
+        Ok(claimed)
     }
 }
 
@@ -159,19 +166,17 @@ pub fn has_uppers_inside(overlay: FileSystemId) -> bool {
 impl InUse {
     /// Whether there was something to claim.
     pub fn is_claimed(&self) -> bool {
-        self.0.is_some()
+        !self.0.is_empty()
     }
 }
 
 impl Drop for InUse {
     fn drop(&mut self) {
-        if let Some(root) = self.0 {
-            let mut in_use = IN_USE.lock();
-            in_use.retain(|claim| claim.root != root);
-            if in_use.is_empty() {
-                // A test that counts memory finds nothing left of the last overlay.
-                *in_use = Vec::new();
-            }
+        let mut in_use = IN_USE.lock();
+        in_use.retain(|claim| !self.0.contains(&claim.root));
+        if in_use.is_empty() {
+            // A test that counts memory finds nothing left of the last overlay.
+            *in_use = Vec::new();
         }
     }
 }

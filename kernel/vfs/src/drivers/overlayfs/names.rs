@@ -53,7 +53,8 @@ impl OverlayNode {
         let node = Self::of(node).ok_or(FileSystemErrorKind::CrossDevice)?;
         let directory = self.shared()?;
         let shared = node.shared()?;
-        let target = node.upper_to_link(&self.copy_up()?)?;
+        self.copy_up()?;
+        let target = node.copy_up()?;
         self.publish_name(&overlay, &directory, name, |upper, _| {
             if !target.same_mount(upper) {
                 return fail(FileSystemErrorKind::CrossDevice);
@@ -99,7 +100,7 @@ impl OverlayNode {
         overlay.check_writable()?;
         let directory = self.shared()?;
         loop {
-            {
+            let uncounted = {
                 let held = self.lock_names()?;
                 let (found, node) = overlay.look_up_locked(&held, &directory, name)?;
                 let Some(node) = node else { return fail(FileSystemErrorKind::NotFound) };
@@ -107,7 +108,10 @@ impl OverlayNode {
                     return fail(FileSystemErrorKind::Stale);
                 }
                 let emptied = overlay.lock_empty(&node)?;
-                if let Some(upper) = self.upper() {
+                let uncounted = node.must_be_counted(&overlay)?;
+                if let Some(upper) = self.upper()
+                    && !uncounted
+                {
                     upper.check_writable()?;
                     let becomes = match overlay.find_lower(&self.sources(), name)? {
                         Some(_) => Becomes::Whiteout,
@@ -115,12 +119,21 @@ impl OverlayNode {
                     };
                     let mut changes = Changes::default();
                     overlay.marks().set(&mut changes, &upper, name, &found.slot, becomes)?;
+                    let links = overlay.hold_links(&upper, &[&node]);
+                    if let Some(links) = &links {
+                        links.lose_name(&mut changes, &node, found.slot.visible().is_some())?;
+                    }
                     changes.publish(&upper, DirectoryTimes::Touch)?;
-                    overlay.removed(&node, emptied, &directory, name, found.slot.visible().is_some());
+                    overlay.removed(&node, emptied, &directory, name);
                     return Ok(());
                 }
-            }
+                drop(emptied);
+                uncounted.then_some(node)
+            };
             self.copy_up()?;
+            if let Some(node) = uncounted {
+                node.copy_up_to_count()?;
+            }
         }
     }
 }
@@ -153,22 +166,18 @@ impl OverlayFS {
         Ok(Some(held))
     }
 
-    /// Notes that a name of `node` was removed, which was `in_upper` or came from a lower layer.
+    /// Notes that a name of `node` was removed.
     pub(super) fn removed(
         &self,
         node: &OverlayNode,
         emptied: Option<LockedNames<'_>>,
         directory: &OverlayNode,
         name: &[u8],
-        in_upper: bool,
     ) {
         if let Some(held) = emptied {
             node.set_removed(&held);
         }
         node.remove_place(directory, name);
-        if !in_upper {
-            self.lose_lower_name(node.origin);
-        }
     }
 
     /// Whether the merged directory shows no name. Whiteouts do not count.

@@ -8,9 +8,11 @@ use super::OverlayFS;
 use super::inode::{LockedNames, OverlayNode, Place};
 use super::layer::LayerNode;
 use super::lookup::{Found, Sources};
+use super::options::Index;
 use super::watch::Watched;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::{FileType, NodeId};
+use crate::node::VfsNode;
 use alloc::sync::{Arc, Weak};
 
 /// Bytes of heap that a node takes, about.
@@ -22,15 +24,6 @@ enum Numbered {
     Same(Arc<OverlayNode>),
     /// It is made of something else.
     Other(Arc<OverlayNode>),
-}
-
-/// A lower file with several names that was copied up under one of them: the others lead to the copy too.
-#[derive(Clone)]
-pub(super) struct Linked {
-    /// The copy.
-    pub upper: LayerNode,
-    /// How many more names the overlay shows than the copy has in the upper layer.
-    pub more: i64,
 }
 
 impl OverlayFS {
@@ -45,8 +38,8 @@ impl OverlayFS {
         }
         let found = self.find(&directory.sources(), name)?;
         let Some(sources) = found.sources else { return fail(FileSystemErrorKind::NotFound) };
-        let sources = self.copied_up(sources)?;
-        if let Some(node) = self.intern(&sources, directory, name)? {
+        let (sources, origin) = self.identify_at(sources, directory, name)?;
+        if let Some(node) = self.intern(&sources, origin, directory, name)? {
             return Ok(node);
         }
         let held = directory.lock_names()?;
@@ -67,10 +60,10 @@ impl OverlayFS {
         let found = self.find(&directory.sources(), name)?;
         let node = match &found.sources {
             Some(sources) => {
-                let sources = self.copied_up(sources.clone())?;
-                Some(match self.intern(&sources, directory, name)? {
+                let (sources, origin) = self.identify_at(sources.clone(), directory, name)?;
+                Some(match self.intern(&sources, origin, directory, name)? {
                     Some(node) => node,
-                    None => self.settle(sources, directory, name)?,
+                    None => self.settle(sources, origin, directory, name)?,
                 })
             }
             None => None,
@@ -78,14 +71,48 @@ impl OverlayFS {
         Ok((found, node))
     }
 
-    /// The node made of `sources`; `None` when the one in use is made of something else.
-    fn intern(&self, sources: &Sources, directory: &Arc<OverlayNode>, name: &[u8]) -> Result<Option<Arc<OverlayNode>>> {
-        let origin = self.origin(sources)?;
-        page::admit(NODE_MEMORY)?;
-        match self.node_numbered(self.identity().number(origin), origin, sources, directory, name)? {
-            Numbered::Same(node) => Ok(Some(node)),
-            Numbered::Other(_) => Ok(None),
+    /// As [`OverlayFS::identify`]. With `index=off` each name of a lower file that has several is a file of its own,
+    /// with an identity of its own, for copying it up parts it from the others.
+    fn identify_at(&self, sources: Sources, directory: &OverlayNode, name: &[u8]) -> Result<(Sources, NodeId)> {
+        let (sources, origin) = self.identify(sources)?;
+        let parted = self.options().index == Index::Off
+            && sources.upper.is_none()
+            && !sources.top().is_directory()
+            && self.check_writable().is_ok()
+            && sources.top().node().metadata()?.links > 1;
+        if !parted {
+            return Ok((sources, origin));
         }
+        page::admit(NODE_MEMORY)?;
+        let inode = self.identity().assign_name(directory.id().inode, name);
+        Ok((sources, NodeId { file_system: self.id, inode }))
+    }
+
+    fn number(&self, origin: NodeId) -> u64 {
+        if origin.file_system == self.id { origin.inode } else { self.identity().number(origin) }
+    }
+
+    /// The node made of `sources`; `None` when the one in use is made of something else.
+    fn intern(
+        &self,
+        sources: &Sources,
+        origin: NodeId,
+        directory: &Arc<OverlayNode>,
+        name: &[u8],
+    ) -> Result<Option<Arc<OverlayNode>>> {
+        page::admit(NODE_MEMORY)?;
+        let node = match self.node_numbered(self.number(origin), origin, sources, directory, name)? {
+            Numbered::Same(node) => node,
+            Numbered::Other(_) => return Ok(None),
+        };
+        // Between the search and now the file may have been copied up under another name, and forgotten.
+        if sources.upper.is_none()
+            && node.kind() != FileType::Directory
+            && self.copy_of(sources.top(), origin)?.is_some()
+        {
+            return Ok(None);
+        }
+        Ok(Some(node))
     }
 
     /// The node of that number if it is made of `sources`, or a new one; else the one in use.
@@ -127,14 +154,20 @@ impl OverlayFS {
 
     /// The node made of `sources`, which are right while the names of `directory` are locked, though the node in use
     /// is made of something else.
-    fn settle(&self, sources: Sources, directory: &Arc<OverlayNode>, name: &[u8]) -> Result<Arc<OverlayNode>> {
-        let origin = self.origin(&sources)?;
+    fn settle(
+        &self,
+        sources: Sources,
+        origin: NodeId,
+        directory: &Arc<OverlayNode>,
+        name: &[u8],
+    ) -> Result<Arc<OverlayNode>> {
         page::admit(NODE_MEMORY)?;
-        let present = match self.node_numbered(self.identity().number(origin), origin, &sources, directory, name)? {
+        let present = match self.node_numbered(self.number(origin), origin, &sources, directory, name)? {
             Numbered::Same(node) => return Ok(node),
             Numbered::Other(present) => present,
         };
-        if Self::became(&present, &sources, directory, name) {
+        let copied = present.origin == origin && sources.top().linked && !present.has_upper();
+        if copied || Self::became(&present, &sources, directory, name) {
             present.set_sources(present.watch(sources)?);
             return Ok(present);
         }
@@ -201,68 +234,26 @@ impl OverlayFS {
     pub fn nodes_in_use(&self) -> usize {
         self.nodes.lock().len()
     }
+}
 
-    // ---- files with several names
+impl OverlayNode {
+    /// Whether it is one name of a lower file that has several, parted from the others.
+    pub(super) fn is_parted(&self) -> bool {
+        self.origin.file_system == self.id().file_system
+    }
 
-    /// What a file found in a lower layer is made of, given that it may have been copied up under another name.
-    fn copied_up(&self, sources: Sources) -> Result<Sources> {
-        if sources.upper.is_some() || sources.top().is_directory() || self.links.lock().is_empty() {
-            return Ok(sources);
+    /// The identity that `stat` shows of it, made of `sources`. Names that are parted show what they are made of: the
+    /// lower file's number before they are copied up, as a listing does, and one of their own then.
+    ///
+    /// # Errors
+    /// `ESTALE`, and those of the layers.
+    pub(super) fn shown_id(&self, sources: &Sources) -> Result<NodeId> {
+        if !self.is_parted() {
+            return Ok(self.id());
         }
-        let origin = self.origin(&sources)?;
-        let copy = self.links.lock().get(&origin).map(|linked| linked.upper.clone());
-        Ok(match copy {
-            // Found under the copy's own name, maybe with its data from below it.
-            Some(copy) if copy.is(sources.top()) => sources,
-            Some(copy) if self.stack().is_upper(copy.layer()) => Sources { upper: Some(copy), lowers: Arc::from([]) },
-            Some(copy) => Sources { upper: None, lowers: Arc::from([copy]) },
-            None => sources,
-        })
-    }
-
-    /// Lets the other names of a lower file that has `names` of them lead to its copy too.
-    pub(super) fn remember_links(&self, origin: NodeId, upper: &LayerNode, names: u64) {
-        let more = i64::try_from(names).unwrap_or(i64::MAX) - 1;
-        let mut links = self.links.lock();
-        let previous = match more {
-            ..=0 => links.remove(&origin),
-            _ => links.insert(origin, Linked { upper: upper.clone(), more }),
-        };
-        drop(links);
-        drop(previous);
-    }
-
-    /// Whether other names than those in the upper layer lead to the copy of `origin`.
-    pub(super) fn has_lower_names(&self, origin: NodeId) -> bool {
-        self.links.lock().contains_key(&origin)
-    }
-
-    /// Lets them lead to `upper` instead of the copy before.
-    pub(super) fn replace_copy(&self, origin: NodeId, upper: &LayerNode) {
-        let mut links = self.links.lock();
-        let previous = links.get_mut(&origin).map(|linked| core::mem::replace(&mut linked.upper, upper.clone()));
-        drop(links);
-        drop(previous);
-    }
-
-    /// Notes that a name went which led from a lower layer to the copy of `origin`.
-    pub(super) fn lose_lower_name(&self, origin: NodeId) {
-        let stack = self.stack();
-        let mut links = self.links.lock();
-        let last = links.get_mut(&origin).is_some_and(|linked| {
-            linked.more -= 1;
-            // Of a copy that is in a lower layer now, its own names have been counted off as well.
-            linked.more <= 0 && stack.is_upper(linked.upper.layer())
-        });
-        let gone = if last { links.remove(&origin) } else { None };
-        drop(links);
-        drop(gone);
-    }
-
-    /// The number of names the overlay shows for the copy of `origin` that has `names` in the upper layer.
-    pub(super) fn links_shown(&self, origin: NodeId, names: u64) -> u64 {
-        let more = self.links.lock().get(&origin).map_or(0, |linked| linked.more);
-        names.saturating_add_signed(more)
+        let overlay = self.overlay()?;
+        let (_, origin) = overlay.identify(sources.clone())?;
+        Ok(NodeId { inode: overlay.identity().number(origin), ..self.id() })
     }
 }
 

@@ -27,6 +27,29 @@ pub enum RedirectMode {
     NoFollow,
 }
 
+/// What becomes of a lower file with several names that is copied up under one of them (`index=`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Index {
+    /// The others lead to the copy: it stays one file.
+    #[default]
+    On,
+    /// The others lead to the lower file still: they part.
+    Off,
+}
+
+/// What is made durable (`fsync=`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Fsync {
+    /// What users ask for.
+    #[default]
+    Auto,
+    /// Copies as well, before they can be seen.
+    Strict,
+    /// Nothing (also the option `volatile`): after a crash the upper layer is not to be used, which a mark in the work
+    /// directory says from the mount on ([`super::work`]).
+    Volatile,
+}
+
 /// How an overlay behaves.
 #[derive(Clone, Debug, Default)]
 pub struct OverlayOptions {
@@ -36,9 +59,11 @@ pub struct OverlayOptions {
     pub redirect: RedirectMode,
     /// Whether the overlay's own attributes are `user.overlay.*` (`userxattr`).
     pub user_attributes: bool,
-    /// Whether nothing is synced (`volatile`); in memory there is nothing to sync.
-    pub volatile: bool,
-    /// The work directory, as given; staging needs none, so it is only checked and shown.
+    /// What becomes of lower files with several names.
+    pub index: Index,
+    /// What is made durable.
+    pub fsync: Fsync,
+    /// The work directory, as given, to be shown. Staging needs none; what is kept there is told in [`super::work`].
     pub work: Option<Box<[u8]>>,
 }
 
@@ -68,10 +93,14 @@ impl OverlayOptions {
         if self.user_attributes {
             out.write_str(",userxattr")?;
         }
-        if self.volatile {
-            out.write_str(",volatile")?;
+        if self.index == Index::Off {
+            out.write_str(",index=off")?;
         }
-        Ok(())
+        match self.fsync {
+            Fsync::Auto => Ok(()),
+            Fsync::Strict => out.write_str(",fsync=strict"),
+            Fsync::Volatile => out.write_str(",fsync=volatile"),
+        }
     }
 }
 
@@ -125,25 +154,31 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
             // A clone of content costs the same whatever its size: there is nothing to put off. Uppers that have
             // files with metadata only are read all the same.
             b"metacopy" => metacopy = switch(name, value)?,
-            // Links survive copy-up, numbers are constant, whichever of these is asked for.
-            b"index" => drop(switch(name, value)?),
+            b"index" => request.options.index = choice(name, value, &[("on", Index::On), ("off", Index::Off)])?,
+            // Inode numbers are unique and constant whatever the layers are on (see `identity`), and no caller can see
+            // that `xino=off` did not undo it: all three are as good.
             b"xino" => choice(name, value, &[("on", ()), ("off", ()), ("auto", ())])?,
+            // Says which file-system id `statfs` shows; there is none here.
             b"uuid" => choice(name, value, &[("on", ()), ("off", ()), ("auto", ()), ("null", ())])?,
-            b"verity" => choice(name, value, &[("off", ()), ("on", ())])?,
+            // No layer has fs-verity digests, so none can be checked: asking for that must not look like getting it.
+            b"verity" => choice(name, value, &[("off", ())])?,
             // There is no NFS server to export to; the option only forbids what contradicts it.
             b"nfs_export" => nfs_export = switch(name, value)?,
             b"fsync" => {
-                let modes = [("auto", false), ("strict", false), ("volatile", true)];
-                request.options.volatile = choice(name, value, &modes)?;
+                let modes = [("auto", Fsync::Auto), ("strict", Fsync::Strict), ("volatile", Fsync::Volatile)];
+                request.options.fsync = choice(name, value, &modes)?;
             }
             b"userxattr" if value.is_none() => request.options.user_attributes = true,
-            b"volatile" if value.is_none() => request.options.volatile = true,
+            b"volatile" if value.is_none() => request.options.fsync = Fsync::Volatile,
             b"default_permissions" if value.is_none() => {}
             _ => return refuse(format!("unknown option '{}'", text_of(option))),
         }
     }
     if metacopy && nfs_export {
         return refuse("options 'metacopy=on' and 'nfs_export=on' contradict each other".into());
+    }
+    if nfs_export && request.options.index == Index::Off {
+        return refuse("options 'nfs_export=on' and 'index=off' contradict each other".into());
     }
     if metacopy && redirect_given.is_some_and(|mode| mode != RedirectMode::On) {
         return refuse("option 'metacopy=on' needs 'redirect_dir=on'".into());
@@ -160,8 +195,12 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
     if request.upper.is_none() && request.lowers.len() < 2 {
         return refuse("option 'lowerdir' needs at least two layers where 'upperdir' is missing".into());
     }
-    if request.upper.is_none() && request.options.work.is_some() {
-        return refuse("option 'workdir' needs 'upperdir'".into());
+    if request.upper.is_none() {
+        // As on Linux these mean nothing there, and do no harm.
+        (request.options.work, request.options.fsync) = (None, Fsync::Auto);
+    }
+    if request.options.fsync == Fsync::Volatile && request.options.work.is_none() {
+        return refuse("option 'volatile' needs 'workdir', where it leaves its mark".into());
     }
     Ok(request)
 }

@@ -14,7 +14,7 @@
 //!   now, all of them together.
 //! - All that can fail comes first. After an error nothing has changed.
 //! - A frozen layer stays claimed and is not written. Its marks of origin count as an upper's do, so that inode numbers
-//!   stay; what is known of its hard links is kept as it was, for the pop.
+//!   stay, and so do its records of files with several names.
 //! - What only the popped layer has must not be in use by anybody. The overlay's root is in all layers, and does not
 //!   count; nor does a directory on the way to what is in use, if it is at the same place without the popped layer.
 
@@ -22,15 +22,15 @@ use super::copy_up::times;
 use super::driver::directory;
 use super::inode::OverlayNode;
 use super::layer::{Layer, LayerNode, ground};
+use super::links::Links;
 use super::lookup::Sources;
 use super::marks::Opacity;
 use super::mount_checks::{InUse, Refusal, check_layers, has_uppers_inside, shown};
-use super::nodes::Linked;
 use super::options::{split, unescape};
 use super::{LayerStack, OverlayFS};
 use crate::driver::MountRequest;
 use crate::error::{FileSystemErrorKind, Result};
-use crate::metadata::{Metadata, NodeId, SetAttributes};
+use crate::metadata::{Metadata, SetAttributes};
 use crate::mount::Path;
 use crate::node::{FIRST_CURSOR, NodeRef, SetXattr};
 use crate::superblock::SuperBlock;
@@ -53,14 +53,9 @@ enum Change {
 pub(super) struct Pushes {
     /// Keeps other overlays off the upper layer.
     claim: InUse,
-    /// For each push, the last one last, what it has frozen.
-    frozen: Vec<Frozen>,
-}
-
-struct Frozen {
-    /// Of the layer that was the upper; of none, where the overlay had no upper.
-    claim: InUse,
-    links: HashMap<NodeId, Linked, FxBuildHasher>,
+    /// For each push, the last one last, the same of the layer that it has frozen; of none, where the overlay had no
+    /// upper.
+    frozen: Vec<InUse>,
 }
 
 impl Pushes {
@@ -165,13 +160,15 @@ impl OverlayFS {
     fn push_directory(&self, request: &MountRequest<'_>, name: &[u8]) -> core::result::Result<(), Refusal> {
         let path = directory(request, name)?;
         let upper = Layer::new(name, request.manager.private_tree(&path)?).grounded().written();
+        let links = Links::of_upper(&upper, self.options(), self.work.as_ref())?;
+        let upper = upper.with_links(links);
         let mut pushes = self.exclusive();
         self.push(&mut pushes, upper, &path)
     }
 
     /// Freezes the present upper, if there is one, and goes on on `upper`, which is found at `path`.
     fn push(&self, pushes: &mut Pushes, upper: Layer, path: &Path) -> core::result::Result<(), Refusal> {
-        let claim = InUse::claim(Some(&upper))?;
+        let claim = InUse::claim(Some(&upper), None)?;
         self.check_outside(&upper, path)?;
         if upper.read_only() {
             let message = format!("{}: cannot be written", shown(&upper));
@@ -191,11 +188,6 @@ impl OverlayFS {
         upper.file_systems().try_for_each(|operations| self.identity().add(operations.id()))?;
 
         reserve(&mut pushes.frozen, 1)?;
-        let links = {
-            let links = self.links.lock();
-            admit(links.capacity() * size_of::<(NodeId, Linked)>())?;
-            links.clone()
-        };
         let nodes = self.nodes_held()?;
         let mut replacements = Replacements::with_room(nodes.len())?;
         for node in &nodes {
@@ -210,7 +202,7 @@ impl OverlayFS {
         let root = self.root.sources();
         self.restack(replacements, stack, || self.dress(root.top().node(), upper.root().node()))?;
         let claim = core::mem::replace(&mut pushes.claim, claim);
-        pushes.frozen.push(Frozen { claim, links });
+        pushes.frozen.push(claim);
         Ok(())
     }
 
@@ -222,7 +214,7 @@ impl OverlayFS {
             return busy("another overlay has its upper layer in this one's".into());
         }
         let present = self.stack();
-        let frozen = if frozen.claim.is_claimed() { present.lowers.first().cloned() } else { None };
+        let frozen = if frozen.is_claimed() { present.lowers.first().cloned() } else { None };
         let mut lowers = Vec::new();
         reserve(&mut lowers, present.lowers.len())?;
         lowers.extend(present.lowers.iter().skip(usize::from(frozen.is_some())).cloned());
@@ -248,10 +240,8 @@ impl OverlayFS {
             }
         }
         self.restack(replacements, stack, || Ok(()))?;
-        if let Some(frozen) = pushes.frozen.pop() {
-            let gone = core::mem::replace(&mut *self.links.lock(), frozen.links);
-            drop(gone);
-            pushes.claim = frozen.claim;
+        if let Some(claim) = pushes.frozen.pop() {
+            pushes.claim = claim;
         }
         Ok(())
     }

@@ -53,13 +53,19 @@ impl OverlayNode {
         match rename.target.and_then(Self::of) {
             Some(target) if exchange => {
                 overlay.check_movable(target)?;
-                target.upper_to_link(&to.directory.copy_up()?)?;
+                target.copy_up()?;
             }
             // Asked again when the names are held; but what cannot be replaced is to leave no copies behind either.
-            Some(target) => drop(overlay.lock_empty(&target.shared()?)?),
+            Some(target) => {
+                drop(overlay.lock_empty(&target.shared()?)?);
+                if target.must_be_counted(&overlay)? {
+                    target.copy_up_to_count()?;
+                }
+            }
             None => {}
         }
-        source.upper_to_link(&from.directory.copy_up()?)?;
+        from.directory.copy_up()?;
+        source.copy_up()?;
         to.directory.copy_up()?;
 
         let _moving = overlay.rename.lock();
@@ -136,6 +142,15 @@ impl OverlayFS {
             Some(target) if !exchange => self.lock_empty(target)?,
             _ => None,
         };
+        let replaced = target.as_ref().filter(|_| !exchange);
+        if let Some(replaced) = replaced
+            && replaced.must_be_counted(self)?
+        {
+            return fail(FileSystemErrorKind::Stale);
+        }
+        let (source_in_upper, target_in_upper) =
+            (found_source.slot.visible().is_some(), found_target.slot.visible().is_some());
+        let links = self.hold_links(&to_upper, &[&source, target.as_ref().unwrap_or(&source)]);
         let published = (|| {
             let marks = self.marks();
             self.prepare(&mut prepared, &mut changes, &source, from, to, below_to)?;
@@ -154,6 +169,14 @@ impl OverlayFS {
             }
             let becomes = Becomes::Node(source_upper.node());
             marks.set(&mut changes, &to_upper, to.name, &found_target.slot, becomes)?;
+            if let Some(links) = &links {
+                links.move_name(&mut changes, &source, source_in_upper)?;
+                match &target {
+                    Some(target) if exchange => links.move_name(&mut changes, target, target_in_upper)?,
+                    Some(target) => links.lose_name(&mut changes, target, target_in_upper)?,
+                    None => {}
+                }
+            }
             changes.publish(&to_upper, DirectoryTimes::Touch)
         })();
         if let Err(error) = published {
@@ -161,12 +184,9 @@ impl OverlayFS {
             return Err(error);
         }
 
-        if found_source.slot.visible().is_none() {
-            self.lose_lower_name(source.origin);
-        }
         source.remove_place(&from.directory, from.name);
         if let Some(target) = &target {
-            self.removed(target, emptied, &to.directory, to.name, found_target.slot.visible().is_some());
+            self.removed(target, emptied, &to.directory, to.name);
             if exchange {
                 target.add_place(&from.directory, from.name);
             }

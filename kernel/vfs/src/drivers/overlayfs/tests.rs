@@ -17,6 +17,7 @@ mod overlay {
     mod failure;
     mod identity;
     mod lifetime;
+    mod links;
     mod listing;
     mod lookup;
     mod mounting;
@@ -26,6 +27,7 @@ mod overlay {
     mod push;
     mod push_busy;
     mod rename;
+    mod work;
     mod xattr;
 }
 

@@ -12,7 +12,7 @@ use crate::node::{Access, Allocate, EmitItem, Extent, NewNode, NodeRef, Rename, 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// What goes wrong.
 #[derive(Default)]
@@ -21,6 +21,10 @@ pub struct Faults {
     left: AtomicU32,
     /// Whether content cannot be shared.
     shares_nothing: bool,
+    /// Whether nothing can be made durable.
+    sync_fails: AtomicBool,
+    /// How often that was asked for.
+    syncs: AtomicU32,
 }
 
 impl Faults {
@@ -32,6 +36,21 @@ impl Faults {
     /// Lets the `nth` call from now on fail with `EIO`; 0 calls it off. Whether the one before has happened.
     pub fn fail_nth(&self, nth: u32) -> bool {
         self.left.swap(nth, Ordering::Relaxed) == 0
+    }
+
+    /// Lets every wish to make something durable fail, or none.
+    pub fn fail_sync(&self, fails: bool) {
+        self.sync_fails.store(fails, Ordering::Relaxed);
+    }
+
+    /// How often something was to be made durable.
+    pub fn syncs(&self) -> u32 {
+        self.syncs.load(Ordering::Relaxed)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        if self.sync_fails.load(Ordering::Relaxed) { fail(FileSystemErrorKind::Io) } else { Ok(()) }
     }
 
     fn strike(&self) -> Result<()> {
@@ -188,6 +207,11 @@ impl VfsNode for FaultyNode {
         self.call()?.set_content(content)
     }
 
+    fn sync(&self) -> Result<()> {
+        self.faults.sync()?;
+        self.call()?.sync()
+    }
+
     fn get_xattr(&self, name: &[u8]) -> Result<Vec<u8>> {
         self.call()?.get_xattr(name)
     }
@@ -225,6 +249,11 @@ impl FileSystemOperations for Faulty {
     fn statistics(&self) -> Result<Statistics> {
         self.faults.strike()?;
         self.inner.statistics()
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.faults.sync()?;
+        self.inner.sync()
     }
 
     fn commit(&self, changes: &[NameChange<'_>], times: DirectoryTimes) -> Result<()> {

@@ -188,3 +188,41 @@ fn a_moved_directory_is_on_exactly_one_side() {
         done.store(true, Ordering::Relaxed);
     });
 }
+
+/// ```text
+/// 1   a = d/b = e/c     each of three appends to the file by a name of its own, others look, and one more removes and
+/// ```                   links a fourth: one file at all times, no write lost, and the count right at the end
+#[test]
+fn names_of_one_file_are_copied_up_once() {
+    for round in 0..300 {
+        let stage = Stage::oci();
+        stage.mkdir("/1/d").mkdir("/1/e").write("/1/a", "0");
+        for name in ["/1/d/b", "/1/e/c", "/1/x"] {
+            assert_eq!(stage.link("/1/a", name), Ok(()));
+        }
+        stage.overlay("/1");
+        thread::scope(|scope| {
+            let stage = &stage;
+            for name in ["/m/a", "/m/d/b", "/m/e/c"] {
+                scope.spawn(move || {
+                    stage.append(name, "+");
+                    assert!(stage.read(name).contains('+'), "round {round}: {name}");
+                    stage.append(name, "+");
+                });
+            }
+            scope.spawn(|| {
+                assert_eq!(stage.unlink("/m/x"), Ok(()));
+                assert_eq!(stage.link("/m/e/c", "/m/x"), Ok(()));
+                assert_eq!(stage.unlink("/m/x"), Ok(()));
+            });
+        });
+        for _ in 0..2 {
+            for name in ["/m/a", "/m/d/b", "/m/e/c"] {
+                assert_eq!(stage.read(name), "0++++++", "round {round}: {name}");
+                assert_eq!(stage.stat(name).links, 3, "round {round}: {name}");
+                assert_eq!(stage.stat(name).id, stage.stat("/m/a").id, "round {round}: {name}");
+            }
+            stage.unmount().overlay("/1");
+        }
+    }
+}

@@ -173,35 +173,6 @@ vfs_test! {
         });
     }
 
-    /// ```text
-    /// 1   a = b             write a: b shows it too, both are one inode with two links
-    /// ```
-    fn hard_links_survive() {
-        in_both_formats(|stage| {
-            stage.write("/1/a", "lower").mkdir("/1/d");
-            assert_eq!(stage.link("/1/a", "/1/d/b"), Ok(()));
-            stage.overlay("/1");
-            assert_eq!(stage.stat("/m/a").id, stage.stat("/m/d/b").id);
-            assert_eq!(stage.stat("/m/a").links, 2);
-            stage.append("/m/a", "+");
-            assert_eq!(stage.read("/m/d/b"), "lower+");
-            stage.append("/m/d/b", "+");
-            assert_eq!(stage.read("/m/a"), "lower++");
-            let (a, b) = (stage.stat("/m/a"), stage.stat("/m/d/b"));
-            assert_eq!((a.id, a.links), (b.id, 2));
-            assert_eq!(stage.link("/m/d/b", "/m/c"), Ok(()));
-            assert_eq!(stage.stat("/m/a").links, 3);
-            assert_eq!(stage.unlink("/m/a"), Ok(()));
-            assert_eq!(stage.unlink("/m/c"), Ok(()));
-            assert_eq!(stage.stat("/m/d/b").links, 1);
-            assert_eq!(stage.rename("/m/d/b", "/m/e"), Ok(()));
-            assert_eq!(stage.read("/m/e"), "lower++");
-            assert_eq!((stage.stat("/m/e").links, stage.stat("/m/e").id), (1, a.id));
-            assert_eq!(stage.list("/m/d"), "");
-            assert_eq!(stage.read("/1/a"), "lower");
-        });
-    }
-
     fn fallocate_and_seek_go_to_the_copy() {
         let stage = Stage::oci();
         stage.write("/1/f", &"x".repeat(3 * 4096)).overlay("/1");

@@ -2,6 +2,7 @@
 
 use super::super::faulty::{Faults, Faulty};
 use super::super::{Stage, fails, in_both_formats};
+use crate::drivers::overlayfs::options::Fsync;
 use crate::drivers::overlayfs::{Format, Layer, OverlayFS, OverlayOptions};
 use crate::drivers::tmpfs::{Tmpfs, TmpfsOptions};
 use crate::environment::Environment;
@@ -12,7 +13,9 @@ use crate::manager::{Follow, VfsManager};
 use crate::metadata::FileType;
 use crate::mount::MountFlags;
 use crate::node::{RenameFlags, SetXattr};
+use crate::private_tree::PrivateTree;
 use crate::selftest::world::World;
+use crate::superblock::SuperBlock;
 use crate::vfs_test;
 use alloc::format;
 use alloc::string::String;
@@ -62,12 +65,20 @@ impl Prepared {
             .mkdir("/was")
             .mkdir("/empty");
         second.mkdir("/d/e").write("/d/h", "h").symlink("d/f", "/link");
+        for pair in ["/pair", "/other"] {
+            second.mkdir(pair);
+            first.mkdir(pair).write(&format!("{pair}/a"), "one file");
+            let [one, another] = ["a", "b"].map(|name| format!("{pair}/{name}"));
+            first.vfs.link(&first.root, one.as_bytes(), another.as_bytes(), Follow::No).expect("a link");
+        }
+        // The upper layer and the work directory are on one file system.
+        World::on(VfsManager::new(layers[0].clone(), Environment::detached())).mkdir("/u").mkdir("/w");
         let (name, value) = (b"user.a", b"1");
         first.vfs.set_xattr(&first.root, b"/d/f", name, value, SetXattr::Any, Follow::No).expect("an attribute");
         let stage = Stage::new(format);
         let prepared = Self { stage, layers, faults: Arc::default() };
         prepared.mount();
-        prepared.stage.write("/m/new", "new").mkdir("/m/pure").write("/m/pure/p", "p");
+        prepared.stage.write("/m/new", "new").mkdir("/m/pure").write("/m/pure/p", "p").append("/m/other/a", "+");
         assert_eq!(prepared.stage.unlink("/m/gone"), Ok(()));
         assert_eq!(prepared.stage.rmdir("/m/was"), Ok(()));
         prepared
@@ -79,8 +90,13 @@ impl Prepared {
         };
         let [upper, first, second] = &self.layers;
         let lowers = alloc::vec![faulty(first), faulty(second)];
+        let part = |name: &str| {
+            let whole = SuperBlock::new(Faulty::new(upper.clone(), self.faults.clone()));
+            let root = whole.operations().root().lookup(name.as_bytes()).expect("it was made");
+            Layer::new(name.as_bytes(), PrivateTree::of_node(root, whole, false))
+        };
         let options = OverlayOptions::with_whiteout(self.stage.format);
-        let overlay = OverlayFS::new(Some(faulty(upper)), lowers, options).expect("an overlay");
+        let overlay = OverlayFS::build(Some(part("u")), lowers, Some(part("w")), options).expect("an overlay");
         let (vfs, root) = (&self.stage.vfs, &self.stage.root);
         vfs.mount_file_system(root, b"/m", overlay, b"overlay", MountFlags::empty()).expect("it mounts");
     }
@@ -111,6 +127,15 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("unlink of an upper file", |stage| stage.unlink("/m/new")),
     ("rmdir", |stage| stage.rmdir("/m/empty")),
     ("link", |stage| stage.link("/m/d/f", "/m/gone")),
+    ("write to one of two names", |stage| stage.try_write("/m/pair/b", OpenFlags::APPEND, "")),
+    ("one more name", |stage| stage.link("/m/pair/a", "/m/gone")),
+    ("unlink of one of two names", |stage| stage.unlink("/m/pair/a")),
+    ("unlink of a lower name of a copy", |stage| stage.unlink("/m/other/b")),
+    ("unlink of the upper name of a copy", |stage| stage.unlink("/m/other/a")),
+    ("rename of a lower name of a copy", |stage| stage.rename("/m/other/b", "/m/gone")),
+    ("rename onto one of two names", |stage| stage.rename("/m/new", "/m/pair/a")),
+    ("rename onto a lower name of a copy", |stage| stage.rename("/m/new", "/m/other/b")),
+    ("exchange of names of two files", |stage| stage.move_with("/m/pair/b", "/m/other/b", RenameFlags::EXCHANGE)),
     ("rename of a file", |stage| stage.rename("/m/d/f", "/m/gone")),
     ("rename onto a file", |stage| stage.rename("/m/new", "/m/d/f")),
     ("rename of a directory", |stage| stage.rename("/m/d", "/m/empty")),
@@ -151,6 +176,39 @@ fn with_every_step_failing<D: FnOnce() -> bool>(expected: Kind, arm: impl Fn(&Pr
 }
 
 vfs_test! {
+    /// ```text
+    /// u                     strict: the copy is synced before it is seen; what cannot be synced is not published
+    /// 1   f
+    /// ```
+    fn a_copy_that_cannot_be_synced_is_not_published() {
+        for (fsync, syncs) in [(Fsync::Auto, 0), (Fsync::Strict, 1), (Fsync::Volatile, 0)] {
+            let stage = Stage::oci();
+            let [upper, work, lower] = core::array::from_fn(|_| Tmpfs::new(TmpfsOptions::default(), &Environment::detached()));
+            World::on(VfsManager::new(lower.clone(), Environment::detached())).write("/f", "lower");
+            let faults = Arc::new(Faults::default());
+            let layer = Layer::of_file_system(b"upper", Faulty::new(upper.clone(), faults.clone()));
+            let work = Layer::of_file_system(b"work", work);
+            let lowers = alloc::vec![Layer::of_file_system(b"lower", lower)];
+            let options = OverlayOptions { fsync, ..OverlayOptions::default() };
+            let overlay = OverlayFS::build(Some(layer), lowers, Some(work), options).expect("an overlay");
+            let mounted = stage.vfs.mount_file_system(&stage.root, b"/m", overlay.clone(), b"", MountFlags::empty());
+            assert!(mounted.is_ok());
+            faults.fail_sync(true);
+            let changed = stage.chmod("/m/f", 0o600);
+            assert_eq!(changed, if syncs == 0 { Ok(()) } else { Err(Kind::Io.into()) });
+            assert_eq!(faults.syncs(), syncs);
+            let file = stage.open("/m/f", OpenFlags::READ).expect("opens");
+            let upper = World::on(VfsManager::new(upper, Environment::detached()));
+            assert_eq!(upper.list("/"), if syncs == 0 { "f" } else { "" });
+            assert_eq!((stage.read("/m/f").as_str(), stage.stat("/m/f").mode), ("lower", if syncs == 0 { 0o600 } else { 0o644 }));
+            let expected = if fsync == Fsync::Auto { Err(Kind::Io.into()) } else { Ok(()) };
+            assert_eq!(file.sync(), expected, "what the user asks for; nothing under volatile, and of a lower file");
+            assert_eq!(overlay.sync(), if fsync == Fsync::Volatile { Ok(()) } else { Err(Kind::Io.into()) });
+            faults.fail_sync(false);
+            assert_eq!(stage.chmod("/m/f", 0o600), Ok(()));
+        }
+    }
+
     fn a_failure_in_any_call_into_a_layer_leaves_everything_as_it_was() {
         with_every_step_failing(Kind::Io, |prepared, nth| {
             prepared.faults.fail_nth(nth);

@@ -86,7 +86,7 @@ vfs_test! {
             Err(refusal) => (refusal.error.kind(), refusal.message.unwrap_or_default()),
             Ok(()) => panic!("one upper in two overlays"),
         };
-        assert_eq!((kind, message.as_str()), (Kind::Busy, "overlay: /u: is the upper layer of another overlay"));
+        assert_eq!((kind, message.as_str()), (Kind::Busy, "overlay: /u: another overlay writes there"));
         stage.unmount();
         assert!(stage.mount("overlay", "/m2", "lowerdir=/2,upperdir=/u").is_ok());
     }

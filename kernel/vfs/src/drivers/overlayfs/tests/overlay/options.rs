@@ -1,7 +1,7 @@
 //! Option strings.
 
 use crate::drivers::overlayfs::Format;
-use crate::drivers::overlayfs::options::{RedirectMode, Request, parse};
+use crate::drivers::overlayfs::options::{Fsync, RedirectMode, Request, parse};
 use crate::vfs_test;
 use alloc::format;
 use alloc::string::String;
@@ -35,11 +35,11 @@ vfs_test! {
         let request = good("lowerdir=/l,upperdir=/u,workdir=/w,whiteout=linux,redirect_dir=nofollow,userxattr,volatile");
         assert_eq!(request.options.whiteout, Format::Linux);
         assert_eq!(request.options.redirect, RedirectMode::NoFollow);
-        assert!(request.options.user_attributes && request.options.volatile);
+        assert!(request.options.user_attributes && request.options.fsync == Fsync::Volatile);
         assert_eq!(request.options.work.as_deref(), Some(&b"/w"[..]));
         let request = good("lowerdir=/l,upperdir=/u,index=on,xino=auto,metacopy=off,nfs_export=off,uuid=on,fsync=strict");
         assert_eq!(request.options.redirect, RedirectMode::On);
-        assert!(!request.options.volatile);
+        assert_eq!(request.options.fsync, Fsync::Strict);
     }
 
     fn what_is_wrong_is_named() {
@@ -58,7 +58,9 @@ vfs_test! {
             ("lowerdir=/a", "upperdir"),
             ("upperdir=/u", "lowerdir"),
             ("", "lowerdir"),
-            ("lowerdir=/a:/b,workdir=/w", "workdir"),
+            ("lowerdir=/a,upperdir=/u,volatile", "workdir"),
+            ("lowerdir=/a,upperdir=/u,nfs_export=on,index=off", "index"),
+            ("lowerdir=/a,upperdir=/u,verity=on", "verity"),
             ("lowerdir=/a:/b,upperdir=", "upperdir"),
             ("lowerdir=/a:/b,upperdir=/u\0", "upperdir"),
             ("lowerdir=/a,upperdir=/u,metacopy=on,nfs_export=on", "metacopy"),
