@@ -12,7 +12,9 @@
 //! systems ask [`admit`] before every heap allocation whose number a user decides, as collections abort when memory
 //! is out. Without a source (on the host) pages come from the global allocator, and everything is admitted.
 //!
-//! Locks: none of its own; a source may take its own, and calls nothing back.
+//! Before either refuses, what holders of caches can do without is given back ([`reclaim`]).
+//!
+//! Locks: that of the list of holders; a source may take its own, and calls nothing back.
 #![no_std]
 
 extern crate alloc;
@@ -21,6 +23,7 @@ extern crate std;
 
 #[cfg(feature = "faults")]
 pub mod faults;
+pub mod reclaim;
 mod source;
 
 pub use source::{FrameSource, SourceInUse, set_source};
@@ -54,7 +57,19 @@ pub fn in_use() -> usize {
 /// # Errors
 /// [`OutOfMemory`] when the reserve would be touched.
 pub fn admit(bytes: usize) -> Result<(), OutOfMemory> {
-    if faulty() || !source().admit(bytes) { Err(OutOfMemory) } else { Ok(()) }
+    if faulty() {
+        return Err(OutOfMemory);
+    }
+    let source = source();
+    reclaim::until_enough(|| source.admit(bytes).then_some(())).ok_or(OutOfMemory)
+}
+
+/// As [`admit`], for what only saves work: nobody is asked to give back for it, and no test lets it fail.
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn admit_spare(bytes: usize) -> Result<(), OutOfMemory> {
+    if source().admit(bytes) { Ok(()) } else { Err(OutOfMemory) }
 }
 
 #[cfg(feature = "faults")]
@@ -117,7 +132,34 @@ impl Page {
             return Err(OutOfMemory.into());
         }
         let source = source();
-        let frame = source.allocate().ok_or(OutOfMemory)?;
+        let frame = reclaim::until_enough(|| source.allocate()).ok_or(OutOfMemory)?;
+        // SAFETY: the source has just given the frame.
+        unsafe { Self::fill(frame, fill) }
+    }
+
+    /// As [`Page::build`], for what only saves work: nobody is asked to give back for it, and no test lets it fail.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn spare(fill: impl FnOnce(&mut [u8; SIZE])) -> Result<Self, OutOfMemory> {
+        let frame = source().allocate().ok_or(OutOfMemory)?;
+        let fill = |bytes: &mut [u8; SIZE]| {
+            fill(bytes);
+            Ok(())
+        };
+        // SAFETY: the source has just given the frame.
+        unsafe { Self::fill(frame, fill) }
+    }
+
+    /// A page of a frame.
+    ///
+    /// # Safety
+    /// The source has just given the frame, for this.
+    unsafe fn fill<E>(
+        frame: NonNull<[u8; SIZE]>,
+        fill: impl FnOnce(&mut [u8; SIZE]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let source = source();
         source.count(frame).store(1, Ordering::Relaxed);
         count_page(1);
         let mut page = Self { frame };
