@@ -32,12 +32,17 @@ pub enum Promise<'a> {
     AtMost(&'a str, u64),
     /// The two rows' values differ by at most so many per cent of the first.
     Same(&'a str, &'a str, u64),
+    /// The rows of this name, with each of [`LAYERS`] in the place of `#`, differ by at most so many per cent of the first.
+    Flat(&'a str, u64),
 }
 
-use Promise::{AtMost, Same};
+use Promise::{AtMost, Flat, Same};
+
+/// Over how many lower layers a promise is flat.
+const LAYERS: [&str; 3] = ["3", "64", "500"];
 
 /// What the project has promised.
-pub const PROMISES: [Promise<'_>; 9] = [
+pub const PROMISES: [Promise<'_>; 23] = [
     AtMost(BOOT, 100_000_000),
     AtMost("walk of depth 9, warm: overlay of 3", 2_500),
     AtMost("allocations of 100 such walks: overlay of 3", 0),
@@ -47,6 +52,20 @@ pub const PROMISES: [Promise<'_>; 9] = [
     AtMost("… frames it takes, file of 16 MiB", 8),
     AtMost("… frames it takes, file of 256 MiB", 8),
     Same("content clone, file of 16 MiB", "content clone, file of 256 MiB", 5),
+    Flat("first listing: 1 000 names in 2 of # lowers", 10),
+    Flat("missing name: 1 000 names in 2 of # lowers", 10),
+    Flat("create: 1 000 names in 2 of # lowers", 10),
+    Flat("unlink: 1 000 names in 2 of # lowers", 10),
+    Flat("mkdir: 1 000 names in 2 of # lowers", 10),
+    Flat("link: 1 000 names in 2 of # lowers", 10),
+    Flat("rename: 1 000 names in 2 of # lowers", 10),
+    Flat("first listing: 1 000 names, directory in # lowers", 10),
+    Flat("missing name: 1 000 names, directory in # lowers", 10),
+    Flat("create: 1 000 names, directory in # lowers", 10),
+    Flat("unlink: 1 000 names, directory in # lowers", 10),
+    Flat("mkdir: 1 000 names, directory in # lowers", 10),
+    Flat("link: 1 000 names, directory in # lowers", 10),
+    Flat("rename: 1 000 names, directory in # lowers", 10),
 ];
 
 /// The row that booting gives.
@@ -152,6 +171,11 @@ pub fn table(rows: &[Row], promises: &[Promise<'_>]) -> String {
                 Same(_, name, percent) => {
                     (name == row.name).then(|| format!("within {percent} % of the smaller file's"))
                 }
+                Flat(name, percent) => {
+                    let [first, others @ ..] = LAYERS;
+                    let of_others = others.iter().any(|layers| name.replace('#', layers) == row.name);
+                    of_others.then(|| format!("within {percent} % of that with {first}"))
+                }
             })
             .collect();
         let promised = promised.join(", ");
@@ -163,20 +187,23 @@ pub fn table(rows: &[Row], promises: &[Promise<'_>]) -> String {
 /// The promises that are broken, or that no row speaks of, each with what was found.
 pub fn broken(rows: &[Row], promises: &[Promise<'_>]) -> Vec<String> {
     let value = |name: &str| rows.iter().find(|row| row.name == name).map(|row| row.value);
-    promises
-        .iter()
-        .filter_map(|promise| match *promise {
-            AtMost(name, limit) => match value(name) {
-                Some(found) => (found > limit).then(|| format!("{name}: {found}, at most {limit}")),
-                None => Some(format!("{name}: not measured")),
-            },
-            Same(first, second, percent) => match (value(first), value(second)) {
-                (Some(one), Some(other)) => (one.abs_diff(other) * 100 > one * percent)
-                    .then(|| format!("{second}: {other}, {first}: {one}, more than {percent} % apart")),
-                _ => Some(format!("{first}, {second}: not measured")),
-            },
-        })
-        .collect()
+    let apart = |first: &str, second: &str, percent| match (value(first), value(second)) {
+        (Some(one), Some(other)) => (one.abs_diff(other) * 100 > one * percent)
+            .then(|| format!("{second}: {other}, {first}: {one}, more than {percent} % apart")),
+        _ => Some(format!("{first}, {second}: not measured")),
+    };
+    let of_one = |promise: &Promise<'_>| match *promise {
+        AtMost(name, limit) => vec![match value(name) {
+            Some(found) => (found > limit).then(|| format!("{name}: {found}, at most {limit}")),
+            None => Some(format!("{name}: not measured")),
+        }],
+        Same(first, second, percent) => vec![apart(first, second, percent)],
+        Flat(name, percent) => {
+            let [first, others @ ..] = LAYERS.map(|layers| name.replace('#', layers));
+            others.iter().map(|other| apart(&first, other, percent)).collect()
+        }
+    };
+    promises.iter().flat_map(of_one).flatten().collect()
 }
 
 /// A number with its thousands apart.
@@ -222,6 +249,17 @@ mod tests {
         assert_eq!(
             table(&rows[..1], &promises),
             "| what | cost | promised |\n|---|---:|---|\n| a | 100 instructions | at most 100 |\n"
+        );
+    }
+
+    #[test]
+    fn what_is_flat_costs_the_same_with_any_number_of_layers() {
+        let rows = [row("a of 3", 100), row("a of 64", 110), row("a of 500", 111)];
+        assert_eq!(broken(&rows, &[Flat("a of #", 10)]), ["a of 500: 111, a of 3: 100, more than 10 % apart"]);
+        assert_eq!(broken(&rows[..2], &[Flat("a of #", 10)]), ["a of 3, a of 500: not measured"]);
+        assert!(
+            table(&rows, &[Flat("a of #", 10)])
+                .ends_with("| a of 500 | 111 instructions | within 10 % of that with 3 |\n")
         );
     }
 

@@ -22,20 +22,20 @@ const READ: OpenFlags = OpenFlags::READ;
 const WRITE: OpenFlags = OpenFlags::WRITE;
 
 /// A namespace to measure in. What it takes for granted panics, which ends the benchmark.
-struct Bed {
-    vfs: Arc<VfsManager>,
-    root: Context,
+pub(super) struct Bed {
+    pub vfs: Arc<VfsManager>,
+    pub root: Context,
 }
 
 impl Bed {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let environment = Environment::detached();
         let vfs = VfsManager::new(Tmpfs::new(TmpfsOptions::default().with_bytes(0), &environment), environment);
         let root = vfs.root_context();
         Self { vfs, root }
     }
 
-    fn mkdir(&self, path: &str) {
+    pub fn mkdir(&self, path: &str) {
         self.vfs.make_directory(&self.root, path.as_bytes(), 0o755).unwrap_or_else(|error| panic!("{path}: {error:?}"));
     }
 
@@ -49,7 +49,7 @@ impl Bed {
         self.write(&format!("{path}/f"), 0, b"text");
     }
 
-    fn write(&self, path: &str, offset: u64, mut bytes: &[u8]) {
+    pub fn write(&self, path: &str, offset: u64, mut bytes: &[u8]) {
         let file = self.vfs.open(&self.root, path.as_bytes(), WRITE | OpenFlags::CREATE, 0o644);
         let file = file.unwrap_or_else(|error| panic!("{path}: {error:?}"));
         let length = bytes.len();
@@ -58,10 +58,6 @@ impl Bed {
 
     /// An overlay at `/merged` of that many lower layers.
     fn overlay(&self, lowers: usize) {
-        for name in ["/upper", "/merged"] {
-            self.mkdir(name);
-        }
-        let mut options = String::from("upperdir=/upper,lowerdir=");
         for index in 0..lowers {
             let layer = format!("/lower{index}");
             self.mkdir(&layer);
@@ -69,11 +65,20 @@ impl Bed {
                 self.deep(&layer);
             } else {
                 self.mkdir(&format!("{layer}/d"));
-                options.push_str(&layer);
-                options.push(':');
             }
         }
-        options.push_str(&format!("/lower{}", lowers - 1));
+        self.mount_overlay(lowers);
+    }
+
+    /// Mounts an overlay of `/lower0`, `/lower1`, … at `/merged`.
+    pub fn mount_overlay(&self, lowers: usize) {
+        for name in ["/upper", "/merged"] {
+            self.mkdir(name);
+        }
+        let mut options = String::from("upperdir=/upper,lowerdir=/lower0");
+        for index in 1..lowers {
+            options.push_str(&format!(":/lower{index}"));
+        }
         let arguments = MountArguments {
             source: b"overlay",
             target: b"/merged",
@@ -84,7 +89,7 @@ impl Bed {
         self.vfs.mount(&self.root, &arguments).unwrap_or_else(|error| panic!("mount: {error}"));
     }
 
-    fn stat(&self, path: &str) -> bool {
+    pub fn stat(&self, path: &str) -> bool {
         self.vfs.metadata(&self.root, path.as_bytes(), Follow::Yes).is_ok()
     }
 }

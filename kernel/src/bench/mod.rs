@@ -7,6 +7,7 @@
 
 mod content;
 mod file_systems;
+mod merged;
 
 use alloc::vec::Vec;
 

@@ -64,13 +64,18 @@ fn frame_of(page: NonNull<[u8; page::SIZE]>) -> Frame {
 #[cfg(test)]
 mod tests {
     use alloc::boxed::Box;
+    use alloc::format;
     use alloc::vec::Vec;
 
     use page::Page;
+    use vfs::drivers::overlayfs::OverlayFS;
+    use vfs::file::OpenFlags;
+    use vfs::manager::Follow;
+    use vfs::selftest::world::World;
 
     use super::data_reserve;
     use crate::ktest;
-    use crate::mm::{direct_map, usage};
+    use crate::mm::{direct_map, frames, usage};
 
     ktest! {
         fn a_page_is_one_frame() {
@@ -108,6 +113,36 @@ mod tests {
             assert_eq!(*Box::new(5), 5);
             drop(pages);
             assert!(page::admit(before.free_frames * page::SIZE / 2).is_ok());
+        }
+
+        /// All frames are taken but the reserve. A file of an overlay is written all the same, with what the index of
+        /// its directory gives back, and names are found without that.
+        fn what_only_saves_work_is_given_back_before_a_page_is_refused() {
+            let world = World::new();
+            world.mkdir("/1").mkdir("/2").mkdir("/u").mkdir("/m");
+            for number in 0..1200 {
+                world.write(&format!("/1/a{number}"), "").write(&format!("/2/b{number}"), "");
+            }
+            assert!(world.mount("overlay", "/m", "lowerdir=/1:/2,upperdir=/u").is_ok());
+            assert_eq!(world.list("/m").split(' ').count(), 2400);
+            let file = world.open("/m/a7", OpenFlags::WRITE).expect("it opens");
+            assert_eq!(world.list("/m").split(' ').count(), 2400);
+            let mount = world.vfs.resolve(&world.root, b"/m", Follow::Yes).expect("it is there").mount;
+            let overlay = mount.superblock().operations().as_any().downcast_ref::<OverlayFS>().expect("an overlay");
+            assert!(overlay.index_memory() > 4 * page::SIZE);
+
+            let mut taken = Vec::new();
+            taken.try_reserve_exact(usage().total_frames).expect("the list of all frames is small");
+            while let Some(frame) = frames::allocate_above(data_reserve()) {
+                taken.push(frame);
+            }
+            let written = file.write_at(0, &mut &[7; 2 * page::SIZE][..]);
+            let left = overlay.index_memory();
+            let found = [world.probe("/m/a1199"), world.probe("/m/b1199"), world.probe("/m/b1200")];
+            taken.into_iter().for_each(frames::free);
+            assert_eq!(written, Ok(2 * page::SIZE));
+            assert_eq!(left, 0);
+            assert_eq!(found, ["found", "found", "ENOENT"]);
         }
 
         fn more_than_there_is_is_not_admitted() {

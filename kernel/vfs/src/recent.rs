@@ -60,6 +60,13 @@ impl Recent {
         ring.slots.len() - ring.free.len()
     }
 
+    /// Does something while nobody else gets at the ring.
+    #[cfg(test)]
+    pub fn while_locked<T>(&self, action: impl FnOnce() -> T) -> T {
+        let _ring = self.0.lock();
+        action()
+    }
+
     /// How many entries may have a slot.
     pub fn bound(&self) -> usize {
         self.0.lock().bound

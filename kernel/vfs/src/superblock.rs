@@ -213,6 +213,14 @@ impl SuperBlock {
         entry.forget_children().for_each(|child| self.recent.remove(&child));
     }
 
+    /// Does something while each lock that two directories share is held.
+    #[cfg(test)]
+    pub(crate) fn while_locked<T>(&self, action: impl FnOnce() -> T) -> T {
+        let _rename = self.rename.lock();
+        let _directories = self.directories.lock();
+        self.recent.while_locked(action)
+    }
+
     /// Takes the lock that orders all moves.
     pub(crate) fn lock_rename(&self) -> RenameLock<'_> {
         RenameLock(self.rename.lock())

@@ -24,7 +24,8 @@
 //! | `push` | layers pushed and popped while mounted |
 //! | `copy_up` | putting what is to be changed into the upper |
 //! | `names`, `rename` | create, link, remove, move |
-//! | `index` | listing |
+//! | `scope`, `lower_index` | which lower layers a search asks |
+//! | `listing` | listing |
 //! | `xattr` | attributes |
 //! | [`explain`] | which layer something comes from, and what the upper changed |
 //! | `mount_checks`, `work`, `driver` | mounting |
@@ -42,11 +43,12 @@ mod copy_up;
 mod driver;
 pub mod explain;
 mod identity;
-mod index;
 mod inode;
 pub mod layer;
 mod links;
+mod listing;
 mod lookup;
+mod lower_index;
 mod marks;
 mod mount_checks;
 mod names;
@@ -54,6 +56,7 @@ mod nodes;
 pub mod options;
 mod push;
 mod rename;
+mod scope;
 mod watch;
 mod work;
 mod xattr;
@@ -85,6 +88,7 @@ use inode::OverlayNode;
 use layer::LayerNode;
 use links::Links;
 use lookup::Sources;
+use lower_index::Indexes;
 use marks::Marks;
 use mount_checks::InUse;
 use options::{Fsync, write_escaped};
@@ -110,6 +114,8 @@ pub struct OverlayFS {
     rename: Mutex<()>,
     /// The work directory.
     work: Option<NodeRef>,
+    /// Where memory is to be found when it runs short.
+    indexes: Arc<Indexes>,
     /// Read by who looks up names or changes anything, written by who changes the stack.
     pushes: RwLock<Pushes>,
 }
@@ -145,9 +151,12 @@ impl LayerStack {
         self.upper.as_ref().is_some_and(|upper| Arc::ptr_eq(upper, layer))
     }
 
-    /// Those below `layer`.
-    fn below(&self, layer: &Arc<Layer>) -> impl Iterator<Item = &Arc<Layer>> {
-        self.all().skip_while(|other| !Arc::ptr_eq(other, layer)).skip(1)
+    /// Which of the lowers is the first below `layer`.
+    fn first_below(&self, layer: &Arc<Layer>) -> usize {
+        if self.is_upper(layer) {
+            return 0;
+        }
+        self.lowers.iter().position(|other| Arc::ptr_eq(other, layer)).map_or(self.lowers.len(), |above| above + 1)
     }
 }
 
@@ -215,6 +224,7 @@ impl OverlayFS {
         let identity =
             Identity::new(layers.all().flat_map(|layer| layer.file_systems()).map(|operations| operations.id()));
         let watched = Watched::new(sources)?;
+        let indexes = Indexes::new()?;
         let root_id = NodeId { file_system: id, inode: identity.number(origin) };
         match (&work, options.fsync) {
             (Some(work), _) => work::prepare(work, &options)?,
@@ -239,6 +249,7 @@ impl OverlayFS {
                 nodes: Mutex::new(nodes),
                 rename: Mutex::new(()),
                 work: work_node,
+                indexes,
                 pushes: RwLock::new(Pushes::none(in_use)),
             }
         }))
@@ -254,8 +265,17 @@ impl OverlayFS {
         &self.options
     }
 
+    /// Bytes of memory that the indexes of merged directories take. They are given back when memory runs short.
+    pub fn index_memory(&self) -> usize {
+        self.indexes.memory()
+    }
+
     fn marks(&self) -> &Marks {
         &self.marks
+    }
+
+    fn indexes(&self) -> &Indexes {
+        &self.indexes
     }
 
     fn identity(&self) -> &Identity {

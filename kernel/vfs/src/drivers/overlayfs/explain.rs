@@ -1,11 +1,12 @@
 //! Which layer something comes from, and why; and what the upper layer changed.
 
 use super::OverlayFS;
-use super::index::list_layer;
 use super::inode::OverlayNode;
 use super::layer::Layer;
+use super::listing::list_layer;
 use super::lookup::{End, Found, Sources};
 use super::marks::Redirect;
+use super::scope::Scope;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::FileType;
 use crate::node::{NodeRef, VfsNode};
@@ -101,7 +102,7 @@ impl OverlayFS {
         let _steady = self.steady();
         let directory = self.own(directory)?;
         directory.check_not_removed()?;
-        let mut found = self.find(&directory.sources(), name)?;
+        let mut found = self.find(&directory.scope(), name)?;
         found.sources = found.sources.map(|sources| self.identify(sources)).transpose()?.map(|(sources, _)| sources);
         Ok(self.explanation(&found))
     }
@@ -122,7 +123,7 @@ impl OverlayFS {
         }
     }
 
-    fn explanation(&self, found: &Found) -> Explanation {
+    pub(super) fn explanation(&self, found: &Found) -> Explanation {
         let number = |layer: &Arc<Layer>| self.number_of(layer);
         let layers = match &found.sources {
             Some(sources) => sources.all().map(|node| number(node.layer())).collect(),
@@ -157,7 +158,7 @@ impl OverlayFS {
             }
             let Some(inside) = inside else { continue };
             // What is pushed last comes out first.
-            for differs in self.differences(&inside)?.into_iter().rev() {
+            for differs in self.differences(&Scope::of(inside))?.into_iter().rev() {
                 let path = [&path[..], b"/", &differs.name].concat();
                 pending.push((path, Some(differs.difference), differs.inside));
             }
@@ -166,10 +167,10 @@ impl OverlayFS {
     }
 
     /// The names of one directory in which the upper makes a difference, in the order of their bytes.
-    fn differences(&self, directory: &Sources) -> Result<Vec<Differs>> {
+    fn differences(&self, directory: &Scope<'_>) -> Result<Vec<Differs>> {
         // Not longer: what is told of it may be written to a file of this overlay.
         let _steady = self.steady();
-        let Some(upper) = &directory.upper else { return Ok(Vec::new()) };
+        let Some(upper) = &directory.sources.upper else { return Ok(Vec::new()) };
         let mut names: Vec<Vec<u8>> = Vec::new();
         for item in list_layer(upper)? {
             if !self.marks().reserved(&item.name) {

@@ -15,19 +15,21 @@
 //!     OverlayFS::rename (one move at a time)
 //!       names of directories: an ancestor before what is below it; two that are not related only under `rename`
 //!         records of files with several names, in a layer
-//!         index of a directory
+//!         listing of a directory, the making of its index (for which nobody waits)
 //!           OverlayFS::nodes
 //!             places, sources (leaves: nothing is called while they are held, except that `sources` is held while
 //!             layers answer what waits for nobody, and while changes are counted)
+//!               the index of a directory's lower layers, OverlayFS::indexes
 //! ```
 //!
-//! All of them come before any lock of a layer; `pushes`, `copying`, `rename`, `names`, records and `index` are held while
-//! layers work.
+//! All of them come before any lock of a layer; `pushes`, `copying`, `rename`, `names`, records, `listing` and `making`
+//! are held while layers work.
 
 use super::OverlayFS;
-use super::index::Index;
 use super::layer::LayerNode;
+use super::listing::Listing;
 use super::lookup::Sources;
+use super::lower_index::IndexPlace;
 use super::options::Fsync;
 use super::watch::{Counts, Watched};
 use crate::change::ChangeCell;
@@ -69,9 +71,11 @@ pub(super) struct Directory {
     names: Mutex<()>,
     /// Whether it was removed: then it has no names and gets none.
     removed: AtomicBool,
-    counts: Counts,
+    pub counts: Counts,
+    /// Which lower layers have something under a name.
+    pub lower_index: IndexPlace,
     /// The merged listing.
-    pub index: Mutex<Option<Index>>,
+    pub listing: Mutex<Option<Listing>>,
 }
 
 /// A name in a directory.
@@ -96,7 +100,13 @@ pub(super) struct LockedNames<'a>(#[expect(dead_code, reason = "held, not read")
 
 impl Directory {
     fn new(counts: Counts) -> Self {
-        Self { names: Mutex::new(()), removed: AtomicBool::new(false), counts, index: Mutex::new(None) }
+        Self {
+            names: Mutex::new(()),
+            removed: AtomicBool::new(false),
+            counts,
+            lower_index: IndexPlace::default(),
+            listing: Mutex::new(None),
+        }
     }
 }
 
@@ -153,6 +163,11 @@ impl OverlayNode {
     /// What it is made of now.
     pub(super) fn sources(&self) -> Sources {
         self.sources.read().clone()
+    }
+
+    /// Looks at what it is made of, which does not change meanwhile.
+    pub(super) fn with_sources<T>(&self, look: impl FnOnce(&Sources) -> T) -> T {
+        look(&self.sources.read())
     }
 
     /// Its node in the upper layer.

@@ -170,6 +170,11 @@ impl LayerNode {
         &self.layer
     }
 
+    /// Whether it is in that layer.
+    pub fn is_in(&self, layer: &Arc<Layer>) -> bool {
+        Arc::ptr_eq(&self.layer, layer)
+    }
+
     /// The identity of the node.
     pub fn id(&self) -> NodeId {
         self.at.node.id()

@@ -9,6 +9,7 @@ use super::OverlayFS;
 use super::layer::{Layer, LayerNode};
 use super::marks::{Marks, Opacity, Redirect, Slot};
 use super::options::RedirectMode;
+use super::scope::{Lowers, Scope};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::FileType;
 use crate::name::Name;
@@ -145,10 +146,45 @@ impl OverlayFS {
     /// # Errors
     /// Those of the layers; `EPERM` for a redirect that options forbid to follow, `EINVAL` for one that is none,
     /// `ELOOP` for a directory that is the root of another layer, `EIO` for metadata whose data is missing.
-    pub(super) fn find(&self, directory: &Sources, name: &[u8]) -> Result<Found> {
-        let mut search = Search {
-            overlay: self,
-            marks: self.marks(),
+    pub(super) fn find(&self, directory: &Scope<'_>, name: &[u8]) -> Result<Found> {
+        directory.search(self, |lowers| {
+            let upper = directory.sources.upper.as_ref();
+            let mut search = Search::new(self, name);
+            if !search.run(upper, lowers, true)? {
+                lowers.start_again();
+                search = Search::new(self, name);
+                search.run(upper, lowers, false)?;
+            }
+            search.finish()
+        })
+    }
+
+    /// The type of what the lower layers alone show under `name`: what would come back if the upper said nothing.
+    ///
+    /// # Errors
+    /// Those of the layers.
+    pub(super) fn find_lower(&self, directory: &Scope<'_>, name: &[u8]) -> Result<Option<FileType>> {
+        directory.search(self, |lowers| {
+            while let Some(lower) = lowers.next_with(name) {
+                let slot = self.marks().slot(lower, name)?;
+                if let Some(visible) = slot.visible() {
+                    return Ok(Some(visible.node().kind()));
+                }
+                if slot.hides_below() {
+                    break;
+                }
+                lowers.in_vain += 1;
+            }
+            Ok(None)
+        })
+    }
+}
+
+impl<'a> Search<'a> {
+    fn new(overlay: &'a OverlayFS, name: &[u8]) -> Self {
+        Self {
+            overlay,
+            marks: overlay.marks(),
             target: Target::Name(Name::from_slice(name)),
             wants: Wants::Anything,
             upper: None,
@@ -156,53 +192,59 @@ impl OverlayFS {
             slot: Slot::default(),
             end: None,
             redirects: SmallVec::new(),
-        };
-        search.run(directory)?;
-        search.finish()
+        }
     }
 
-    /// The type of what the lower layers alone show under `name`: what would come back if the upper said nothing.
-    ///
-    /// # Errors
-    /// Those of the layers.
-    pub(super) fn find_lower(&self, directory: &Sources, name: &[u8]) -> Result<Option<FileType>> {
-        for lower in directory.lowers.iter() {
-            let slot = self.marks().slot(lower, name)?;
-            if let Some(visible) = slot.visible() {
-                return Ok(Some(visible.node().kind()));
-            }
-            if slot.hides_below() {
-                break;
-            }
+    /// Asks the layers; `false` if what was found does not count, because the index of the root no longer holds. That
+    /// is not used unless `by_index`.
+    fn run(&mut self, upper: Option<&LayerNode>, lowers: &mut Lowers<'_>, by_index: bool) -> Result<bool> {
+        let mut asked_last = upper;
+        if let Some(upper) = upper {
+            self.ask(upper, true)?;
         }
-        Ok(None)
+        while self.end.is_none()
+            && let Target::Name(name) = &self.target
+            && let Some(lower) = lowers.next_with(name)
+        {
+            if !self.ask(lower, false)? {
+                lowers.in_vain += 1;
+            }
+            asked_last = Some(lower);
+        }
+        match (&self.target, asked_last) {
+            (Target::Path(_), Some(last)) if self.end.is_none() => self.run_along_path(last.layer(), by_index),
+            _ => Ok(true),
+        }
     }
-}
 
-impl Search<'_> {
-    fn run(&mut self, directory: &Sources) -> Result<()> {
-        let mut asked_last = None;
-        for parent in directory.all() {
-            if self.end.is_some() {
-                return Ok(());
+    /// Looks the path up in every layer below the one that gave it, whether the directory that is searched is there or
+    /// not. Where the path begins is in the roots of the layers, which the overlay's root is made of.
+    fn run_along_path(&mut self, giver: &Arc<Layer>, by_index: bool) -> Result<bool> {
+        let stack = self.overlay.stack();
+        let root = self.overlay.root.scope();
+        let roots = &root.sources.lowers;
+        // The root is made of the first of the layers, in order, unless they are just being exchanged.
+        let first = roots.first().zip(stack.lowers.first()).is_some_and(|(root, layer)| root.is_in(layer));
+        let index = root.index().filter(|_| by_index && first);
+        let mut in_vain = 0;
+        let mut number = stack.first_below(giver);
+        while self.end.is_none()
+            && let Target::Path(path) = &self.target
+        {
+            if let (Some(index), Some(first), true) = (index, path.first(), number < roots.len()) {
+                number = index.next_with(first, number).unwrap_or(roots.len());
             }
-            if matches!(self.target, Target::Path(_)) {
-                break;
+            let Some(layer) = stack.lowers.get(number) else { break };
+            if !self.ask(&layer.root(), false)? {
+                in_vain += 1;
             }
-            let in_upper = asked_last.is_none() && directory.upper.is_some();
-            self.ask(parent, in_upper)?;
-            asked_last = Some(parent.layer().clone());
+            number += 1;
         }
-        // A path is looked up in every layer below the one that gave it, whether the parent is there or not.
-        if let (Target::Path(_), Some(last)) = (&self.target, asked_last) {
-            for layer in self.overlay.stack().below(&last) {
-                if self.end.is_some() {
-                    break;
-                }
-                self.ask(&layer.root(), false)?;
-            }
+        if index.is_some() {
+            return Ok(root.holds());
         }
-        Ok(())
+        root.note_in_vain(self.overlay, in_vain);
+        Ok(true)
     }
 
     fn finish(self) -> Result<Found> {
@@ -222,32 +264,35 @@ impl Search<'_> {
         self.end.get_or_insert_with(|| (end, layer.clone()));
     }
 
-    /// Asks one layer, starting at `base`.
-    fn ask(&mut self, base: &LayerNode, in_upper: bool) -> Result<()> {
+    /// Asks one layer, starting at `base`; whether that has the name, or that which the path begins with.
+    fn ask(&mut self, base: &LayerNode, in_upper: bool) -> Result<bool> {
         let names = match &mut self.target {
             Target::Name(name) => {
                 let name = name.clone();
                 let slot = self.marks.slot(base, &name)?;
+                let known = slot.is_known();
                 match self.found(base, slot, in_upper)? {
                     Some(Redirect::Name(name)) => self.target = Target::Name(Name::from_slice(&name)),
                     Some(Redirect::Path(names)) => self.target = Target::Path(names),
                     None => {}
                 }
-                return Ok(());
+                return Ok(known);
             }
             Target::Path(names) => core::mem::take(names),
         };
-        let below = self.ask_path(base, &names)?;
+        let (known, below) = self.ask_path(base, &names)?;
         self.target = Target::Path(below);
-        Ok(())
+        Ok(known)
     }
 
-    /// Asks one layer along a path; returns the path to ask the next layer along.
-    fn ask_path(&mut self, base: &LayerNode, names: &[Box<[u8]>]) -> Result<Vec<Box<[u8]>>> {
+    /// Asks one layer along a path; whether it has the first name, and the path to ask the next layer along.
+    fn ask_path(&mut self, base: &LayerNode, names: &[Box<[u8]>]) -> Result<(bool, Vec<Box<[u8]>>)> {
         let mut at = base.clone();
+        let mut known = false;
         let mut below: Vec<Box<[u8]>> = Vec::new();
         for (index, name) in names.iter().enumerate() {
             let slot = self.marks.slot(&at, name)?;
+            known |= index == 0 && slot.is_known();
             let redirect = if index + 1 == names.len() {
                 self.found(&at, slot, false)?
             } else {
@@ -285,7 +330,7 @@ impl Search<'_> {
                 None => below.push(name.clone()),
             }
         }
-        Ok(below)
+        Ok((known, below))
     }
 
     /// Takes what a layer holds under the name itself; returns where the layers below are to be asked instead.

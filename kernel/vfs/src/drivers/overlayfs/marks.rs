@@ -46,6 +46,11 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// Whether there is anything.
+    pub fn is_known(&self) -> bool {
+        self.entry.is_some() || self.mark.is_some()
+    }
+
     /// What the layer shows under the name.
     pub fn visible(&self) -> Option<&LayerNode> {
         if self.entry_is_whiteout { None } else { self.entry.as_ref() }

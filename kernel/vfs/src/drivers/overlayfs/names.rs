@@ -7,8 +7,8 @@
 use super::OverlayFS;
 use super::inode::{LockedNames, OverlayNode};
 use super::layer::{Changes, LayerNode};
-use super::lookup::Sources;
 use super::marks::Becomes;
+use super::scope::Scope;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::DirectoryTimes;
 use crate::metadata::{DeviceNumber, FileType};
@@ -113,7 +113,7 @@ impl OverlayNode {
                     && !uncounted
                 {
                     upper.check_writable()?;
-                    let becomes = match overlay.find_lower(&self.sources(), name)? {
+                    let becomes = match overlay.find_lower(&self.scope(), name)? {
                         Some(_) => Becomes::Whiteout,
                         None => Becomes::Nothing,
                     };
@@ -160,7 +160,7 @@ impl OverlayFS {
             return Ok(None);
         }
         let held = node.lock_names()?;
-        if !self.is_empty(&node.sources())? {
+        if !self.is_empty(&node.scope())? {
             return fail(FileSystemErrorKind::DirectoryNotEmpty);
         }
         Ok(Some(held))
@@ -181,13 +181,15 @@ impl OverlayFS {
     }
 
     /// Whether the merged directory shows no name. Whiteouts do not count.
-    fn is_empty(&self, sources: &Sources) -> Result<bool> {
-        let mut empty = true;
-        self.gather(sources, &mut |_| {
-            empty = false;
-            false
-        })?;
-        Ok(empty)
+    fn is_empty(&self, directory: &Scope<'_>) -> Result<bool> {
+        directory.search(self, |lowers| {
+            let mut empty = true;
+            self.gather(directory.sources.upper.as_ref(), lowers, &mut |_| {
+                empty = false;
+                false
+            })?;
+            Ok(empty)
+        })
     }
 }
 

@@ -36,7 +36,7 @@ impl OverlayFS {
         if self.marks().reserved(name) {
             return fail(FileSystemErrorKind::NotFound);
         }
-        let found = self.find(&directory.sources(), name)?;
+        let found = self.find(&directory.scope(), name)?;
         let Some(sources) = found.sources else { return fail(FileSystemErrorKind::NotFound) };
         let (sources, origin) = self.identify_at(sources, directory, name)?;
         if let Some(node) = self.intern(&sources, origin, directory, name)? {
@@ -57,7 +57,7 @@ impl OverlayFS {
         directory: &Arc<OverlayNode>,
         name: &[u8],
     ) -> Result<(Found, Option<Arc<OverlayNode>>)> {
-        let found = self.find(&directory.sources(), name)?;
+        let found = self.find(&directory.scope(), name)?;
         let node = match &found.sources {
             Some(sources) => {
                 let (sources, origin) = self.identify_at(sources.clone(), directory, name)?;

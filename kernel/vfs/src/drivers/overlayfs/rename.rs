@@ -134,8 +134,8 @@ impl OverlayFS {
             return fail(FileSystemErrorKind::CrossDevice);
         }
 
-        let below_from = self.find_lower(&from.directory.sources(), from.name)?;
-        let below_to = self.find_lower(&to.directory.sources(), to.name)?;
+        let below_from = self.find_lower(&from.directory.scope(), from.name)?;
+        let below_to = self.find_lower(&to.directory.scope(), to.name)?;
         let mut changes = Changes::default();
         let mut prepared = Prepared::default();
         let emptied = match &target {

@@ -20,6 +20,7 @@ mod overlay {
     mod links;
     mod listing;
     mod lookup;
+    mod lower_index;
     mod mounting;
     mod names;
     mod namespaces;

@@ -1,5 +1,5 @@
-//! A file system whose n-th call fails, for going through every way back there is; and one that shares no content, for
-//! copies byte by byte. It hands everything else to the file system below.
+//! A file system whose n-th call fails, for going through every way back there is; that counts its calls, for knowing
+//! what an operation asks; and that shares no content if told so, for copies byte by byte. It hands everything else to the file system below.
 
 use crate::change::ChangeCell;
 use crate::content::Content;
@@ -9,6 +9,8 @@ use crate::file_system::{DirectoryTimes, FileSystemOperations, NameChange};
 use crate::io::{Sink, Source};
 use crate::metadata::{FileSystemId, FileType, Metadata, NodeId, Permissions, SetAttributes, Statistics};
 use crate::node::{Access, Allocate, EmitItem, Extent, NewNode, NodeRef, Rename, SetXattr, VfsNode, WriteAt};
+use crate::sync::Mutex;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -25,6 +27,10 @@ pub struct Faults {
     sync_fails: AtomicBool,
     /// How often that was asked for.
     syncs: AtomicU32,
+    /// Calls so far.
+    calls: AtomicU32,
+    /// What somebody else does before the next call.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl Faults {
@@ -53,7 +59,26 @@ impl Faults {
         if self.sync_fails.load(Ordering::Relaxed) { fail(FileSystemErrorKind::Io) } else { Ok(()) }
     }
 
+    /// How many calls there have been.
+    pub fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Lets somebody else do something just before the next call.
+    pub fn before_next_call(&self, action: impl FnOnce() + Send + 'static) {
+        *self.meanwhile.lock() = Some(Box::new(action));
+    }
+
+    fn count(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn strike(&self) -> Result<()> {
+        self.count();
+        let meanwhile = self.meanwhile.lock().take();
+        if let Some(action) = meanwhile {
+            action();
+        }
         let left = self.left.load(Ordering::Relaxed);
         if left == 0 {
             return Ok(());
@@ -122,6 +147,7 @@ impl VfsNode for FaultyNode {
     }
 
     fn change_cell(&self) -> Option<&ChangeCell> {
+        self.faults.count();
         self.inner.change_cell()
     }
 

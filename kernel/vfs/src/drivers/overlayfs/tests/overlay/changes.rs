@@ -77,15 +77,16 @@ vfs_test! {
 }
 
 /// ```text
-/// u   d    one makes f0 f1 f2 … in turn in d of u, 1 and 2, and copies d up halfway;
-/// 1   d    others ask for the last one made, which is there, and for the next, which may not be
-/// 2   d
+/// u   d    one makes f1 f2 f3 … in turn in d of u, 1 and 2, and copies d up halfway; others ask for the last one
+/// 1   d    made, which is there, and for the next, which may not be; and one lists, so that there is an index most of
+/// 2   d    the time, and sees all there are, each once
 /// ```
 #[cfg(test)]
 #[test]
 fn no_answer_from_before_a_change_is_given_after_it() {
+    use alloc::vec::Vec;
     use core::sync::atomic::{AtomicUsize, Ordering};
-    const NAMES: usize = 600;
+    const NAMES: usize = 2000;
     let stage = Stage::oci();
     stage.mkdir("/1/d").mkdir("/2/d").overlay("/1:/2");
     let made = AtomicUsize::new(0);
@@ -104,6 +105,19 @@ fn no_answer_from_before_a_change_is_given_after_it() {
                 }
             });
         }
+        scope.spawn(|| {
+            loop {
+                let last = made.load(Ordering::Acquire);
+                let names = stage.list("/m/d");
+                let mut numbers: Vec<usize> = names.split('f').filter_map(|name| name.trim().parse().ok()).collect();
+                numbers.sort_unstable();
+                let all = numbers.iter().zip(1..).all(|(number, expected)| *number == expected);
+                assert!(all && numbers.len() >= last, "{last} were made: {names}");
+                if last == NAMES {
+                    return;
+                }
+            }
+        });
         for number in 1..=NAMES {
             if number == NAMES / 2 {
                 assert_eq!(stage.chmod("/m/d", 0o700), Ok(()));

@@ -3,6 +3,7 @@
 use super::super::Stage;
 use crate::error::FileSystemErrorKind as Kind;
 use crate::file::OpenFlags;
+use crate::manager::Follow;
 use crate::node::RenameFlags;
 use alloc::format;
 use alloc::string::String;
@@ -225,4 +226,37 @@ fn names_of_one_file_are_copied_up_once() {
             stage.unmount().overlay("/1");
         }
     }
+}
+
+/// ```text
+/// u   d                 with every lock that two directories share taken, in the dentry cache and in the overlay, a walk
+/// 1   d/e/f             that knows its way goes it, to names that are there and to one that is not: it takes none of them
+/// 2   d                 for writing
+/// ```
+#[test]
+fn a_warm_walk_takes_no_lock_that_directories_share() {
+    let stage = Stage::oci();
+    stage.mkdir("/u/d").mkdir("/1/d/e").write("/1/d/e/f", "").mkdir("/2/d").overlay("/1:/2");
+    let overlay = stage.file_system();
+    let (vfs, root) = (stage.vfs.clone(), stage.root.clone());
+    let walk = move || {
+        let bound = |path: &[u8]| vfs.resolve(&root, path, Follow::Yes).is_ok();
+        [bound(b"/m/d/e/f"), bound(b"/m/d"), bound(b"/m/d/e/missing")]
+    };
+    assert_eq!(walk(), [true, true, false]);
+    let superblocks = ["/", "/m"].map(|path| {
+        stage.vfs.resolve(&stage.root, path.as_bytes(), Follow::Yes).expect("it is there").mount.superblock().clone()
+    });
+    let walked = superblocks[0].while_locked(|| {
+        superblocks[1].while_locked(|| {
+            let _nodes = (overlay.nodes.lock(), overlay.rename.lock());
+            let _stack = (overlay.pushes.write(), overlay.layers.write());
+            overlay.indexes.while_locked(|| {
+                let (answer, answered) = std::sync::mpsc::channel();
+                thread::spawn(move || answer.send(walk()));
+                answered.recv_timeout(Duration::from_secs(20))
+            })
+        })
+    });
+    assert_eq!(walked, Ok([true, true, false]));
 }

@@ -8,7 +8,7 @@
 use super::OverlayFS;
 use super::inode::OverlayNode;
 use super::layer::LayerNode;
-use super::lookup::Sources;
+use super::scope::{Lowers, Scope};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::{FileType, NodeId};
 use crate::name::Name;
@@ -21,16 +21,14 @@ use rustc_hash::FxBuildHasher;
 /// The cursor of the first name of the first listing; later names have smaller ones.
 const FIRST_OF_ALL: u64 = 1 << 40;
 
-/// The names of a merged directory.
-pub struct Index {
+/// The names of a merged directory: for each, 32 bytes and the name.
+pub struct Listing {
     /// The directory's change counter before the layers were asked.
     change: u64,
     /// In the order of the cursors.
     entries: Vec<Entry>,
     /// All names, one after the other.
     names: Vec<u8>,
-    /// Entries by name.
-    by_name: HashTable<u32>,
     /// The smallest cursor given out.
     smallest: u64,
     /// How many layers the directory had: one more comes on top when it is copied up.
@@ -69,24 +67,24 @@ impl OverlayNode {
             return Ok(cursor);
         }
         let overlay = self.overlay()?;
-        let mut index = directory.index.lock();
+        let mut listing = directory.listing.lock();
         let change = self.change();
-        let fresh = match index.take() {
-            Some(index) if index.change == change => index,
-            previous => match overlay.index(&self.sources(), change, previous.as_ref()) {
+        let fresh = match listing.take() {
+            Some(listing) if listing.change == change => listing,
+            previous => match overlay.list_merged(&self.scope(), change, previous.as_ref()) {
                 Ok(fresh) => fresh,
                 Err(error) => {
-                    *index = previous;
+                    *listing = previous;
                     return Err(error);
                 }
             },
         };
-        let index = index.insert(fresh);
-        let start = index.entries.partition_point(|entry| entry.cursor < cursor);
+        let listing = listing.insert(fresh);
+        let start = listing.entries.partition_point(|entry| entry.cursor < cursor);
         let mut next = cursor;
-        for entry in &index.entries[start..] {
+        for entry in &listing.entries[start..] {
             let after = entry.cursor + 1;
-            let name = entry.name(&index.names);
+            let name = entry.name(&listing.names);
             if !emit(DirectoryItem { name, inode: entry.inode, kind: entry.kind, next: after }) {
                 return Ok(entry.cursor);
             }
@@ -100,9 +98,9 @@ impl OverlayNode {
     /// Lets the next listing ask for the inode numbers again, for layers have changed their places.
     pub(super) fn forget_listed_inodes(&self) {
         if let Ok(directory) = self.directory()
-            && let Some(index) = &mut *directory.index.lock()
+            && let Some(listing) = &mut *directory.listing.lock()
         {
-            index.layers = 0;
+            listing.layers = 0;
         }
     }
 }
@@ -114,10 +112,37 @@ impl Entry {
     }
 }
 
-impl Index {
-    fn get(&self, name: &[u8]) -> Option<&Entry> {
-        let found = self.by_name.find(hash(name), |index| self.entries[*index as usize].name(&self.names) == name)?;
-        Some(&self.entries[*found as usize])
+impl Listing {
+    /// Bytes of memory it takes.
+    #[cfg(any(test, feature = "selftest"))]
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + self.entries.capacity() * size_of::<Entry>() + self.names.capacity()
+    }
+}
+
+/// The entries of a listing by name, while another one is made that follows it.
+struct ByName<'a> {
+    listing: &'a Listing,
+    table: HashTable<u32>,
+}
+
+impl<'a> ByName<'a> {
+    fn new(listing: &'a Listing) -> Result<Self> {
+        let Listing { entries, names, .. } = listing;
+        let hash_of = |index: &u32| hash(entries[*index as usize].name(names));
+        let mut table = HashTable::new();
+        page::admit(2 * entries.len() * size_of::<u32>())?;
+        table.try_reserve(entries.len(), hash_of).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+        for (index, entry) in (0..).zip(entries) {
+            table.insert_unique(hash(entry.name(names)), index, hash_of);
+        }
+        Ok(Self { listing, table })
+    }
+
+    fn get(&self, name: &[u8]) -> Option<&'a Entry> {
+        let Listing { entries, names, .. } = self.listing;
+        let found = self.table.find(hash(name), |index| entries[*index as usize].name(names) == name)?;
+        Some(&entries[*found as usize])
     }
 }
 
@@ -130,40 +155,23 @@ impl OverlayFS {
     ///
     /// # Errors
     /// Those of the layers.
-    pub(super) fn gather(&self, sources: &Sources, show: &mut dyn FnMut(Shown<'_>) -> bool) -> Result<()> {
-        let marks = self.marks();
-        let layers = sources.all().count();
-        // Names that the layers so far have, or hide from those below.
-        let mut taken: HashSet<Name, FxBuildHasher> = HashSet::with_hasher(FxBuildHasher);
-        for (number, layer) in sources.all().enumerate() {
-            let items = list_layer(layer)?;
-            let mut hidden: Vec<Name> = Vec::new();
-            make_room(&mut hidden, items.len())?;
-            for item in &items {
-                if marks.reserved(&item.name) {
-                    if let Some(name) = marks.hidden_by(&item.name) {
-                        hidden.push(Name::from_slice(name));
-                    }
-                    continue;
-                }
-                if taken.contains(&item.name) {
-                    continue;
-                }
-                if self.is_listed_whiteout(layer, item)? {
-                    hidden.push(item.name.clone());
-                    continue;
-                }
-                let shown = Shown { name: &item.name, kind: item.kind, layer_inode: item.inode, layer: number };
-                if !show(shown) {
-                    return Ok(());
-                }
-                if number + 1 < layers {
-                    hidden.push(item.name.clone());
-                }
-            }
-            if number + 1 < layers {
-                page::admit(2 * hidden.len() * size_of::<Name>())?;
-                taken.extend(hidden);
+    pub(super) fn gather(
+        &self,
+        upper: Option<&LayerNode>,
+        lowers: &mut Lowers<'_>,
+        show: &mut dyn FnMut(Shown<'_>) -> bool,
+    ) -> Result<()> {
+        let mut gathering = Gathering { overlay: self, taken: HashSet::with_hasher(FxBuildHasher), show };
+        if let Some(upper) = upper
+            && !gathering.add(upper, 0, &list_layer(upper)?, lowers.are_none())?
+        {
+            return Ok(());
+        }
+        while let Some((number, lower, last)) = lowers.next_listed() {
+            let items = list_layer(lower)?;
+            items.iter().for_each(|item| lowers.note_listed(self.marks(), number, &item.name));
+            if !gathering.add(lower, usize::from(upper.is_some()) + number, &items, last)? {
+                break;
             }
         }
         Ok(())
@@ -181,41 +189,45 @@ impl OverlayFS {
         }
     }
 
-    /// The index of a directory, in which the names of `previous` keep their cursors.
-    fn index(&self, sources: &Sources, change: u64, previous: Option<&Index>) -> Result<Index> {
+    /// The listing of a directory, in which the names of `previous` keep their cursors.
+    fn list_merged(&self, directory: &Scope<'_>, change: u64, previous: Option<&Listing>) -> Result<Listing> {
+        let sources = &directory.sources;
         let mut names: Vec<u8> = Vec::new();
         let mut entries: Vec<Entry> = Vec::new();
         let mut full = false;
-        self.gather(sources, &mut |shown| {
-            full = make_room(&mut names, shown.name.len()).is_err() || make_room(&mut entries, 1).is_err();
-            let (Ok(name_start), Ok(name_length), false) =
-                (u32::try_from(names.len()), u8::try_from(shown.name.len()), full)
-            else {
-                full = true;
-                return false;
-            };
-            names.extend_from_slice(shown.name);
-            entries.push(Entry {
-                cursor: 0,
-                inode: 0,
-                layer_inode: shown.layer_inode,
-                name_start,
-                name_length,
-                layer: u16::try_from(shown.layer).unwrap_or(u16::MAX),
-                kind: shown.kind,
-            });
-            true
+        directory.listing(self, |lowers| {
+            names.clear();
+            entries.clear();
+            self.gather(sources.upper.as_ref(), lowers, &mut |shown| {
+                full = make_room(&mut names, shown.name.len()).is_err() || make_room(&mut entries, 1).is_err();
+                let (Ok(name_start), Ok(name_length), false) =
+                    (u32::try_from(names.len()), u8::try_from(shown.name.len()), full)
+                else {
+                    full = true;
+                    return false;
+                };
+                names.extend_from_slice(shown.name);
+                entries.push(Entry {
+                    cursor: 0,
+                    inode: 0,
+                    layer_inode: shown.layer_inode,
+                    name_start,
+                    name_length,
+                    layer: u16::try_from(shown.layer).unwrap_or(u16::MAX),
+                    kind: shown.kind,
+                });
+                true
+            })?;
+            if full { fail(FileSystemErrorKind::OutOfMemory) } else { Ok(()) }
         })?;
-        if full {
-            return fail(FileSystemErrorKind::OutOfMemory);
-        }
 
+        let by_name = previous.map(ByName::new).transpose()?;
         let layers = sources.all().count();
         let mut smallest = previous.map_or(FIRST_OF_ALL, |previous| previous.smallest);
         let mut next = FIRST_OF_ALL;
         for entry in &mut entries {
             let name = entry.name(&names);
-            let known = previous.and_then(|previous| previous.get(name));
+            let known = by_name.as_ref().and_then(|by_name| by_name.get(name));
             entry.cursor = match (known, previous) {
                 (Some(known), _) => known.cursor,
                 (None, Some(_)) => {
@@ -234,26 +246,19 @@ impl OverlayFS {
             };
             entry.inode = match known.filter(same_file) {
                 Some(known) => known.inode,
-                None => self.listed_inode(sources, entry, name)?,
+                None => self.listed_inode(directory, entry, name)?,
             };
         }
         entries.sort_unstable_by_key(|entry| entry.cursor);
-
-        page::admit(2 * entries.len() * size_of::<u32>())?;
-        let mut by_name = HashTable::new();
-        let hash_of = |entry: &Entry| hash(entry.name(&names));
-        by_name
-            .try_reserve(entries.len(), |index: &u32| hash_of(&entries[*index as usize]))
-            .map_err(|_| FileSystemErrorKind::OutOfMemory)?;
-        for (index, entry) in (0..).zip(&entries) {
-            by_name.insert_unique(hash_of(entry), index, |index: &u32| hash_of(&entries[*index as usize]));
-        }
-        Ok(Index { change, entries, names, by_name, smallest, layers })
+        names.shrink_to_fit();
+        entries.shrink_to_fit();
+        Ok(Listing { change, entries, names, smallest, layers })
     }
 
     /// The inode number that `stat` shows for a listed name. A lower layer's is made from the listing alone; what is
     /// in the upper may have its identity from a lower layer.
-    fn listed_inode(&self, sources: &Sources, entry: &Entry, name: &[u8]) -> Result<u64> {
+    fn listed_inode(&self, directory: &Scope<'_>, entry: &Entry, name: &[u8]) -> Result<u64> {
+        let sources = &directory.sources;
         let layer = sources.all().nth(usize::from(entry.layer));
         if let Some(layer) = layer
             && !layer.may_cross()
@@ -263,13 +268,57 @@ impl OverlayFS {
             let origin = NodeId { file_system: layer.file_system_id(), inode: entry.layer_inode };
             return Ok(self.identity().number(origin));
         }
-        let found = self.find(sources, name)?;
+        let found = self.find(directory, name)?;
         match found.sources {
             Some(sources) => Ok(self.identity().number(self.identify(sources)?.1)),
             None => Ok(self
                 .identity()
                 .number(NodeId { file_system: sources.top().file_system_id(), inode: entry.layer_inode })),
         }
+    }
+}
+
+/// A gathering under way.
+struct Gathering<'a> {
+    overlay: &'a OverlayFS,
+    /// Names that the layers so far have, or hide from those below.
+    taken: HashSet<Name, FxBuildHasher>,
+    show: &'a mut dyn FnMut(Shown<'_>) -> bool,
+}
+
+impl Gathering<'_> {
+    /// Shows what a layer, the next one down, adds; whether to go on.
+    fn add(&mut self, layer: &LayerNode, number: usize, items: &[Item], last: bool) -> Result<bool> {
+        let marks = self.overlay.marks();
+        let mut hidden: Vec<Name> = Vec::new();
+        make_room(&mut hidden, items.len())?;
+        for item in items {
+            if marks.reserved(&item.name) {
+                if let Some(name) = marks.hidden_by(&item.name) {
+                    hidden.push(Name::from_slice(name));
+                }
+                continue;
+            }
+            if self.taken.contains(&item.name) {
+                continue;
+            }
+            if self.overlay.is_listed_whiteout(layer, item)? {
+                hidden.push(item.name.clone());
+                continue;
+            }
+            let shown = Shown { name: &item.name, kind: item.kind, layer_inode: item.inode, layer: number };
+            if !(self.show)(shown) {
+                return Ok(false);
+            }
+            if !last {
+                hidden.push(item.name.clone());
+            }
+        }
+        if !last {
+            page::admit(2 * hidden.len() * size_of::<Name>())?;
+            self.taken.extend(hidden);
+        }
+        Ok(true)
     }
 }
 
