@@ -15,8 +15,8 @@
 
 use crate::error::{FileSystemErrorKind, Result};
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use alloc::sync::{Arc, Weak};
-use core::sync::atomic::{AtomicU64, Ordering};
 use smallvec::SmallVec;
 
 /// How often the names of a directory have changed.

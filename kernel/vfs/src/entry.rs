@@ -15,8 +15,8 @@ use crate::name::Name;
 use crate::node::NodeRef;
 use crate::recent::Slot;
 use crate::sync::RwLock;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use alloc::sync::{Arc, Weak};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Bucket;
 
@@ -32,6 +32,8 @@ pub struct VfsEntry {
     place: RwLock<Place>,
     /// The known names below it.
     children: RwLock<HashTable<Child>>,
+    /// Whether its name was removed, or came to lead to something else. A move is neither.
+    gone: AtomicBool,
     /// `change()` of the parent's node before the lookup that gave this answer.
     stamp: AtomicU64,
     /// Whether it was found since the superblock last looked for entries to let go.
@@ -93,7 +95,9 @@ impl VfsEntry {
 
     /// The entry of a node that has no name: below the root, but unhashed.
     pub(crate) fn unnamed(node: NodeRef, root: Arc<Self>) -> Arc<Self> {
-        Arc::new(Self::new(Some(node), Some(root), Name::new(), STALE))
+        let entry = Self::new(Some(node), Some(root), Name::new(), STALE);
+        entry.set_gone(true);
+        Arc::new(entry)
     }
 
     fn new(node: Option<NodeRef>, parent: Option<Arc<Self>>, name: Name, stamp: u64) -> Self {
@@ -102,6 +106,7 @@ impl VfsEntry {
             node,
             place: RwLock::new(Place { parent, name }),
             children: RwLock::new(HashTable::new()),
+            gone: AtomicBool::new(false),
             stamp: AtomicU64::new(stamp),
             used: AtomicBool::new(true),
             mounts: AtomicU32::new(0),
@@ -148,13 +153,14 @@ impl VfsEntry {
         }
     }
 
-    /// Whether its name still leads to it (or it is a root).
-    pub fn is_hashed(self: &Arc<Self>) -> bool {
-        let (parent, name) = {
-            let place = self.place.read();
-            (place.parent.clone(), place.name.clone())
-        };
-        parent.is_none_or(|parent| parent.cached(&name).is_some_and(|found| Arc::ptr_eq(&found, self)))
+    /// Whether its name still leads to it (or it is a root). While it is moved it does, from one name or the other.
+    pub fn is_hashed(&self) -> bool {
+        !self.gone.load(Ordering::Acquire)
+    }
+
+    /// Notes whether its name leads to it.
+    pub(crate) fn set_gone(&self, gone: bool) {
+        self.gone.store(gone, Ordering::Release);
     }
 
     /// The entry known under `name`, without asking whether its answer still holds.

@@ -8,9 +8,9 @@
 
 use crate::entry::VfsEntry;
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// An entry that has no slot and may get one.
 const NONE: usize = usize::MAX;

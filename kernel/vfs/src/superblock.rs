@@ -138,8 +138,9 @@ impl SuperBlock {
         {
             let replaced = entry.move_locked(parent, name);
             entry.stamp(change);
+            entry.set_gone(false);
             if let Some(replaced) = replaced {
-                self.recent.remove(&replaced);
+                self.supersede(&replaced);
             }
             return Ok(entry);
         }
@@ -176,7 +177,7 @@ impl SuperBlock {
             Bound::Fresh(entry, replaced) => (entry, replaced),
         };
         if let Some(replaced) = replaced {
-            self.recent.remove(&replaced);
+            self.supersede(&replaced);
         }
         if let Some(node) = entry.node()
             && node.kind() == FileType::Directory
@@ -200,6 +201,12 @@ impl SuperBlock {
         entry.answers(Some(node)).then_some(entry)
     }
 
+    /// Leaves an entry to its users, whose name has come to lead to another.
+    fn supersede(&self, entry: &VfsEntry) {
+        entry.set_gone(true);
+        self.recent.remove(entry);
+    }
+
     /// Unhashes the entry of a name that was removed.
     pub(crate) fn removed(&self, parent: &Arc<VfsEntry>, name: &[u8], entry: &Arc<VfsEntry>) {
         parent.forget(name, entry);
@@ -209,7 +216,7 @@ impl SuperBlock {
     /// Keeps an entry whose name was removed no longer, nor what is known below it: only missing names, as it was
     /// empty. The last user of the node then frees it, and not the cache some time later.
     fn let_go(&self, entry: &VfsEntry) {
-        self.recent.remove(entry);
+        self.supersede(entry);
         entry.forget_children().for_each(|child| self.recent.remove(&child));
     }
 

@@ -2,35 +2,16 @@
 //!
 //! The kernel gives a function that lets another task run ([`set_yield`]); without one (one processor, no tasks yet;
 //! on the host) a waiter spins. No lock here is safe against interrupts: no interrupt handler may call into this crate.
+//!
+//! The feature `shuttle` is for the tests of schedules alone (`tests/schedules`). With it the locks, and the atomics
+//! that protocols between threads hang on, are the scheduler's.
 
-use spin::{Once, RelaxStrategy};
+#[cfg(feature = "shuttle")]
+mod scheduled;
+#[cfg(not(feature = "shuttle"))]
+mod spinning;
 
-static YIELD: Once<fn()> = Once::new();
-
-/// Tells waiters how to let someone else run. The first call decides; later ones change nothing.
-pub fn set_yield(function: fn()) {
-    YIELD.call_once(|| function);
-}
-
-/// How a waiter waits: by the function given to [`set_yield`], else by spinning.
-pub struct Yield;
-
-impl RelaxStrategy for Yield {
-    fn relax() {
-        match YIELD.get() {
-            Some(function) => function(),
-            None => core::hint::spin_loop(),
-        }
-    }
-}
-
-/// A mutual-exclusion lock.
-pub type Mutex<T> = spin::mutex::SpinMutex<T, Yield>;
-/// The guard of a [`Mutex`].
-pub type MutexGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T, Yield>;
-/// A lock for many readers or one writer.
-pub type RwLock<T> = spin::rwlock::RwLock<T, Yield>;
-/// The guard of a reader.
-pub type ReadGuard<'a, T> = spin::rwlock::RwLockReadGuard<'a, T, Yield>;
-/// The guard of a writer.
-pub type WriteGuard<'a, T> = spin::rwlock::RwLockWriteGuard<'a, T, Yield>;
+#[cfg(feature = "shuttle")]
+pub use scheduled::*;
+#[cfg(not(feature = "shuttle"))]
+pub use spinning::*;

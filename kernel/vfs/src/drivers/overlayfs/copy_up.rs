@@ -30,8 +30,9 @@ enum Outcome {
     Copied(LayerNode),
     /// It was there already.
     WasThere(LayerNode),
-    /// It was found at another place meanwhile, whose parent is not there yet.
-    ParentMissing,
+    /// It is no longer at the place where it was to appear, or was found at another meanwhile whose parent is not there
+    /// yet.
+    Elsewhere,
 }
 
 /// What is done to the copy before it is seen.
@@ -122,7 +123,7 @@ impl OverlayNode {
             match self.copy_up_alone(then, Names::One)? {
                 Outcome::Copied(upper) => return Ok(upper),
                 Outcome::WasThere(upper) => break upper,
-                Outcome::ParentMissing => {}
+                Outcome::Elsewhere => {}
             }
         };
         present.check_writable()?;
@@ -148,7 +149,7 @@ impl OverlayNode {
             self.copy_up_parents()?;
             match self.copy_up_alone(Then::Nothing, Names::None)? {
                 Outcome::Copied(_) | Outcome::WasThere(_) => return Ok(()),
-                Outcome::ParentMissing => {}
+                Outcome::Elsewhere => {}
             }
         }
     }
@@ -184,7 +185,7 @@ impl OverlayNode {
         let parent = match &place {
             Some(place) => match place.parent.upper() {
                 Some(upper) => upper,
-                None => return Ok(Outcome::ParentMissing),
+                None => return Ok(Outcome::Elsewhere),
             },
             None => overlay.upper_root()?,
         };
@@ -194,7 +195,13 @@ impl OverlayNode {
         upper.linked = kept.is_some();
         let lowers = if self.kind() == FileType::Directory { sources.lowers } else { Arc::from([]) };
         let watched = self.watch(Sources { upper: Some(upper.clone()), lowers })?;
-        self.publish(place.filter(|_| names == Names::One).as_ref(), &parent, &upper, kept)?;
+        let shown_at = place.filter(|_| names == Names::One);
+        if !self.publish(shown_at.as_ref(), &parent, &upper, kept)? {
+            if let Some(place) = shown_at {
+                self.remove_place(&place.parent, &place.name);
+            }
+            return Ok(Outcome::Elsewhere);
+        }
         self.set_sources(watched);
         Ok(Outcome::Copied(upper))
     }
@@ -205,18 +212,30 @@ impl OverlayNode {
         (!nameless).then_some(Origin { id: self.origin, linked: names.is_some() })
     }
 
-    /// Lets the copy appear at a place of the node; if it was removed from there meanwhile, nowhere. The other ones of
-    /// `names` lead to it too.
-    fn publish(&self, place: Option<&Place>, parent: &LayerNode, upper: &LayerNode, names: Option<u64>) -> Result<()> {
+    /// Lets the copy appear at a place of the node; `false` if the node is not there any more. The other ones of `names`
+    /// lead to it too.
+    fn publish(
+        &self,
+        place: Option<&Place>,
+        parent: &LayerNode,
+        upper: &LayerNode,
+        names: Option<u64>,
+    ) -> Result<bool> {
         let overlay = self.overlay()?;
         let mut changes = Changes::default();
         let held = match place.map(|place| (place, place.parent.lock_names())) {
-            Some((place, Ok(held))) if self.is_at(&place.parent, &place.name) => {
+            Some((place, Ok(held))) => {
+                // The node may have been found there by a search that a removal overtook: then the upper says so.
+                let slot = overlay.marks().slot(parent, &place.name)?;
+                if slot.entry.is_some() || slot.mark.is_some() || !self.is_at(&place.parent, &place.name) {
+                    return Ok(false);
+                }
                 changes.bind(parent.node(), &place.name, None, Some(upper.node()));
                 Some(held)
             }
-            Some((_, Err(error))) if error.kind() != FileSystemErrorKind::NotFound => return Err(error),
-            _ => None,
+            Some((_, Err(error))) if error.kind() == FileSystemErrorKind::NotFound => return Ok(false),
+            Some((_, Err(error))) => return Err(error),
+            None => None,
         };
         let _links = match names {
             Some(names) => {
@@ -225,10 +244,10 @@ impl OverlayNode {
             }
             None => None,
         };
-        if changes.is_empty() {
-            return Ok(());
+        if !changes.is_empty() {
+            changes.publish(parent, DirectoryTimes::Keep)?;
         }
-        changes.publish(parent, DirectoryTimes::Keep)
+        Ok(true)
     }
 
     /// Gives a file whose node in the upper layer has only metadata (Linux's `metacopy`) its data.

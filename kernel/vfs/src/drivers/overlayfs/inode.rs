@@ -41,12 +41,12 @@ use crate::io::{Sink, Source};
 use crate::metadata::{FileType, Metadata, NodeId, Permissions, SetAttributes};
 use crate::name::Name;
 use crate::node::{Access, Allocate, EmitItem, Extent, NewNode, NodeRef, Rename, SetXattr, VfsNode, WriteAt};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard, RwLock, WriteGuard};
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 
 /// A node of an overlay.

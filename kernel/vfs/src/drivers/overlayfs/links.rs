@@ -38,12 +38,12 @@ use crate::metadata::{FileType, NodeId};
 use crate::name::Name;
 use crate::node::{NewKind, NewNode, NodeRef, VfsNode, same_node};
 use crate::private_tree::PrivateMount;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 const DIRECTORY_NAME: &[u8] = b".wh..wh.plnk";
 

@@ -162,31 +162,45 @@ impl OverlayFS {
         name: &[u8],
     ) -> Result<Arc<OverlayNode>> {
         page::admit(NODE_MEMORY)?;
-        let present = match self.node_numbered(self.number(origin), origin, &sources, directory, name)? {
-            Numbered::Same(node) => return Ok(node),
-            Numbered::Other(present) => present,
-        };
-        let copied = present.origin == origin && sources.top().linked && !present.has_upper();
-        if copied || Self::became(&present, &sources, directory, name) {
-            present.set_sources(present.watch(sources)?);
-            return Ok(present);
+        if let Some(node) = self.settle_numbered(self.number(origin), origin, &sources, directory, name)? {
+            return Ok(node);
         }
         // Somebody else has the number: this one gets another, for as long as the overlay is mounted.
         let origin = sources.top().id();
         let inode = self.identity().assign(origin);
+        if let Some(node) = self.settle_numbered(inode, origin, &sources, directory, name)? {
+            return Ok(node);
+        }
+        self.nodes.lock().remove(&inode);
         match self.node_numbered(inode, origin, &sources, directory, name)? {
             Numbered::Same(node) => Ok(node),
-            Numbered::Other(present) if Self::became(&present, &sources, directory, name) => {
-                present.set_sources(present.watch(sources)?);
-                Ok(present)
+            Numbered::Other(_) => fail(FileSystemErrorKind::Stale),
+        }
+    }
+
+    /// The node of that number, if it is or can become the one made of `sources`; or a new one.
+    fn settle_numbered(
+        &self,
+        inode: u64,
+        origin: NodeId,
+        sources: &Sources,
+        directory: &Arc<OverlayNode>,
+        name: &[u8],
+    ) -> Result<Option<Arc<OverlayNode>>> {
+        loop {
+            let present = match self.node_numbered(inode, origin, sources, directory, name)? {
+                Numbered::Same(node) => return Ok(Some(node)),
+                Numbered::Other(present) => present,
+            };
+            let copied = present.origin == origin && sources.top().linked && !present.has_upper();
+            if copied || Self::became(&present, sources, directory, name) {
+                present.set_sources(present.watch(sources.clone())?);
+                return Ok(Some(present));
             }
-            Numbered::Other(_) => {
-                self.nodes.lock().remove(&inode);
-                match self.node_numbered(inode, origin, &sources, directory, name)? {
-                    Numbered::Same(node) => Ok(node),
-                    Numbered::Other(_) => fail(FileSystemErrorKind::Stale),
-                }
+            if !present.sources().same(sources) || present.check_not_removed().is_err_and(is_removed) {
+                return Ok(None);
             }
+            // A copy-up that was under way has just made it the same.
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::content::Budget;
 use crate::error::{FileSystemErrorKind, Result, fail};
-use core::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A count with a limit.
 pub struct Count {

@@ -14,8 +14,8 @@ use crate::file_system::{DirectoryTimes, NameChange};
 use crate::name::NAME_MAX;
 use crate::node::VfsNode;
 use crate::sync::WriteGuard;
+use crate::sync::atomic::Ordering;
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering;
 use smallvec::SmallVec;
 
 /// A name goes from one node to another.

@@ -14,12 +14,12 @@ use crate::node::{
     Allocate, DirectoryItem, EmitItem, Extent, NewKind, NewNode, NodeRef, Rename, RenameFlags, SetXattr, VfsNode,
     WriteAt,
 };
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, RwLock};
 use crate::time::Timestamp;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// What a directory's size counts for each name, `.` and `..` included (as on Linux).
 const BYTES_PER_NAME: u64 = 20;

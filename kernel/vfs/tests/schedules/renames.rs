@@ -1,0 +1,150 @@
+//! Moves against who looks, and against each other.
+
+use crate::protocols;
+use crate::stage::Stage;
+use vfs::error::FileSystemErrorKind as Kind;
+use vfs::manager::Follow;
+use vfs::node::RenameFlags;
+
+protocols! {
+    /// ```text
+    /// 1   a "f"            one moves a to b, one looks at both names and lists: it is seen on exactly one side
+    /// ```
+    fn rename_against_lookup() {
+        let stage = Stage::new(|world| {
+            world.write("/1/a", "f");
+        });
+        stage.at_once(&[
+            &|stage| assert_eq!(stage.rename("/m/a", "/m/b"), Ok(())),
+            &|stage| {
+                let old = stage.read("/m/a");
+                let new = stage.read("/m/b");
+                assert!(old == "f" && ["ENOENT", "f"].contains(&new.as_str()) || old == "ENOENT" && new == "f");
+                if new == "f" {
+                    assert_eq!(stage.probe("/m/a"), "ENOENT");
+                }
+            },
+            &|stage| {
+                let names = stage.list("/m");
+                assert!(names == "a" || names == "b", "{names}");
+            },
+        ]);
+        assert_eq!((stage.list("/m"), stage.upper("")), ("b".into(), ".wh.a b".into()));
+    }
+
+    /// ```text
+    /// 1   a/s/g a/f "f"    one moves a to b, one looks for f: under exactly one of the two; and s, moved out of b later,
+    ///                      takes its files along
+    /// ```
+    fn rename_of_a_directory_against_lookup_below_it() {
+        let stage = Stage::new(|world| {
+            world.mkdir("/1/a/s").write("/1/a/f", "f").write("/1/a/s/g", "g");
+        });
+        stage.at_once(&[
+            &|stage| assert_eq!(stage.rename("/m/a", "/m/b"), Ok(())),
+            &|stage| {
+                let old = stage.read("/m/a/f");
+                let new = stage.read("/m/b/f");
+                assert!(old == "f" && ["ENOENT", "f"].contains(&new.as_str()) || old == "ENOENT" && new == "f");
+            },
+        ]);
+        assert_eq!(stage.rename("/m/b/s", "/m/t"), Ok(()));
+        for _ in 0..2 {
+            assert_eq!((stage.list("/m"), stage.list("/m/b"), stage.read("/m/b/f")), ("b t".into(), "f".into(), "f".into()));
+            assert_eq!(stage.read("/m/t/g"), "g");
+            stage.remount();
+        }
+    }
+
+    /// ```text
+    /// 1   a/f              one moves f to g in a, one moves a to b: f or g is in b, once
+    /// ```
+    fn rename_against_rename_of_the_parent() {
+        let stage = Stage::new(|world| {
+            world.mkdir("/1/a").write("/1/a/f", "f");
+        });
+        let went = stage.both(|stage| stage.rename("/m/a/f", "/m/a/g"), |stage| stage.rename("/m/a", "/m/b"));
+        let expected = match went {
+            [None, None] => "g",
+            [Some(Kind::NotFound), None] => "f",
+            went => panic!("{went:?}"),
+        };
+        assert_eq!((stage.list("/m"), stage.list("/m/b")), ("b".into(), expected.into()));
+        assert_eq!(stage.read(&format!("/m/b/{expected}")), "f");
+        stage.remount();
+        assert_eq!((stage.list("/m"), stage.list("/m/b")), ("b".into(), expected.into()));
+    }
+
+    /// ```text
+    /// 1   a/ b/            one moves a to c or lets it trade places with b, one makes f in a, which it has open: f is made,
+    ///                      for a directory that is moved is there all the while
+    /// ```
+    fn rename_of_a_directory_against_create_in_it() {
+        for flags in [RenameFlags::empty(), RenameFlags::EXCHANGE] {
+            let stage = Stage::new(|world| {
+                world.mkdir("/1/a").mkdir("/1/b");
+            });
+            let to = if flags.is_empty() { "/m/c" } else { "/m/b" };
+            let inside = stage.root.at(stage.vfs.resolve(&stage.root, b"/m/a", Follow::No).expect("it is there"));
+            let went = stage.both(
+                |stage| stage.vfs.rename(&stage.root, b"/m/a", to.as_bytes(), flags),
+                |stage| stage.vfs.make_directory(&inside, b"f", 0o755),
+            );
+            assert_eq!(went, [None, None]);
+            assert_eq!(stage.list(to), "f");
+        }
+    }
+
+    /// ```text
+    /// 1   a/ b/            one moves a into b, one b into a: one of them, never a ring that nothing leads to
+    /// ```
+    fn two_directories_into_each_other() {
+        let stage = Stage::new(|world| {
+            world.mkdir("/1/a").mkdir("/1/b");
+        });
+        let went = stage.both(|stage| stage.rename("/m/a", "/m/b/a"), |stage| stage.rename("/m/b", "/m/a/b"));
+        match went {
+            [None, Some(Kind::InvalidArgument | Kind::NotFound)] => {
+                assert_eq!((stage.list("/m"), stage.list("/m/b"), stage.list("/m/b/a")), ("b".into(), "a".into(), "".into()));
+            }
+            [Some(Kind::InvalidArgument | Kind::NotFound), None] => {
+                assert_eq!((stage.list("/m"), stage.list("/m/a"), stage.list("/m/a/b")), ("a".into(), "b".into(), "".into()));
+            }
+            went => panic!("{went:?}"),
+        }
+    }
+
+    /// ```text
+    /// 1   a "a" b "b"      one lets them trade places, one looks: never the same on both sides after that
+    /// ```
+    fn exchange_against_lookup() {
+        let stage = Stage::new(|world| {
+            world.write("/1/a", "a").write("/1/b", "b");
+        });
+        stage.at_once(&[
+            &|stage| assert_eq!(stage.vfs.rename(&stage.root, b"/m/a", b"/m/b", RenameFlags::EXCHANGE), Ok(())),
+            &|stage| {
+                let one = stage.read("/m/a");
+                let other = stage.read("/m/b");
+                let possible = [("a", "b"), ("b", "a"), ("a", "a")];
+                assert!(possible.contains(&(one.as_str(), other.as_str())), "{one} {other}");
+            },
+        ]);
+        assert_eq!((stage.read("/m/a"), stage.read("/m/b")), ("b".into(), "a".into()));
+    }
+
+    /// ```text
+    /// 1   a "a" b "b"      one moves a onto b, one removes b: b is gone, or a is where it was; nothing else is lost
+    /// ```
+    fn rename_onto_a_name_against_its_removal() {
+        let stage = Stage::new(|world| {
+            world.write("/1/a", "a").write("/1/b", "b");
+        });
+        let went = stage.both(|stage| stage.rename("/m/a", "/m/b"), |stage| stage.unlink("/m/b"));
+        assert_eq!(went, [None, None]);
+        let names = stage.list("/m");
+        assert!(names == "b" && stage.read("/m/b") == "a" || names.is_empty(), "{names}");
+        stage.remount();
+        assert_eq!(stage.list("/m"), names);
+    }
+}
