@@ -37,6 +37,9 @@ use vfs::mount::MountFlags;
 /// The lower layers, topmost first.
 const LOWERS: [&str; 3] = ["1", "2", "3"];
 
+/// The upper layer, on one file system with its work directory.
+const UPPER: &str = "t/u";
+
 /// What lies beside the layers.
 const CANARY: &[u8] = b"nobody comes here";
 
@@ -78,7 +81,7 @@ impl World {
         let environment = Environment::detached();
         let manager = VfsManager::new(Tmpfs::new(TmpfsOptions::default(), &environment), environment);
         let root = manager.root_context();
-        for directory in LOWERS.iter().chain(&["u", "m", "canary"]) {
+        for directory in LOWERS.iter().chain(&["t", "m", "canary"]) {
             manager.make_directory(&root, directory.as_bytes(), 0o777).expect("a name that is free");
         }
         let flags = OpenFlags::WRITE | OpenFlags::CREATE;
@@ -96,9 +99,12 @@ impl World {
             names: BTreeSet::new(),
         };
         if input.starts_with(b"apart") {
-            for layer in LOWERS.iter().chain(&["u"]) {
+            for layer in LOWERS.iter().chain(&["t"]) {
                 world.mount(layer, "tmpfs", "").expect("a tmpfs can be mounted");
             }
+        }
+        for directory in [UPPER, "t/w"] {
+            world.manager.make_directory(&world.root, directory.as_bytes(), 0o777).expect("a name that is free");
         }
         for word in input.split(|byte| b" \n/".contains(byte)) {
             let name = deeds::unescape(word);
@@ -131,7 +137,12 @@ impl World {
         match words[0] {
             b"umount" => self.unmount(),
             b"user" => self.privileged = !self.privileged,
-            b"whiteout=linux" | b"userxattr" | b"redirect_dir=nofollow" | b"redirect_dir=follow" | b"no-upper"
+            b"whiteout=linux"
+            | b"index=off"
+            | b"userxattr"
+            | b"redirect_dir=nofollow"
+            | b"redirect_dir=follow"
+            | b"no-upper"
                 if self.mounted.is_none() =>
             {
                 self.options.insert(String::from_utf8_lossy(words[0]).into_owned());
@@ -156,7 +167,10 @@ impl World {
                 if self.mounted.is_some() && (!self.live || marks) {
                     return;
                 }
-                let layer = str::from_utf8(words[0]).expect("it is ASCII");
+                let layer = match words[0] {
+                    b"u" => UPPER,
+                    lower => str::from_utf8(lower).expect("it is ASCII"),
+                };
                 let context = self.inside(layer);
                 let _ = deeds::take(&self.manager, &context, &words[1..], &mut Vec::new());
                 let tree = self.layer(layer);
@@ -192,7 +206,7 @@ impl World {
             return true;
         }
         let lowers: Vec<Tree> = LOWERS.iter().map(|lower| self.layer(lower)).collect();
-        let upper = if self.options.contains("no-upper") { "" } else { ",upperdir=/u" };
+        let upper = if self.options.contains("no-upper") { "" } else { ",upperdir=/t/u,workdir=/t/w" };
         let options = self.options.iter().filter(|option| *option != "no-upper");
         let options: String = options.flat_map(|option| [",", option]).collect();
         let refused = self.mount("m", "overlay", &format!("lowerdir=/1:/2:/3{upper}{options}"));
@@ -255,7 +269,7 @@ fn assert_same(before: &Tree, after: &Tree) {
     assert_eq!(more.map(|path| path.escape_ascii().to_string()), None, "shown after a remount only");
 }
 
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 24] = [
     "a",
     "b",
     "c",
@@ -276,13 +290,15 @@ const NAMES: [&str; 22] = [
     ".wh...",
     ".wh..wh..opq",
     ".wh..wh.a",
+    ".wh..wh.plnk",
+    ".wh..wh.plnk/a",
     ".wh.n*251",
     "a/.wh.b",
 ];
 
 const PLACES: [&str; 8] = ["1", "2", "3", "u", "m", "m", "m", "m"];
 
-const VERBS: [&str; 28] = [
+const VERBS: [&str; 30] = [
     "mkdir",
     "mkdir",
     "mkdir",
@@ -298,6 +314,8 @@ const VERBS: [&str; 28] = [
     "exchange",
     "noreplace",
     "link",
+    "link",
+    "record",
     "symlink",
     "device",
     "fifo",
@@ -355,12 +373,13 @@ const REDIRECTS: [&str; 24] = [
     "n*300",
 ];
 
-const SINGLE: [&str; 10] = [
+const SINGLE: [&str; 11] = [
     "umount",
     "umount",
     "user",
     "whiteout=linux",
     "whiteout=linux",
+    "index=off",
     "userxattr",
     "redirect_dir=nofollow",
     "redirect_dir=follow",
@@ -405,8 +424,7 @@ fn step(random: &mut Random) -> String {
     }
     let verb = *random.pick(&VERBS);
     let rest = match verb {
-        "rename" | "exchange" | "noreplace" | "symlink" | "unnamed" => format!(" {other}"),
-        "link" if place == "m" || place == "u" => format!(" {other}"),
+        "rename" | "exchange" | "noreplace" | "link" | "symlink" | "unnamed" => format!(" {other}"),
         "file" | "append" => format!(" {}", random.below(100)),
         "write" => format!(" {} text", random.below(9000)),
         "truncate" => format!(" {}", random.below(9000)),

@@ -79,6 +79,7 @@ pub fn take(
         b"exchange" => rename(RenameFlags::EXCHANGE)?,
         b"noreplace" => rename(RenameFlags::NO_REPLACE)?,
         b"link" => manager.link(context, path, second()?, Follow::No),
+        b"record" => record(manager, context, path)?,
         b"symlink" => manager.make_symlink(context, second()?, path),
         b"device" => make(NewKind::CharDevice(DeviceNumber::new(number(1, 10)?, number(2, 10)?))),
         b"fifo" => make(NewKind::Fifo),
@@ -106,4 +107,21 @@ pub fn take(
             .and_then(|file| manager.link_file(context, &file, second().unwrap_or_default())),
         _ => return None,
     })
+}
+
+/// Puts the file at `path` in the place of a layer's record of another; `None` where there is no record.
+fn record(manager: &VfsManager, context: &Context, path: &[u8]) -> Option<Result<()>> {
+    const DIRECTORY: &[u8] = b".wh..wh.plnk";
+    let directory = manager.open(context, DIRECTORY, OpenFlags::READ | OpenFlags::DIRECTORY, 0).ok()?;
+    let mut record = None;
+    directory
+        .list(&mut |item| {
+            if !matches!(item.name, b"." | b"..") {
+                record = Some([DIRECTORY, b"/", item.name].concat());
+            }
+            true
+        })
+        .ok()?;
+    let record = record?;
+    Some(manager.unlink(context, &record).and_then(|()| manager.link(context, path, &record, Follow::No)))
 }

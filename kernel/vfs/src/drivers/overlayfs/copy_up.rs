@@ -191,6 +191,14 @@ impl OverlayNode {
         };
         parent.check_writable()?;
         let kept = self.names_to_keep(&overlay)?;
+        if kept.is_some()
+            && let Some(copied) = overlay.copy_of(sources.top(), self.origin)?
+            && let Some(upper) = copied.upper.clone()
+        {
+            // Through another node, which hostile layers can make of one file.
+            self.set_sources(self.watch(copied)?);
+            return Ok(Outcome::WasThere(upper));
+        }
         let mut upper = parent.sibling(overlay.stage(&parent, &sources, then, self.origin_of_copy(kept))?);
         upper.linked = kept.is_some();
         let lowers = if self.kind() == FileType::Directory { sources.lowers } else { Arc::from([]) };

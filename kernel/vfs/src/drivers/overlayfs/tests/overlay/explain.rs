@@ -50,6 +50,21 @@ vfs_test! {
         });
     }
 
+    /// ```text
+    /// u (0)   a             b leads to the copy of a, which is in the upper
+    /// 1       a = b
+    /// ```
+    fn a_name_of_a_copied_file_comes_from_where_the_copy_is() {
+        in_both_formats(|stage| {
+            stage.write("/1/a", "");
+            assert_eq!(stage.link("/1/a", "/1/b"), Ok(()));
+            stage.overlay("/1");
+            assert_eq!(explain(stage, "/m", "b"), (alloc::vec![1], Some(1), Decision::File(1)));
+            stage.append("/m/a", "+");
+            assert_eq!(explain(stage, "/m", "b"), (alloc::vec![0], Some(0), Decision::File(1)));
+        });
+    }
+
     fn redirects_are_part_of_the_explanation() {
         let stage = Stage::oci();
         stage.mkdir("/1/a").write("/1/a/f", "").overlay("/1");

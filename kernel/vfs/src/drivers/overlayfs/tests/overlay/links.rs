@@ -256,6 +256,28 @@ vfs_test! {
     }
 
     /// ```text
+    /// v   b                 pushed while mounted, then the same layers mounted anew: one file, with the same count and
+    /// u   a                 the same number
+    /// 1   a = b = c
+    /// ```
+    fn a_push_keeps_them_and_so_does_mounting_its_layers_again() {
+        in_both_formats(|stage| {
+            let names = ["a", "b", "c"];
+            with_names(stage, &names);
+            stage.mkdir("/v").overlay("/1").append("/m/a", "+");
+            let inode = stage.stat("/m/a").id.inode;
+            assert_eq!(stage.unlink("/m/c"), Ok(()));
+            stage.push("/v").append("/m/b", "+");
+            for _ in 0..3 {
+                assert_eq!(shown(stage, &names), "a=lower++*2 b=lower++*2 c:ENOENT");
+                assert_eq!(stage.stat("/m/b").id.inode, inode);
+                stage.unmount().mount_overlay("lowerdir=/u:/1,upperdir=/v,workdir=/w");
+            }
+            assert_eq!(stage.read("/u/a"), "lower+");
+        });
+    }
+
+    /// ```text
     /// u
     /// i   an overlay:       where Linux has no index, for it has no handles of an overlay's files
     ///     1   a = b
