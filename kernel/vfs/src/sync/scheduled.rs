@@ -25,6 +25,11 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// Makes it the caller's if nobody holds it.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.0.try_lock().ok()
+    }
+
     /// What it protects, for who has it alone.
     pub fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -49,6 +54,11 @@ impl<T> RwLock<T> {
     /// Waits until the caller may write.
     pub fn write(&self) -> WriteGuard<'_, T> {
         self.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Lets the caller write if nobody holds it.
+    pub fn try_write(&self) -> Option<WriteGuard<'_, T>> {
+        self.0.try_write().ok()
     }
 
     /// The first half of taking it to write while readers come and go.

@@ -14,12 +14,12 @@
 //!   ([`page::reclaim`]). What fills whole pages is in frames, so that this helps at once.
 
 use super::marks::Marks;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, RwLock};
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::hash::BuildHasher;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use page::Page;
 use page::reclaim::Reclaim;
 use rustc_hash::FxBuildHasher;
