@@ -176,7 +176,7 @@ mod tests {
             let shown = manager.metadata(&root, b"/", Follow::Yes).unwrap();
             assert_eq!((shown.mode, shown.uid, shown.gid, shown.kind), (0o711, 5, 6, FileType::Directory));
             let file = manager.open(&root, b"/etc/name", OpenFlags::WRITE | OpenFlags::APPEND, 0).unwrap();
-            file.write(&mut &b"!"[..]).unwrap();
+            file.write(&root.credentials, &mut &b"!"[..]).unwrap();
             assert_eq!(read(&manager, b"/etc/name"), b"strata!");
             manager.unlink(&root, b"/etc/name").unwrap();
             assert!(manager.metadata(&root, b"/etc/name", Follow::Yes).is_err());

@@ -7,7 +7,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use vfs::context::Context;
+use vfs::context::{Context, Credentials};
 use vfs::error::{FileSystemErrorKind, Result};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::manager::{Follow, VfsManager};
@@ -246,7 +246,7 @@ impl Copy<'_, '_, '_> {
             result => result,
         };
         let to = self.check("create regular file", to)?;
-        match self.transfer(&from, &to) {
+        match self.transfer(&context.credentials, &from, &to) {
             Ok(()) => Some(()),
             Err(error) => {
                 let path = self.target_path();
@@ -257,8 +257,8 @@ impl Copy<'_, '_, '_> {
     }
 
     /// From one open file to another that is empty: by clone, or in pieces.
-    fn transfer(&mut self, from: &FileObject, to: &FileObject) -> Result<()> {
-        match to.clone_content(from) {
+    fn transfer(&mut self, writer: &Credentials, from: &FileObject, to: &FileObject) -> Result<()> {
+        match to.clone_content(writer, from) {
             // What is no regular file, or keeps no pages.
             Err(error)
                 if matches!(error.kind(), FileSystemErrorKind::InvalidArgument | FileSystemErrorKind::NotSupported) => {
@@ -273,7 +273,7 @@ impl Copy<'_, '_, '_> {
             }
             let mut rest = &buffer[..count];
             while !rest.is_empty() {
-                to.write(&mut rest)?;
+                to.write(writer, &mut rest)?;
             }
         }
         Ok(())

@@ -267,8 +267,8 @@ impl<'s> Shell<'s> {
         let Some(name) = words.next() else { return 0 };
         match crate::commands::find(&name) {
             Some(found) => {
-                let output = Output::new(streams.output);
-                let error = Output::new(streams.error);
+                let output = Output::new(streams.output, self.context.credentials.clone());
+                let error = Output::new(streams.error, self.context.credentials.clone());
                 Call::new(self, found, words.collect(), streams.input, output, error).run()
             }
             None => self.explain_unknown(&name, &streams.error),
@@ -338,7 +338,7 @@ impl<'s> Shell<'s> {
     }
 
     fn say(&mut self, target: &Target, text: fmt::Arguments<'_>) {
-        let mut output = Output::new(target.clone());
+        let mut output = Output::new(target.clone(), self.context.credentials.clone());
         output.write(format!("{text}").as_bytes(), &mut self.terminal);
         output.flush(&mut self.terminal);
     }

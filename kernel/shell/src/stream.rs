@@ -3,6 +3,7 @@
 use crate::console::Terminal;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use vfs::context::Credentials;
 use vfs::error::FileSystemError;
 use vfs::file::FileObject;
 
@@ -21,15 +22,17 @@ pub enum Target {
 /// A place for output with what has not been written to it yet.
 pub struct Output {
     target: Target,
+    /// Who writes, which need not be who opened the file.
+    writer: Credentials,
     buffer: Vec<u8>,
     /// Why nothing more can be written.
     failure: Option<FileSystemError>,
 }
 
 impl Output {
-    /// An output to `target`.
-    pub fn new(target: Target) -> Self {
-        Self { target, buffer: Vec::new(), failure: None }
+    /// An output of `writer` to `target`.
+    pub fn new(target: Target, writer: Credentials) -> Self {
+        Self { target, writer, buffer: Vec::new(), failure: None }
     }
 
     /// Whether it is the console.
@@ -71,7 +74,7 @@ impl Output {
             Target::File(file) => {
                 let mut rest = bytes;
                 while !rest.is_empty() && self.failure.is_none() {
-                    if let Err(error) = file.write(&mut rest) {
+                    if let Err(error) = file.write(&self.writer, &mut rest) {
                         self.failure = Some(error);
                     }
                 }

@@ -53,7 +53,7 @@ impl Bed {
         let file = self.vfs.open(&self.root, path.as_bytes(), WRITE | OpenFlags::CREATE, 0o644);
         let file = file.unwrap_or_else(|error| panic!("{path}: {error:?}"));
         let length = bytes.len();
-        assert_eq!(file.write_at(offset, &mut bytes), Ok(length), "{path}");
+        assert_eq!(file.write_at(&self.root.credentials, offset, &mut bytes), Ok(length), "{path}");
     }
 
     /// An overlay at `/merged` of that many lower layers.
@@ -174,7 +174,7 @@ bench! {
                 let read = || assert_eq!(file.read_at(0, &mut &mut buffer[..size]), Ok(size));
                 row(&format!("pread of {size} bytes: {name}"), measure(5, 100, read), "instructions");
                 let bytes = [8_u8; 4096];
-                let write = || assert_eq!(file.write_at(0, &mut &bytes[..size]), Ok(size));
+                let write = || assert_eq!(file.write_at(&bed.root.credentials, 0, &mut &bytes[..size]), Ok(size));
                 row(&format!("pwrite of {size} bytes: {name}"), measure(5, 100, write), "instructions");
             }
         }
@@ -189,7 +189,7 @@ bench! {
             let frames = page::in_use();
             let start = crate::arch::instructions();
             let file = open("/merged/d/big");
-            let written = file.and_then(|file| file.write_at(1, &mut &b"x"[..]));
+            let written = file.and_then(|file| file.write_at(&bed.root.credentials, 1, &mut &b"x"[..]));
             let instructions = crate::arch::instructions() - start;
             assert_eq!(written, Ok(1));
             row(&format!("copy-up + write of 1 byte, file of {mebibytes} MiB"), instructions, "instructions");

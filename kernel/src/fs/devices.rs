@@ -124,6 +124,7 @@ impl OpenStream for Random {
 mod tests {
     use alloc::sync::Arc;
 
+    use vfs::context::Credentials;
     use vfs::drivers::tmpfs::{Tmpfs, TmpfsOptions};
     use vfs::error::FileSystemErrorKind;
     use vfs::file::{FileObject, OpenFlags};
@@ -149,7 +150,7 @@ mod tests {
             let mut buffer = [1; 300];
             let null = open(NULL).unwrap();
             assert_eq!(null.read(&mut &mut buffer[..]), Ok(0));
-            assert_eq!(null.write(&mut &[7; 300][..]), Ok(300));
+            assert_eq!(null.write(&Credentials::root(), &mut &[7; 300][..]), Ok(300));
             let zero = open(ZERO).unwrap();
             assert_eq!(zero.read(&mut &mut buffer[..]), Ok(300));
             assert_eq!(buffer, [0; 300]);
@@ -159,7 +160,7 @@ mod tests {
 
         fn full_gives_zeros_and_takes_nothing() {
             let full = open(FULL).unwrap();
-            assert_eq!(full.write(&mut &b"x"[..]), Err(FileSystemErrorKind::NoSpace.into()));
+            assert_eq!(full.write(&Credentials::root(), &mut &b"x"[..]), Err(FileSystemErrorKind::NoSpace.into()));
             assert_eq!(full.read(&mut &mut [1; 8][..]), Ok(8));
         }
 

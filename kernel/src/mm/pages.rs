@@ -136,7 +136,7 @@ mod tests {
             while let Some(frame) = frames::allocate_above(data_reserve()) {
                 taken.push(frame);
             }
-            let written = file.write_at(0, &mut &[7; 2 * page::SIZE][..]);
+            let written = file.write_at(&world.root.credentials, 0, &mut &[7; 2 * page::SIZE][..]);
             let left = overlay.index_memory();
             let found = [world.probe("/m/a1199"), world.probe("/m/b1199"), world.probe("/m/b1200")];
             taken.into_iter().for_each(frames::free);

@@ -83,23 +83,17 @@ pub struct FileObject {
     node: NodeRef,
     flags: AtomicU32,
     stream: Option<Arc<dyn OpenStream>>,
-    credentials: Credentials,
     position: Mutex<u64>,
 }
 
 impl FileObject {
-    pub(crate) fn new(
-        place: Path,
-        flags: OpenFlags,
-        stream: Option<Arc<dyn OpenStream>>,
-        credentials: Credentials,
-    ) -> Result<Arc<Self>> {
+    pub(crate) fn new(place: Path, flags: OpenFlags, stream: Option<Arc<dyn OpenStream>>) -> Result<Arc<Self>> {
         let node = place.node()?.clone();
         if counts_as_writer(&node, flags) {
             place.mount.add_writer()?;
         }
         let flags = AtomicU32::new(flags.bits());
-        Ok(Arc::new(Self { place, node, flags, stream, credentials, position: Mutex::new(0) }))
+        Ok(Arc::new(Self { place, node, flags, stream, position: Mutex::new(0) }))
     }
 
     /// Where it was opened.
@@ -190,18 +184,19 @@ impl FileObject {
         }
     }
 
-    /// Writes at the position, or at the end under `O_APPEND`, and moves the position behind it (`write(2)`).
+    /// Writes at the position, or at the end under `O_APPEND`, and moves the position behind it (`write(2)`). Set-id bits
+    /// go unless the writer may keep them, whoever opened the file.
     ///
     /// # Errors
     /// `EBADF` when not open for writing, and what the node answers.
-    pub fn write(&self, source: &mut dyn Source) -> Result<usize> {
+    pub fn write(&self, writer: &Credentials, source: &mut dyn Source) -> Result<usize> {
         let mut position = self.position.lock();
         if !self.seekable() {
             drop(position);
-            return Ok(self.write_to(WriteAt::Offset(0), source)?.1);
+            return Ok(self.write_to(writer, WriteAt::Offset(0), source)?.1);
         }
         let at = if self.flags().contains(OpenFlags::APPEND) { WriteAt::End } else { WriteAt::Offset(*position) };
-        let (start, count) = self.write_to(at, source)?;
+        let (start, count) = self.write_to(writer, at, source)?;
         if count > 0 {
             *position = start + count as u64;
         }
@@ -213,15 +208,15 @@ impl FileObject {
     ///
     /// # Errors
     /// Those of [`FileObject::write`]; `ESPIPE` where there are no positions.
-    pub fn write_at(&self, offset: u64, source: &mut dyn Source) -> Result<usize> {
+    pub fn write_at(&self, writer: &Credentials, offset: u64, source: &mut dyn Source) -> Result<usize> {
         if !self.seekable() {
             return fail(FileSystemErrorKind::IllegalSeek);
         }
         let at = if self.flags().contains(OpenFlags::APPEND) { WriteAt::End } else { WriteAt::Offset(offset) };
-        Ok(self.write_to(at, source)?.1)
+        Ok(self.write_to(writer, at, source)?.1)
     }
 
-    fn write_to(&self, at: WriteAt, source: &mut dyn Source) -> Result<(u64, usize)> {
+    fn write_to(&self, writer: &Credentials, at: WriteAt, source: &mut dyn Source) -> Result<(u64, usize)> {
         self.require(OpenFlags::WRITE)?;
         if let Some(stream) = &self.stream {
             let offset = match at {
@@ -233,13 +228,13 @@ impl FileObject {
         if source.remaining() == 0 {
             return Ok((0, 0));
         }
-        self.drop_set_id()?;
+        self.drop_set_id(writer)?;
         self.node.write(at, source)
     }
 
     /// Takes the set-id bits away that a change of the content takes away.
-    fn drop_set_id(&self) -> Result<()> {
-        match mode_after_write(&self.credentials, &self.node) {
+    fn drop_set_id(&self, writer: &Credentials) -> Result<()> {
+        match mode_after_write(writer, &self.node) {
             Some(mode) => self.node.set_attributes(&SetAttributes { mode: Some(mode), ..SetAttributes::default() }),
             None => Ok(()),
         }
@@ -336,11 +331,11 @@ impl FileObject {
     ///
     /// # Errors
     /// `EINVAL` when not open for writing or no regular file, `EFBIG`, `ENOSPC`.
-    pub fn truncate(&self, size: u64) -> Result<()> {
+    pub fn truncate(&self, writer: &Credentials, size: u64) -> Result<()> {
         if !self.flags().contains(OpenFlags::WRITE) || self.node.kind() != FileType::Regular {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
-        set_size(&self.credentials, &self.node, size, None)
+        set_size(writer, &self.node, size, None)
     }
 
     /// `fallocate(2)`.
@@ -348,14 +343,14 @@ impl FileObject {
     /// # Errors
     /// `EBADF` when not open for writing, `EINVAL` for an empty range, `EFBIG`, `ENODEV` for what is no regular file,
     /// `ESPIPE` for a FIFO, `ENOSPC`, `ENOMEM`.
-    pub fn allocate(&self, what: Allocate, offset: u64, length: u64) -> Result<()> {
+    pub fn allocate(&self, writer: &Credentials, what: Allocate, offset: u64, length: u64) -> Result<()> {
         if length == 0 {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
         self.require(OpenFlags::WRITE)?;
         match self.node.kind() {
             FileType::Regular => {
-                self.drop_set_id()?;
+                self.drop_set_id(writer)?;
                 self.node.allocate(what, offset, length)
             }
             FileType::Fifo => fail(FileSystemErrorKind::IllegalSeek),

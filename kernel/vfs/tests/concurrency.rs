@@ -25,7 +25,7 @@ fn world() -> (Arc<VfsManager>, Context) {
 
 fn make_file(vfs: &VfsManager, root: &Context, path: &str, text: &[u8]) {
     let file = vfs.open(root, path.as_bytes(), OpenFlags::CREATE | OpenFlags::EXCLUSIVE | OpenFlags::WRITE, 0o644);
-    assert_eq!(file.unwrap().write(&mut &text[..]), Ok(text.len()));
+    assert_eq!(file.unwrap().write(&root.credentials, &mut &text[..]), Ok(text.len()));
 }
 
 fn read_all(file: &FileObject) -> Vec<u8> {
@@ -109,7 +109,7 @@ fn appended_records_stay_whole() {
     on_all_threads(|thread| {
         let file = vfs.open(&root, b"/log", OpenFlags::WRITE | OpenFlags::APPEND, 0).unwrap();
         for _ in 0..200 {
-            assert_eq!(file.write(&mut &[b'0' + thread as u8; 72][..]), Ok(72));
+            assert_eq!(file.write(&root.credentials, &mut &[b'0' + thread as u8; 72][..]), Ok(72));
         }
     });
     let file = vfs.open(&root, b"/log", OpenFlags::READ, 0).unwrap();
@@ -130,7 +130,7 @@ fn a_snapshot_shows_one_moment() {
         for _ in 0..500 {
             if thread % 2 == 0 {
                 let byte = b'a' + numbers.below(26) as u8;
-                assert_eq!(file.write_at(0, &mut &[byte; 3 * 4096][..]), Ok(3 * 4096));
+                assert_eq!(file.write_at(&root.credentials, 0, &mut &[byte; 3 * 4096][..]), Ok(3 * 4096));
             } else {
                 let content = file.node().content().unwrap();
                 let mut bytes = [0; 3 * 4096];
@@ -159,7 +159,7 @@ fn disturb(vfs: &VfsManager, root: &Context, numbers: &mut Numbers) -> Result<()
         0 | 1 => vfs.make_directory(root, &one, 0o755),
         2 => {
             let file = vfs.open(root, &one, OpenFlags::CREATE | OpenFlags::WRITE, 0o644)?;
-            file.write_at(numbers.below(9000) as u64, &mut &b"some bytes"[..]).map(drop)
+            file.write_at(&root.credentials, numbers.below(9000) as u64, &mut &b"some bytes"[..]).map(drop)
         }
         3 => vfs.link(root, &one, &other, Follow::No),
         4 => vfs.unlink(root, &one),

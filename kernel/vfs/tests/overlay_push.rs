@@ -52,7 +52,7 @@ impl Stage {
 
     fn write(&self, path: &str, text: &[u8]) {
         let file = self.open(path, OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE);
-        assert_eq!(file.write(&mut &text[..]), Ok(text.len()));
+        assert_eq!(file.write(&self.root.credentials, &mut &text[..]), Ok(text.len()));
     }
 
     fn read(&self, path: &str) -> Vec<u8> {
@@ -124,11 +124,11 @@ fn nothing_is_lost_and_nothing_seen_twice_while_layers_are_pushed() {
                 while !stage.is_done() || round < 100 {
                     let record = [b'a' + (round % 26) as u8; 5];
                     let file = if round.is_multiple_of(2) { kept.clone() } else { stage.open(&path, append) };
-                    assert_eq!(file.write(&mut &record[..]), Ok(5));
+                    assert_eq!(file.write(&stage.root.credentials, &mut &record[..]), Ok(5));
                     expected.extend(record);
                     assert!(stage.read(&path) == expected && content(&kept) == expected, "every write is there");
                     if expected.len() > 4000 {
-                        kept.truncate(0).unwrap();
+                        kept.truncate(&stage.root.credentials, 0).unwrap();
                         expected.clear();
                     }
                     let made = format!("/m/d/made{number}");

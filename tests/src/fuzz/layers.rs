@@ -86,7 +86,7 @@ impl World {
         }
         let flags = OpenFlags::WRITE | OpenFlags::CREATE;
         let canary = manager.open(&root, b"/canary/canary", flags, 0o644).expect("a name that is free");
-        canary.write(&mut &CANARY[..]).expect("there is room");
+        canary.write(&root.credentials, &mut &CANARY[..]).expect("there is room");
         let mut world = Self {
             manager,
             root,

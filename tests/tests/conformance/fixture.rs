@@ -76,7 +76,7 @@ impl Fixture {
     /// A file whose times are of their own, long ago.
     fn file(&self, path: &str, text: &str) -> Result<()> {
         let file = self.vfs.open(&self.root, path.as_bytes(), OpenFlags::WRITE | OpenFlags::CREATE, 0o644)?;
-        file.write(&mut text.as_bytes())?;
+        file.write(&self.root.credentials, &mut text.as_bytes())?;
         let at = |seconds| Some(SetTime::At(Timestamp::from_seconds(seconds)));
         self.vfs.set_times(&self.root, path.as_bytes(), at(200_000_000), at(100_000_000), Follow::No)
     }

@@ -210,7 +210,7 @@ impl Running {
             }
             "write" => {
                 let text = first.trim_matches('"').as_bytes();
-                Ok(self.file()?.write(&mut &text[..])?.to_string())
+                Ok(self.file()?.write(&context.credentials, &mut &text[..])?.to_string())
             }
             "mkdir" => vfs.make_directory(&context, one, octal(second)).map(|()| done),
             "rmdir" => vfs.remove_directory(&context, one).map(|()| done),

@@ -221,6 +221,10 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
         "directories and files only in Linux's upper layer",
         "Linux copies up before some checks, and leaves the copies when they fail",
     ),
+    (
+        "one name of several, parted from the others by a change that failed, with index=off",
+        "as above; after such a step its access time is set on both sides, so that both have the copy",
+    ),
     ("identity and link count of whiteouts in an upper layer", "Linux links all to one inode"),
     (
         "the upper layer, and its exchange, with index=on where a lower layer has hard links",
@@ -241,10 +245,6 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
     (
         "hard links made by a user",
         "refused for another's file by a setting of Linux (fs.protected_hardlinks), not by its file systems",
-    ),
-    (
-        "writes by another user than the one who opened the file",
-        "whether set-id bits go depends on the writer in Linux, on who opened it in Strata",
     ),
     ("RENAME_WHITEOUT by a user", "Linux's tmpfs gives the whiteout to the user, Strata's to the superuser"),
     ("FALLOC_FL_ZERO_RANGE", "Linux's tmpfs has none"),

@@ -22,8 +22,8 @@ pub struct Generator {
     layout: Layout,
     /// Paths within a layer that were used.
     known: Vec<String>,
-    /// Slots that were opened, and by whom.
-    open: [Option<u32>; SLOTS as usize],
+    /// Slots that were opened.
+    open: [bool; SLOTS as usize],
     /// Whether the case looks for data and holes, or else sets memory aside (see `deliberate`).
     seeks_data: bool,
 }
@@ -210,7 +210,7 @@ impl Generator {
     }
 
     fn slot(&mut self) -> Slot {
-        let open: Vec<Slot> = (0..SLOTS).filter(|slot| self.open[usize::from(*slot)].is_some()).collect();
+        let open: Vec<Slot> = (0..SLOTS).filter(|slot| self.open[usize::from(*slot)]).collect();
         if open.is_empty() || self.chance(2) { self.random.u8(..SLOTS) } else { self.pick(&open) }
     }
 
@@ -274,13 +274,8 @@ impl Generator {
         let whiteout = matches!(operation, Operation::Rename { flags, .. } if flags.contains(RenameFlags::WHITEOUT));
         let uid = if !link && !whiteout && self.chance(12) { USER } else { 0 };
         if let Operation::Open { slot, .. } = operation {
-            self.open[usize::from(slot)] = Some(uid);
+            self.open[usize::from(slot)] = true;
         }
-        // Whether a write takes set-id bits away depends on the writer in Linux, on who opened the file in Strata.
-        let uid = match changed_content(&operation) {
-            Some(slot) => self.open[usize::from(slot)].unwrap_or_default(),
-            None => uid,
-        };
         Step { uid, operation }
     }
 
@@ -391,7 +386,7 @@ impl Generator {
                 Operation::LinkOpen { slot, new: Place::absolute(format!("/mnt/{}", self.path_in_layer())) }
             }
             _ => {
-                self.open[usize::from(slot)] = None;
+                self.open[usize::from(slot)] = false;
                 Operation::Close { slot }
             }
         }
@@ -429,17 +424,4 @@ impl Generator {
 fn set_xattr(path: &str, name: &str, value: &[u8]) -> Step {
     let (place, value) = (Place::absolute(path), value.to_vec());
     Operation::SetXattr { place, name: name.into(), value, how: SetXattr::Any, follow: false }.into()
-}
-
-/// The slot whose content a step changes.
-fn changed_content(operation: &Operation) -> Option<Slot> {
-    match operation {
-        Operation::Write { slot, .. }
-        | Operation::WriteAt { slot, .. }
-        | Operation::TruncateOpen { slot, .. }
-        | Operation::Reserve { slot, .. }
-        | Operation::PunchHole { slot, .. }
-        | Operation::CopyRange { to: slot, .. } => Some(*slot),
-        _ => None,
-    }
 }

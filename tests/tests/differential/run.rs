@@ -6,9 +6,10 @@ use super::compare::{self, Identities};
 use super::deliberate::{ANSWERS, Difference, Situation, looks_into_layer};
 use super::exchange;
 use super::linux::Linux;
-use super::operation::{Operation, Place, SLOTS, Slot};
+use super::operation::{Operation, Place, SLOTS, Slot, When};
 use super::strata::Strata;
 use super::streams::Stream;
+use vfs::error::FileSystemErrorKind;
 use vfs::file::SeekFrom;
 
 /// Where the sides part.
@@ -74,6 +75,23 @@ pub fn differences_at_the_end(case: &Case) -> Result<Vec<&'static Difference>, F
     let (ours, theirs) = (pair.ours.apply(last), pair.theirs.apply(last));
     let situation = Situation { layout: &case.layout, step: last, ours: &ours, theirs: &theirs };
     Ok(ANSWERS.iter().filter(|difference| (difference.covers)(&situation)).collect())
+}
+
+/// What is done on both sides after a step that Linux refused with the file copied up, so that it is copied up on ours
+/// too: for one name of several, parted from the others by that, it is seen.
+fn copies_up_in_vain(layout: &Layout, step: &super::operation::Step, answer: &Answer) -> Option<Operation> {
+    let refused = [FileSystemErrorKind::NoData, FileSystemErrorKind::AlreadyExists];
+    if layout.index || !layout.has_upper() || !refused.iter().any(|kind| *answer == Err((*kind).into())) {
+        return None;
+    }
+    let (accessed, modified) = (When::Now, When::Keep);
+    match &step.operation {
+        Operation::SetXattr { place, follow, .. } => {
+            Some(Operation::Times { place: place.clone(), accessed, modified, follow: *follow })
+        }
+        Operation::SetXattrOpen { slot, .. } => Some(Operation::TimesOpen { slot: *slot, accessed, modified }),
+        _ => None,
+    }
 }
 
 fn says(what: &'static str) -> impl Fn(Errno) -> String {
@@ -160,6 +178,10 @@ impl<'a> Pair<'a> {
             let close = Operation::Close { slot }.into();
             let _ = (self.ours.apply(&close), self.theirs.apply(&close));
             self.stream(slot).rewind();
+        }
+        if let Some(touch) = copies_up_in_vain(&self.case.layout, step, &ours) {
+            let touch = touch.into();
+            let _ = (self.ours.apply(&touch), self.theirs.apply(&touch));
         }
         for slot in 0..SLOTS {
             if self.stream(slot).is_active()

@@ -152,6 +152,7 @@ impl Strata {
 
     /// Steps on open files; `None` for the others.
     fn apply_open(&mut self, uid: u32, operation: &Operation) -> Option<Answer> {
+        let writer = &self.credentials(uid).credentials;
         let act = || -> Result<Option<Value>, Errno> {
             Ok(Some(match operation {
                 Operation::Read { slot, count } => {
@@ -167,23 +168,23 @@ impl Strata {
                     Value::Bytes(buffer)
                 }
                 Operation::Write { slot, data } => {
-                    Value::Number(self.open_slot(*slot)?.write(&mut data.as_slice())? as u64)
+                    Value::Number(self.open_slot(*slot)?.write(writer, &mut data.as_slice())? as u64)
                 }
                 Operation::WriteAt { slot, offset, data } => {
-                    Value::Number(self.open_slot(*slot)?.write_at(*offset, &mut data.as_slice())? as u64)
+                    Value::Number(self.open_slot(*slot)?.write_at(writer, *offset, &mut data.as_slice())? as u64)
                 }
                 Operation::Seek { slot, to } => self.seek(*slot, *to)?,
-                Operation::TruncateOpen { slot, size } => nothing(self.open_slot(*slot)?.truncate(*size))?,
+                Operation::TruncateOpen { slot, size } => nothing(self.open_slot(*slot)?.truncate(writer, *size))?,
                 Operation::Reserve { slot, keep_size, offset, length } => {
                     let what = Allocate::Reserve { keep_size: *keep_size };
-                    nothing(self.open_slot(*slot)?.allocate(what, *offset, *length))?
+                    nothing(self.open_slot(*slot)?.allocate(writer, what, *offset, *length))?
                 }
                 Operation::PunchHole { slot, offset, length } => {
-                    nothing(self.open_slot(*slot)?.allocate(Allocate::PunchHole, *offset, *length))?
+                    nothing(self.open_slot(*slot)?.allocate(writer, Allocate::PunchHole, *offset, *length))?
                 }
                 Operation::CopyRange { slot, offset, to, to_offset, length } => {
                     let (from, to) = (self.open_slot(*slot)?, self.open_slot(*to)?);
-                    Value::Number(from.copy_range(*offset, to, *to_offset, *length)?)
+                    Value::Number(from.copy_range(writer, *offset, to, *to_offset, *length)?)
                 }
                 Operation::StatOpen { slot } => Value::Stat(stat_of(&self.open_slot(*slot)?.metadata()?)),
                 Operation::ChmodOpen { slot, mode } => {

@@ -1,7 +1,8 @@
 //! Listings that go on over later steps (`readdir` from a kept stream).
 //!
 //! No two systems list in one order, so a stream is not compared entry by entry but held to what POSIX promises of it:
-//! no entry twice, none missing that was there throughout, none that never was.
+//! no entry twice (one that is made again under a name that went is another), none missing that was there throughout,
+//! none that never was.
 
 use std::collections::BTreeSet;
 
@@ -31,6 +32,7 @@ impl Stream {
     /// Notes what the directory holds now.
     pub fn observe(&mut self, names: Vec<Vec<u8>>) {
         let names: Names = names.into_iter().collect();
+        self.listed.retain(|name| is_dot(name) || names.contains(name));
         self.always = Some(match self.always.take() {
             None => names.clone(),
             Some(always) => always.intersection(&names).cloned().collect(),
@@ -48,7 +50,7 @@ impl Stream {
             if self.listed.contains(&name) {
                 return Err(format!("the listing has {text:?} twice"));
             }
-            if name != b"." && name != b".." && !self.ever.contains(&name) {
+            if !is_dot(&name) && !self.ever.contains(&name) {
                 return Err(format!("the listing has {text:?}, which was not there since it began"));
             }
             self.listed.push(name);
@@ -62,4 +64,8 @@ impl Stream {
         }
         Ok(())
     }
+}
+
+fn is_dot(name: &[u8]) -> bool {
+    name == b"." || name == b".."
 }

@@ -4,6 +4,7 @@ use super::{Command, Group};
 use crate::call::{Call, Done};
 use crate::options::size;
 use crate::quoting::Quoted;
+use vfs::context::Credentials;
 use vfs::error::{FileSystemErrorKind, Result};
 use vfs::file::{FileObject, OpenFlags};
 
@@ -33,10 +34,11 @@ fn run(call: &mut Call<'_, '_>) -> Done {
         return Err(call.misuse(format_args!("missing file operand")));
     }
     let flags = if options.has('c') { OpenFlags::WRITE } else { OpenFlags::WRITE | OpenFlags::CREATE };
+    let context = call.context();
     for path in &options.operands {
-        match call.manager().open(&call.context(), path, flags, 0o666) {
+        match call.manager().open(&context, path, flags, 0o666) {
             Ok(file) => {
-                if let Err(error) = resize(&file, sign, by) {
+                if let Err(error) = resize(&context.credentials, &file, sign, by) {
                     call.complain(format_args!("failed to truncate {} at {by} bytes: {error}", Quoted(path)));
                 }
             }
@@ -47,11 +49,11 @@ fn run(call: &mut Call<'_, '_>) -> Done {
     Ok(())
 }
 
-fn resize(file: &FileObject, sign: Option<u8>, by: u64) -> Result<()> {
+fn resize(writer: &Credentials, file: &FileObject, sign: Option<u8>, by: u64) -> Result<()> {
     let size = match sign {
         None => by,
         Some(b'-') => file.metadata()?.size.saturating_sub(by),
         Some(_) => file.metadata()?.size.checked_add(by).ok_or(FileSystemErrorKind::FileTooLarge)?,
     };
-    file.truncate(size)
+    file.truncate(writer, size)
 }

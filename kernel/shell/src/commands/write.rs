@@ -22,10 +22,11 @@ fn run(call: &mut Call<'_, '_>) -> Done {
     let Some(mut offset) = size(offset) else {
         return Err(call.fail(format_args!("bad offset {}", Quoted(offset))));
     };
-    let result = call.manager().open(&call.context(), path, OpenFlags::WRITE, 0).and_then(|file| {
+    let context = call.context();
+    let result = call.manager().open(&context, path, OpenFlags::WRITE, 0).and_then(|file| {
         let mut rest = &text[..];
         while !rest.is_empty() {
-            offset += file.write_at(offset, &mut rest)? as u64;
+            offset += file.write_at(&context.credentials, offset, &mut rest)? as u64;
         }
         Ok(())
     });

@@ -3,6 +3,7 @@
 
 use super::{FileObject, OpenFlags};
 use crate::content::{Content, Excerpt, MAX_LEN};
+use crate::context::Credentials;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::FileType;
 use crate::node::{Allocate, WriteAt, same_node};
@@ -16,7 +17,7 @@ impl FileObject {
     /// `EISDIR`, `EINVAL` for what is no regular file or for ranges of one file that overlap; `EBADF` when this is not
     /// open for reading or `to` not for writing, or for appending; `EOVERFLOW`, `EFBIG`; `EOPNOTSUPP` where a file's
     /// content is no page tree; and those of a write when nothing was written.
-    pub fn copy_range(&self, offset: u64, to: &Self, to_offset: u64, length: u64) -> Result<u64> {
+    pub fn copy_range(&self, writer: &Credentials, offset: u64, to: &Self, to_offset: u64, length: u64) -> Result<u64> {
         self.check_transfer(to)?;
         let ends = (offset.checked_add(length), to_offset.checked_add(length));
         let (Some(_), Some(_)) = ends else { return fail(FileSystemErrorKind::Overflow) };
@@ -31,7 +32,7 @@ impl FileObject {
         if length == 0 {
             return Ok(0);
         }
-        to.drop_set_id()?;
+        to.drop_set_id(writer)?;
         let copied = to.take_range(&content, offset, to_offset, length)?;
         self.note_access();
         Ok(copied)
@@ -41,10 +42,10 @@ impl FileObject {
     ///
     /// # Errors
     /// As [`FileObject::copy_range`].
-    pub fn clone_content(&self, from: &Self) -> Result<()> {
+    pub fn clone_content(&self, writer: &Credentials, from: &Self) -> Result<()> {
         from.check_transfer(self)?;
         let content = from.node.content()?;
-        self.drop_set_id()?;
+        self.drop_set_id(writer)?;
         self.node.set_content(content)?;
         from.note_access();
         Ok(())

@@ -43,7 +43,7 @@ impl VfsManager {
         if flags.contains(OpenFlags::DIRECTORY) && !place.entry.is_directory() {
             return fail(FileSystemErrorKind::NotADirectory);
         }
-        FileObject::new(place, flags, None, context.credentials.clone())
+        FileObject::new(place, flags, None)
     }
 
     fn open_or_create(&self, context: &Context, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Arc<FileObject>> {
@@ -153,7 +153,7 @@ impl VfsManager {
             }
             (stream, _) => stream,
         };
-        FileObject::new(place, flags, stream, context.credentials.clone())
+        FileObject::new(place, flags, stream)
     }
 }
 

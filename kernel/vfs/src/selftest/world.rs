@@ -83,7 +83,7 @@ impl World {
         let file = self.vfs.open(&self.root, path.as_bytes(), flags, 0o644)?;
         let mut source = text.as_bytes();
         while !source.is_empty() {
-            file.write(&mut source)?;
+            file.write(&self.root.credentials, &mut source)?;
         }
         Ok(())
     }

@@ -133,11 +133,11 @@ impl Real {
             }
             Step::Write { path, at, count, byte } => {
                 let file = self.open_to_write(path, OpenFlags::empty())?;
-                return file.write_at(*at as u64, &mut &vec![*byte; *count][..]);
+                return file.write_at(&root.credentials, *at as u64, &mut &vec![*byte; *count][..]);
             }
             Step::Append { path, count, byte } => {
                 let file = self.open_to_write(path, OpenFlags::APPEND)?;
-                return file.write(&mut &vec![*byte; *count][..]);
+                return file.write(&root.credentials, &mut &vec![*byte; *count][..]);
             }
             Step::Truncate(path, len) => vfs.truncate(root, &bytes_of(path), *len as u64),
             Step::Symlink(path) => vfs.make_symlink(root, NOWHERE.as_bytes(), &bytes_of(path)),
@@ -165,7 +165,7 @@ impl Real {
             Step::Temporary(directory, path) => {
                 let flags = OpenFlags::TEMPORARY | OpenFlags::WRITE;
                 let file = vfs.open(root, &bytes_of(directory), flags, FILE_MODE)?;
-                assert_eq!(file.write(&mut &TEMPORARY[..])?, TEMPORARY.len());
+                assert_eq!(file.write(&root.credentials, &mut &TEMPORARY[..])?, TEMPORARY.len());
                 assert_eq!(file.metadata().unwrap().links, 0);
                 vfs.link_file(root, &file, &bytes_of(path))
             }

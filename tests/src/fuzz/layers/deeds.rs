@@ -57,7 +57,7 @@ pub fn take(
     let number = |index: usize, radix| u32::from_str_radix(str::from_utf8(arguments.get(index)?).ok()?, radix).ok();
     let put = |flags: OpenFlags, text: &[u8]| {
         let file = manager.open(context, path, OpenFlags::WRITE | flags, 0o666)?;
-        file.write(&mut &text[..]).map(drop)
+        file.write(&context.credentials, &mut &text[..]).map(drop)
     };
     let make = |kind| manager.make_node(context, path, kind, 0o666);
     let rename = |flags| Some(manager.rename(context, path, second()?, flags));
@@ -68,8 +68,8 @@ pub fn take(
         b"write" => {
             let offset = number(1, 10)?;
             manager.open(context, path, OpenFlags::WRITE | OpenFlags::READ, 0).and_then(|file| {
-                file.write_at(u64::from(offset), &mut &b"text"[..])?;
-                file.allocate(Allocate::PunchHole, u64::from(offset / 2), 4096)
+                file.write_at(&context.credentials, u64::from(offset), &mut &b"text"[..])?;
+                file.allocate(&context.credentials, Allocate::PunchHole, u64::from(offset / 2), 4096)
             })
         }
         b"truncate" => manager.truncate(context, path, u64::from(number(1, 10)?)),

@@ -1,11 +1,12 @@
 //! Modes, owners, times, sizes.
 
 use super::fails;
-use crate::context::AccessMode;
-use crate::error::FileSystemErrorKind as Kind;
-use crate::file::OpenFlags;
+use crate::context::{AccessMode, Credentials};
+use crate::error::{FileSystemErrorKind as Kind, Result};
+use crate::file::{FileObject, OpenFlags};
 use crate::manager::Follow;
 use crate::metadata::SetTime;
+use crate::node::Allocate;
 use crate::selftest::world::World;
 use crate::time::Timestamp;
 use crate::vfs_test;
@@ -59,9 +60,9 @@ vfs_test! {
         set(0o6777);
         let user = world.user(2, 2);
         let file = world.vfs.open(&user, b"/f", OpenFlags::WRITE, 0).unwrap_or_else(|error| panic!("{error:?}"));
-        assert_eq!(file.write(&mut &b""[..]), Ok(0));
+        assert_eq!(file.write(&user.credentials, &mut &b""[..]), Ok(0));
         assert_eq!(world.stat("/f").mode, 0o6777);
-        assert_eq!(file.write(&mut &b"T"[..]), Ok(1));
+        assert_eq!(file.write(&user.credentials, &mut &b"T"[..]), Ok(1));
         assert_eq!(world.stat("/f").mode, 0o777);
         set(0o6777);
         assert_eq!(world.vfs.truncate(&user, b"/f", 0), Ok(()));
@@ -69,6 +70,38 @@ vfs_test! {
         set(0o6777);
         world.append("/f", "by root");
         assert_eq!(world.stat("/f").mode, 0o6777);
+    }
+
+    /// Every change of the content through a descriptor asks who makes it, not who opened the file: root's leaves the
+    /// bits (`CAP_FSETID`) though a user opened it, a user's takes them though root did.
+    fn set_id_bits_go_by_the_writer_whoever_opened_the_file() {
+        let world = World::new();
+        world.write("/f", "text").write("/from", "other");
+        let user = world.user(2, 2);
+        let mode = |mode| assert_eq!(world.vfs.set_mode(&world.root, b"/f", mode, FOLLOW), Ok(()));
+        let from = world.open("/from", OpenFlags::READ).unwrap_or_else(|error| panic!("{error:?}"));
+        type Change = fn(&Credentials, &FileObject, &FileObject) -> Result<()>;
+        let changes: [(&str, Change); 8] = [
+            ("write", |who, file, _| file.write(who, &mut &b"T"[..]).map(drop)),
+            ("pwrite", |who, file, _| file.write_at(who, 2, &mut &b"T"[..]).map(drop)),
+            ("ftruncate", |who, file, _| file.truncate(who, 1)),
+            ("fallocate", |who, file, _| file.allocate(who, Allocate::Reserve { keep_size: false }, 0, 9)),
+            ("zero range", |who, file, _| file.allocate(who, Allocate::Zero { keep_size: true }, 0, 9)),
+            ("punch", |who, file, _| file.allocate(who, Allocate::PunchHole, 0, 9)),
+            ("copy_file_range", |who, file, from| from.copy_range(who, 0, file, 0, 1).map(drop)),
+            ("clone", |who, file, from| file.clone_content(who, from)),
+        ];
+        for (what, change) in changes {
+            mode(0o6777);
+            let opened = |context| {
+                world.vfs.open(context, b"/f", OpenFlags::WRITE, 0).unwrap_or_else(|error| panic!("{error:?}"))
+            };
+            let (users, roots) = (opened(&user), opened(&world.root));
+            assert_eq!(change(&world.root.credentials, &users, &from), Ok(()), "{what}");
+            assert_eq!(world.stat("/f").mode, 0o6777, "{what} by root through a user's descriptor");
+            assert_eq!(change(&user.credentials, &roots, &from), Ok(()), "{what}");
+            assert_eq!(world.stat("/f").mode, 0o777, "{what} by a user through root's descriptor");
+        }
     }
 
     fn times_are_set_by_the_owner_or_to_now_by_a_writer() {
@@ -114,7 +147,7 @@ vfs_test! {
         assert_eq!(world.vfs.truncate(&world.root, b"/f", 0), Ok(()));
         assert_eq!(modified(), 77);
         let file = world.open("/f", OpenFlags::WRITE).unwrap_or_else(|error| panic!("{error:?}"));
-        assert_eq!(file.truncate(0), Ok(()));
+        assert_eq!(file.truncate(&world.root.credentials, 0), Ok(()));
         assert_ne!(modified(), 77);
         aged();
         assert!(world.open("/f", OpenFlags::WRITE | OpenFlags::TRUNCATE).is_ok());

@@ -66,7 +66,7 @@ vfs_test! {
         fails(world.vfs.open(&other, b"/f", READ | OpenFlags::NO_ACCESS_TIME, 0), Kind::NotPermitted);
         assert_eq!(world.vfs.set_mode(&world.root, b"/f", 0, Follow::Yes), Ok(()));
         assert_eq!(read_all(&file).as_deref(), Ok("text"));
-        fails(file.write(&mut &b"x"[..]), Kind::BadFileDescriptor);
+        fails(file.write(&world.root.credentials, &mut &b"x"[..]), Kind::BadFileDescriptor);
     }
 
     /// Who makes a file may write it although its mode says nobody may.
@@ -75,7 +75,7 @@ vfs_test! {
         assert_eq!(world.vfs.set_mode(&world.root, b"/", 0o777, Follow::Yes), Ok(()));
         let user = world.user(5, 5);
         let file = world.vfs.open(&user, b"/f", WRITE | OpenFlags::CREATE, 0o400);
-        let written = file.and_then(|file| file.write(&mut &b"text"[..]));
+        let written = file.and_then(|file| file.write(&world.root.credentials, &mut &b"text"[..]));
         assert_eq!(written, Ok(4));
         fails(world.vfs.open(&user, b"/f", WRITE, 0), Kind::PermissionDenied);
     }
@@ -85,9 +85,9 @@ vfs_test! {
         world.write("/f", "one");
         let file = world.open("/f", READ | WRITE | OpenFlags::APPEND).unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(file.seek(SeekFrom::Start(1)), Ok(1));
-        assert_eq!(file.write(&mut &b"two"[..]), Ok(3));
+        assert_eq!(file.write(&world.root.credentials, &mut &b"two"[..]), Ok(3));
         assert_eq!(file.position(), 6);
-        assert_eq!(file.write_at(0, &mut &b"three"[..]), Ok(5));
+        assert_eq!(file.write_at(&world.root.credentials, 0, &mut &b"three"[..]), Ok(5));
         assert_eq!(world.read("/f"), "onetwothree");
     }
 
@@ -101,7 +101,7 @@ vfs_test! {
         fails(file.seek(SeekFrom::Current(-11)), Kind::InvalidArgument);
         assert_eq!(file.seek(SeekFrom::Start(100)), Ok(100));
         assert_eq!(read_all(&file).as_deref(), Ok(""));
-        assert_eq!(file.write(&mut &b"end"[..]), Ok(3));
+        assert_eq!(file.write(&world.root.credentials, &mut &b"end"[..]), Ok(3));
         assert_eq!(world.stat("/f").size, 103);
         fails(file.seek(SeekFrom::Data(200)), Kind::NoSuchDeviceOrAddress);
     }
@@ -112,7 +112,7 @@ vfs_test! {
         world.mkdir("/d");
         let flags = READ | WRITE | OpenFlags::TEMPORARY;
         let file = world.open("/d", flags).unwrap_or_else(|error| panic!("{error:?}"));
-        assert_eq!(file.write(&mut &b"text"[..]), Ok(4));
+        assert_eq!(file.write(&world.root.credentials, &mut &b"text"[..]), Ok(4));
         assert_eq!(world.list("/d"), "");
         assert_eq!(file.metadata().map(|metadata| metadata.links), Ok(0));
         assert_eq!(world.vfs.link_file(&world.root, &file, b"/d/named"), Ok(()));
@@ -126,9 +126,9 @@ vfs_test! {
         let world = World::new();
         world.write("/f", "text");
         let file = world.open("/f", READ | WRITE | OpenFlags::APPEND).unwrap_or_else(|error| panic!("{error:?}"));
-        assert_eq!(file.write(&mut &b""[..]), Ok(0));
+        assert_eq!(file.write(&world.root.credentials, &mut &b""[..]), Ok(0));
         assert_eq!(file.position(), 0);
-        assert_eq!(file.write(&mut &b"+"[..]), Ok(1));
+        assert_eq!(file.write(&world.root.credentials, &mut &b"+"[..]), Ok(1));
         assert_eq!(file.position(), 5);
     }
 
@@ -138,7 +138,7 @@ vfs_test! {
         let file = world.open("/f", READ | WRITE).unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(world.unlink("/f"), Ok(()));
         assert_eq!(read_all(&file).as_deref(), Ok("text"));
-        assert_eq!(file.write(&mut &b"more"[..]), Ok(4));
+        assert_eq!(file.write(&world.root.credentials, &mut &b"more"[..]), Ok(4));
         assert_eq!(file.metadata().map(|metadata| (metadata.links, metadata.size)), Ok((0, 8)));
         fails(world.vfs.link_file(&world.root, &file, b"/g"), Kind::NotFound);
     }

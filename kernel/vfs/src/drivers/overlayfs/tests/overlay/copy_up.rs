@@ -177,7 +177,7 @@ vfs_test! {
         let stage = Stage::oci();
         stage.write("/1/f", &"x".repeat(3 * 4096)).overlay("/1");
         let file = stage.open("/m/f", RW).expect("opens");
-        assert_eq!(file.allocate(Allocate::PunchHole, 4096, 4096), Ok(()));
+        assert_eq!(file.allocate(&stage.root.credentials, Allocate::PunchHole, 4096, 4096), Ok(()));
         assert_eq!(file.seek(SeekFrom::Hole(0)), Ok(4096));
         assert_eq!(file.seek(SeekFrom::Data(4096)), Ok(8192));
         assert_eq!(stage.stat("/m/f").size, 3 * 4096);
@@ -227,7 +227,7 @@ vfs_test! {
             let from = stage.open("/m/from", OpenFlags::READ).unwrap_or_else(|error| panic!("{error:?}"));
             let to = stage.open("/m/to", RW).unwrap_or_else(|error| panic!("{error:?}"));
             let before = page::faults::pages();
-            assert_eq!(from.copy_range(4096, &to, 0, 10_000), Ok(4097));
+            assert_eq!(from.copy_range(&stage.root.credentials, 4096, &to, 0, 10_000), Ok(4097));
             // The page of "2" is shared; the one byte behind it needs a page.
             assert_eq!(page::faults::pages() - before, 1);
             assert_eq!(stage.read("/m/to"), format!("{}3", "2".repeat(4096)));

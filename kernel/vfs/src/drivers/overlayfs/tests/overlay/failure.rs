@@ -277,7 +277,7 @@ vfs_test! {
         let world = World::on(VfsManager::new(lower.clone(), Environment::detached()));
         world.write("/f", "start");
         let file = world.open("/f", OpenFlags::WRITE).expect("opens");
-        assert_eq!(file.write_at(1 << 20, &mut &b"end"[..]), Ok(3));
+        assert_eq!(file.write_at(&stage.root.credentials, 1 << 20, &mut &b"end"[..]), Ok(3));
         let faults = Faults::sharing_nothing();
         let lower = Layer::of_file_system(b"lower", Faulty::new(lower, faults));
         let upper = Tmpfs::new(TmpfsOptions::default(), &Environment::detached());

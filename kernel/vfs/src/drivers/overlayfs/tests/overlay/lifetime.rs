@@ -32,7 +32,7 @@ vfs_test! {
         let overlay = watch(&stage);
         let file = stage.open("/m/f", OpenFlags::READ | OpenFlags::WRITE).expect("opens");
         assert_eq!(stage.vfs.unmount(&stage.root, b"/m", UnmountFlags::LAZY), Ok(()));
-        assert_eq!(file.write(&mut &b"still"[..]), Ok(5));
+        assert_eq!(file.write(&stage.root.credentials, &mut &b"still"[..]), Ok(5));
         assert_eq!(stage.read("/u/f"), "still");
         drop(file);
         assert!(overlay.upgrade().is_none());

@@ -165,7 +165,7 @@ vfs_test! {
             assert_eq!(stage.unlink("/m/a"), Ok(()));
             assert_eq!(records(stage), "");
             assert_eq!(file.metadata().map(|metadata| metadata.links), Ok(0));
-            assert_eq!(file.write_at(0, &mut &b"L"[..]), Ok(1));
+            assert_eq!(file.write_at(&stage.root.credentials, 0, &mut &b"L"[..]), Ok(1));
             let mut bytes = [0; 5];
             assert_eq!(file.read_at(0, &mut &mut bytes[..]), Ok(5));
             assert_eq!(&bytes, b"Lower");

@@ -239,7 +239,7 @@ vfs_test! {
             stage.mkdir("/1/d").write("/1/d/f", "old").overlay("/1");
             assert_eq!(stage.unlink("/m/d/f"), Ok(()));
             let file = stage.open("/m/d", OpenFlags::TEMPORARY | OpenFlags::WRITE).expect("O_TMPFILE");
-            assert_eq!(file.write(&mut &b"text"[..]), Ok(4));
+            assert_eq!(file.write(&stage.root.credentials, &mut &b"text"[..]), Ok(4));
             assert_eq!(stage.list("/m/d"), "");
             assert_eq!(stage.vfs.link_file(&stage.root, &file, b"/m/d/f"), Ok(()));
             assert_eq!(stage.read("/m/d/f"), "text");

@@ -195,9 +195,9 @@ vfs_test! {
                 let writer = stage.open(path, OpenFlags::WRITE | OpenFlags::APPEND).expect("it opens");
                 stage.push(upper);
                 assert_eq!(read_all(&reader).as_deref(), Ok("one"));
-                assert_eq!(writer.write(&mut &b" two"[..]), Ok(4));
+                assert_eq!(writer.write(&stage.root.credentials, &mut &b" two"[..]), Ok(4));
                 stage.append(path, " three");
-                assert_eq!(writer.write(&mut &b" four"[..]), Ok(5));
+                assert_eq!(writer.write(&stage.root.credentials, &mut &b" four"[..]), Ok(5));
                 assert_eq!(read_all(&reader).as_deref(), Ok(" two three four"));
                 assert_eq!(stage.read(path), "one two three four");
                 assert_eq!(writer.metadata().map(|now| now.id), stage.lstat(path).map(|now| now.id));
@@ -218,7 +218,7 @@ vfs_test! {
         assert_eq!(stage.unlink("/m/f"), Ok(()));
         stage.push("/u2");
         for file in [&unnamed, &gone] {
-            assert_eq!(file.write(&mut &b"text"[..]), Ok(4));
+            assert_eq!(file.write(&stage.root.credentials, &mut &b"text"[..]), Ok(4));
             assert_eq!(file.seek(SeekFrom::Start(0)), Ok(0));
             assert_eq!(read_all(file).as_deref(), Ok("text"));
         }
@@ -371,7 +371,7 @@ vfs_test! {
             assert_eq!(stage.read("/m/y"), "old");
             assert_eq!(stage.unlink("/m/x"), Ok(()));
             stage.push("/u2");
-            assert_eq!(file.write(&mut &b"+"[..]), Ok(1));
+            assert_eq!(file.write(&stage.root.credentials, &mut &b"+"[..]), Ok(1));
             assert_eq!((stage.read("/m/y"), stage.read("/u/y")), ("old+".into(), "old".into()));
         });
     }

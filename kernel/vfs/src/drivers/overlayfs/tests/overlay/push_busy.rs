@@ -165,7 +165,7 @@ vfs_test! {
             stage.append("/m/d/z/l", "+").append("/m/d/f", "+");
             assert_eq!((stage.read("/u/d/z/l"), stage.read("/u/d/f")), ("l+".into(), "f+".into()));
             assert_eq!(crate::selftest::world::read_all(&lower).as_deref(), Ok("l+"));
-            assert_eq!(removed.write(&mut &b"+"[..]), Ok(1));
+            assert_eq!(removed.write(&stage.root.credentials, &mut &b"+"[..]), Ok(1));
             drop(directory);
             assert_eq!(stage.list("/u"), "d");
         });
