@@ -7,8 +7,11 @@
 //! - Its answer holds while the `change()` of the parent's node is still its stamp; else the superblock asks again.
 //! - A node is never exchanged within an entry: a new answer makes a new entry, and the old one, if still held, is no
 //!   longer found by name (unhashed).
+//! - What its name leads to is decided under the parent's `children` lock, and so is whether it is unhashed and what
+//!   vouches for it: an answer from before a change never takes the place of one from after it.
 //!
-//! Locks: `children` before `place`; neither is held while a file system is called.
+//! Locks: `children` before `place`; neither is held while a file system is called, but for a directory's `change()`,
+//! which waits for nobody.
 
 use crate::metadata::FileType;
 use crate::name::Name;
@@ -32,8 +35,11 @@ pub struct VfsEntry {
     place: RwLock<Place>,
     /// The known names below it.
     children: RwLock<HashTable<Child>>,
-    /// Whether its name was removed, or came to lead to something else. A move is neither.
+    /// Whether its name was removed, or came to lead to something else. A move is neither. Changed under the lock of
+    /// the parent's `children`.
     gone: AtomicBool,
+    /// Whether it is a directory that was removed, which none comes back from.
+    dead: AtomicBool,
     /// `change()` of the parent's node before the lookup that gave this answer.
     stamp: AtomicU64,
     /// Whether it was found since the superblock last looked for entries to let go.
@@ -55,6 +61,8 @@ pub(crate) enum Bound {
     Before(Arc<VfsEntry>),
     /// A new entry, and the one that it has unhashed.
     Fresh(Arc<VfsEntry>, Option<Arc<VfsEntry>>),
+    /// To nothing: the directory has changed since the answer.
+    Late,
 }
 
 /// A known name.
@@ -66,6 +74,11 @@ struct Child {
 impl Child {
     fn hash(&self) -> u64 {
         hash(&self.name)
+    }
+
+    /// Whether it is that name of that entry.
+    fn is(&self, name: &[u8], entry: &VfsEntry) -> bool {
+        self.is_named(name) && core::ptr::eq(self.entry.as_ptr(), entry)
     }
 
     /// Whether that is its name. Byte by byte: names are short, and a call to compare them costs more than they do.
@@ -93,10 +106,10 @@ impl VfsEntry {
         Arc::new(Self::new(Some(node), None, Name::new(), STALE))
     }
 
-    /// The entry of a node that has no name: below the root, but unhashed.
-    pub(crate) fn unnamed(node: NodeRef, root: Arc<Self>) -> Arc<Self> {
-        let entry = Self::new(Some(node), Some(root), Name::new(), STALE);
-        entry.set_gone(true);
+    /// The entry of a node whose name leads elsewhere by now, or that has none.
+    pub(crate) fn unhashed(node: NodeRef, parent: Arc<Self>, name: &[u8]) -> Arc<Self> {
+        let entry = Self::new(Some(node), Some(parent), Name::from_slice(name), STALE);
+        entry.gone.store(true, Ordering::Release);
         Arc::new(entry)
     }
 
@@ -107,6 +120,7 @@ impl VfsEntry {
             place: RwLock::new(Place { parent, name }),
             children: RwLock::new(HashTable::new()),
             gone: AtomicBool::new(false),
+            dead: AtomicBool::new(false),
             stamp: AtomicU64::new(stamp),
             used: AtomicBool::new(true),
             mounts: AtomicU32::new(0),
@@ -158,9 +172,14 @@ impl VfsEntry {
         !self.gone.load(Ordering::Acquire)
     }
 
-    /// Notes whether its name leads to it.
-    pub(crate) fn set_gone(&self, gone: bool) {
-        self.gone.store(gone, Ordering::Release);
+    /// Whether it is a directory that was removed: there are no names in it, and none come.
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    /// Notes that the directory was removed.
+    pub(crate) fn set_dead(&self) {
+        self.dead.store(true, Ordering::Release);
     }
 
     /// The entry known under `name`, without asking whether its answer still holds.
@@ -193,8 +212,17 @@ impl VfsEntry {
         }
     }
 
+    /// Lets the answer of `child`, which was right when this directory's `change()` was `change`, hold for that, if
+    /// the name still leads to it.
+    pub(crate) fn vouch(&self, name: &[u8], child: &Self, change: u64) {
+        let children = self.children.read();
+        if children.find(hash(name), |known| known.is(name, child)).is_some() {
+            child.stamp(change);
+        }
+    }
+
     /// Lets its answer hold for `change` of the parent, or for nothing ([`STALE`]).
-    pub(crate) fn stamp(&self, change: u64) {
+    fn stamp(&self, change: u64) {
         self.stamp.store(change, Ordering::Release);
     }
 
@@ -203,21 +231,28 @@ impl VfsEntry {
         self.used.swap(false, Ordering::Relaxed)
     }
 
-    /// Makes the entry for an answer and binds the name to it. The one bound before is unhashed, and returned if
-    /// anybody still holds it.
-    pub(crate) fn bind(self: &Arc<Self>, name: &[u8], node: Option<NodeRef>, stamp: u64) -> Bound {
+    /// Makes the entry for an answer from when `change()` was `since`, and binds the name to it. The one bound before
+    /// is unhashed, and returned if anybody still holds it.
+    pub(crate) fn bind(self: &Arc<Self>, name: &[u8], node: Option<&NodeRef>, stamp: u64, since: u64) -> Bound {
         let mut children = self.children.write();
-        let present = children.find(hash(name), |child| child.is_named(name));
-        if let Some(present) = present.and_then(|child| child.entry.upgrade()) {
-            if present.answers(node.as_ref()) {
-                drop(children);
+        let present = children.find(hash(name), |child| child.is_named(name)).and_then(|child| child.entry.upgrade());
+        let bound = match &present {
+            Some(present) if present.answers(node) => {
                 present.stamp(stamp);
-                return Bound::Before(present);
+                Bound::Before(present.clone())
             }
-            // Let go only without the lock, which its way out takes.
-            return Bound::Fresh(self.insert(&mut children, name, node, stamp), Some(present));
-        }
-        Bound::Fresh(self.insert(&mut children, name, node, stamp), None)
+            _ if self.node().is_none_or(|directory| directory.change() != since) => Bound::Late,
+            _ => {
+                if let Some(present) = &present {
+                    present.gone.store(true, Ordering::Release);
+                }
+                Bound::Fresh(self.insert(&mut children, name, node.cloned(), stamp), present.clone())
+            }
+        };
+        drop(children);
+        // Let go only without the lock, which its way out takes.
+        drop(present);
+        bound
     }
 
     fn insert(
@@ -234,11 +269,10 @@ impl VfsEntry {
     }
 
     /// Unhashes `entry`, if the name still leads to it.
-    pub(crate) fn forget(&self, name: &[u8], entry: &Self) {
+    pub(crate) fn unhash(&self, name: &[u8], entry: &Self) {
         let mut children = self.children.write();
-        let is_entry = |child: &Child| child.is_named(name) && core::ptr::eq(child.entry.as_ptr(), entry);
-        if let Ok(found) = children.find_entry(hash(name), is_entry) {
-            found.remove();
+        if take_child(&mut children, name, entry) {
+            entry.gone.store(true, Ordering::Release);
         }
     }
 
@@ -262,15 +296,32 @@ impl VfsEntry {
             (place.parent.clone(), place.name.clone())
         };
         if let Some(old_parent) = old_parent {
-            old_parent.forget(&old_name, self);
+            take_child(&mut old_parent.children.write(), &old_name, self);
         }
         let name = Name::from_slice(name);
         self.stamp(STALE);
         let old_place =
             core::mem::replace(&mut *self.place.write(), Place { parent: Some(parent.clone()), name: name.clone() });
-        let replaced = set_child(&mut parent.children.write(), name, self);
+        let replaced = {
+            let mut children = parent.children.write();
+            let replaced = set_child(&mut children, name, self).filter(|replaced| !Arc::ptr_eq(replaced, self));
+            if let Some(replaced) = &replaced {
+                replaced.gone.store(true, Ordering::Release);
+            }
+            self.gone.store(false, Ordering::Release);
+            replaced
+        };
         drop(old_place);
-        replaced.filter(|replaced| !Arc::ptr_eq(replaced, self))
+        replaced
+    }
+
+    /// Takes it off its name, to be moved in a moment: nobody finds it by name meanwhile, and yet it is not unhashed.
+    /// The caller holds the superblock's rename lock.
+    pub(crate) fn lift_locked(&self) {
+        let place = self.place.read();
+        if let Some(parent) = &place.parent {
+            take_child(&mut parent.children.write(), &place.name, self);
+        }
     }
 
     /// Whether a mount stands on it in some namespace.
@@ -301,19 +352,30 @@ fn set_child(children: &mut HashTable<Child>, name: Name, entry: &Arc<VfsEntry>)
     }
 }
 
+/// Takes the name off, if it leads to that entry; whether it did.
+fn take_child(children: &mut HashTable<Child>, name: &[u8], entry: &VfsEntry) -> bool {
+    match children.find_entry(hash(name), |child| child.is(name, entry)) {
+        Ok(found) => {
+            found.remove();
+            true
+        }
+        Err(_) => false,
+    }
+}
+
 impl Drop for VfsEntry {
     fn drop(&mut self) {
         let place = self.place.get_mut();
         let name = core::mem::take(&mut place.name);
         let Some(mut parent) = place.parent.take() else { return };
-        parent.forget(&name, self);
+        take_child(&mut parent.children.write(), &name, self);
         // The way up may hang on this entry alone: let go of it in a loop, for it may be deeper than the stack.
         while let Some(mut last) = Arc::into_inner(parent) {
             let place = last.place.get_mut();
             let name = core::mem::take(&mut place.name);
             match place.parent.take() {
                 Some(next) => {
-                    next.forget(&name, &last);
+                    take_child(&mut next.children.write(), &name, &last);
                     parent = next;
                 }
                 None => break,

@@ -102,7 +102,7 @@ impl SuperBlock {
         }
     }
 
-    /// Asks the file system, and keeps the answer.
+    /// Asks the file system, and keeps the answer. Asks again only when somebody else got a change through meanwhile.
     #[cold]
     fn look_up(
         &self,
@@ -111,24 +111,33 @@ impl SuperBlock {
         name: &[u8],
         cached: Option<Arc<VfsEntry>>,
     ) -> Result<Arc<VfsEntry>> {
-        let (change, found) = ask(directory, name)?;
-        if let Some(entry) = &cached
-            && entry.answers(found.as_ref())
-        {
-            entry.stamp(change);
-            return Ok(entry.clone());
+        loop {
+            let (change, found) = ask(directory, name)?;
+            if let Some(entry) = &cached
+                && entry.answers(found.as_ref())
+            {
+                parent.vouch(name, entry, change);
+                return Ok(entry.clone());
+            }
+            let kept = if found.as_ref().is_some_and(|node| node.kind() == FileType::Directory) {
+                self.look_up_directory(parent, directory, name)?
+            } else {
+                self.keep(parent, name, found.as_ref(), change, change)
+            };
+            if let Some(entry) = kept {
+                return Ok(entry);
+            }
         }
-        if found.as_ref().is_some_and(|node| node.kind() == FileType::Directory) {
-            return self.look_up_directory(parent, directory, name);
-        }
-        let entry = self.keep(parent, name, found, change);
-        self.keep_no_longer_unless(directory.change() == change, &entry);
-        Ok(entry)
     }
 
     /// Finds the one entry of a directory, or makes it. Two would be two ways up from one place, and whether a move
     /// leads below itself could be told wrongly: so no move comes between the answer and the entry.
-    fn look_up_directory(&self, parent: &Arc<VfsEntry>, directory: &NodeRef, name: &[u8]) -> Result<Arc<VfsEntry>> {
+    fn look_up_directory(
+        &self,
+        parent: &Arc<VfsEntry>,
+        directory: &NodeRef,
+        name: &[u8],
+    ) -> Result<Option<Arc<VfsEntry>>> {
         let _rename = self.rename.lock();
         let (change, found) = ask(directory, name)?;
         if let Some(node) = &found
@@ -136,48 +145,52 @@ impl SuperBlock {
             // A directory moved below itself cannot be; should a file system say so, the old entry stays where it is.
             && !entry.is_above(parent)
         {
-            let replaced = entry.move_locked(parent, name);
-            entry.stamp(change);
-            entry.set_gone(false);
-            if let Some(replaced) = replaced {
-                self.supersede(&replaced);
+            if let Some(replaced) = entry.move_locked(parent, name) {
+                self.recent.remove(&replaced);
             }
-            return Ok(entry);
+            parent.vouch(name, &entry, change);
+            return Ok(Some(entry));
         }
-        let entry = self.keep(parent, name, found, change);
-        self.keep_no_longer_unless(directory.change() == change, &entry);
-        Ok(entry)
+        Ok(self.keep(parent, name, found.as_ref(), change, change))
     }
 
-    /// Binds a name to what a create made, which is no directory; `before` is the directory's `change()` before it. The answer is good for the
-    /// caller; the next walk checks it.
+    /// Binds a name to what a create made, which is no directory; `before` is the directory's `change()` before it.
+    /// The answer is good for the caller; the next walk checks it.
     pub(crate) fn created(&self, parent: &Arc<VfsEntry>, name: &[u8], node: NodeRef, before: u64) -> Arc<VfsEntry> {
-        let entry = self.keep(parent, name, Some(node), STALE);
-        let now = parent.node().map_or(before, |directory| directory.change());
-        self.keep_no_longer_unless(now == before.wrapping_add(1), &entry);
-        entry
-    }
-
-    /// Who removes or moves a name lets go of its entry, but not of one that comes only after. So whoever keeps an entry
-    /// looks afterwards whether something else changed in the directory meanwhile, and then leaves it to its users.
-    fn keep_no_longer_unless(&self, unchanged: bool, entry: &VfsEntry) {
-        if !unchanged {
-            self.recent.remove(entry);
+        let mut since = before.wrapping_add(1);
+        loop {
+            if let Some(entry) = self.keep(parent, name, Some(&node), STALE, since) {
+                return entry;
+            }
+            match parent.node().map(|directory| ask(directory, name)) {
+                Some(Ok((change, Some(found)))) if Arc::ptr_eq(&found, &node) => since = change,
+                _ => return VfsEntry::unhashed(node, parent.clone(), name),
+            }
         }
     }
 
     /// The entry of a node that has no name (`O_TMPFILE`). Nobody finds it by walking.
     pub(crate) fn unnamed(&self, node: NodeRef) -> Arc<VfsEntry> {
-        VfsEntry::unnamed(node, self.root.clone())
+        VfsEntry::unhashed(node, self.root.clone(), b"")
     }
 
-    fn keep(&self, parent: &Arc<VfsEntry>, name: &[u8], node: Option<NodeRef>, change: u64) -> Arc<VfsEntry> {
-        let (entry, replaced) = match parent.bind(name, node, change) {
-            Bound::Before(entry) => return entry,
+    /// Binds a name to the answer from when the directory's `change()` was `since`, and keeps the entry for a while;
+    /// `None` when the directory has changed since.
+    fn keep(
+        &self,
+        parent: &Arc<VfsEntry>,
+        name: &[u8],
+        node: Option<&NodeRef>,
+        stamp: u64,
+        since: u64,
+    ) -> Option<Arc<VfsEntry>> {
+        let (entry, replaced) = match parent.bind(name, node, stamp, since) {
+            Bound::Late => return None,
+            Bound::Before(entry) => return Some(entry),
             Bound::Fresh(entry, replaced) => (entry, replaced),
         };
         if let Some(replaced) = replaced {
-            self.supersede(&replaced);
+            self.recent.remove(&replaced);
         }
         if let Some(node) = entry.node()
             && node.kind() == FileType::Directory
@@ -189,7 +202,11 @@ impl SuperBlock {
             }
         }
         self.recent.add(&entry);
-        entry
+        // Who removes or moves a name lets go of its entry, but not of one that comes only after.
+        if parent.node().is_none_or(|directory| directory.change() != since) {
+            self.recent.remove(&entry);
+        }
+        Some(entry)
     }
 
     /// The entry in use of that directory, wherever it was last seen.
@@ -201,23 +218,20 @@ impl SuperBlock {
         entry.answers(Some(node)).then_some(entry)
     }
 
-    /// Leaves an entry to its users, whose name has come to lead to another.
-    fn supersede(&self, entry: &VfsEntry) {
-        entry.set_gone(true);
-        self.recent.remove(entry);
-    }
-
     /// Unhashes the entry of a name that was removed.
     pub(crate) fn removed(&self, parent: &Arc<VfsEntry>, name: &[u8], entry: &Arc<VfsEntry>) {
-        parent.forget(name, entry);
+        parent.unhash(name, entry);
         self.let_go(entry);
     }
 
     /// Keeps an entry whose name was removed no longer, nor what is known below it: only missing names, as it was
     /// empty. The last user of the node then frees it, and not the cache some time later.
     fn let_go(&self, entry: &VfsEntry) {
-        self.supersede(entry);
-        entry.forget_children().for_each(|child| self.recent.remove(&child));
+        self.recent.remove(entry);
+        if entry.is_directory() {
+            entry.set_dead();
+            entry.forget_children().for_each(|child| self.recent.remove(&child));
+        }
     }
 
     /// Does something while each lock that two directories share is held.
@@ -244,8 +258,12 @@ impl SuperBlock {
     pub(crate) fn exchanged(&self, _held: &RenameLock<'_>, one: &Arc<VfsEntry>, other: &Arc<VfsEntry>) {
         let (place, other_place) = ((one.parent(), one.name()), (other.parent(), other.name()));
         if let ((Some(parent), name), (Some(other_parent), other_name)) = (place, other_place) {
-            one.move_locked(&other_parent, &other_name);
-            other.move_locked(&parent, &name);
+            other.lift_locked();
+            for (entry, parent, name) in [(one, other_parent, other_name), (other, parent, name)] {
+                if let Some(replaced) = entry.move_locked(&parent, &name) {
+                    self.recent.remove(&replaced);
+                }
+            }
         }
     }
 }

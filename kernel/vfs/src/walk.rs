@@ -324,7 +324,7 @@ impl<'a> Walk<'a> {
     /// What a name that is too long is answered with in the directory one is at: where there are no names any more,
     /// nobody asks how long one is.
     fn too_long(&self) -> FileSystemErrorKind {
-        if self.at.entry.is_hashed() { FileSystemErrorKind::NameTooLong } else { FileSystemErrorKind::NotFound }
+        if self.at.entry.is_dead() { FileSystemErrorKind::NotFound } else { FileSystemErrorKind::NameTooLong }
     }
 
     /// The entry of that name in the directory one is at.

@@ -246,7 +246,7 @@ pub(crate) fn new_node<'a>(
 /// `ENOENT` in one that is removed, whatever its mode; `EACCES`.
 pub(crate) fn check_directory_change(credentials: &Credentials, directory: &Path) -> Result<()> {
     let node = directory.node()?;
-    if !directory.entry.is_hashed() {
+    if directory.entry.is_dead() {
         return fail(FileSystemErrorKind::NotFound);
     }
     credentials.check(&**node, AccessMode::WRITE | AccessMode::EXECUTE)

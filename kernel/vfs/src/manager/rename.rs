@@ -55,7 +55,7 @@ impl VfsManager {
         let held = superblock.lock_rename();
 
         let source = from.entry.node().ok_or(FileSystemErrorKind::NotFound)?;
-        if !to.parent.entry.is_hashed() {
+        if to.parent.entry.is_dead() {
             // In a removed directory there is no name to be had, whatever else is wrong.
             return fail(FileSystemErrorKind::NotFound);
         }

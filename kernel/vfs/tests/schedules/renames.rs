@@ -57,6 +57,28 @@ protocols! {
     }
 
     /// ```text
+    /// u   a  d/            one exchanges a and d, and makes a name in the directory, now a; two look at both names: what
+    ///                      they found before is never taken for what is there after, so names can be made in it
+    /// ```
+    fn exchange_with_a_directory_against_lookup() {
+        let stage = Stage::new(|world| {
+            world.write("/u/a", "f").mkdir("/u/d");
+        });
+        let exchange = |stage: &Stage| stage.vfs.rename(&stage.root, b"/m/a", b"/m/d", RenameFlags::EXCHANGE);
+        let look = |stage: &Stage| ["/m/a", "/m/d", "/m/a"].map(|path| stage.probe(path));
+        stage.at_once(&[
+            &|stage| {
+                assert_eq!(exchange(stage), Ok(()));
+                assert_eq!(stage.mkdir("/m/a/s"), Ok(()));
+            },
+            &|stage| assert_eq!(look(stage), ["found"; 3]),
+            &|stage| assert_eq!(look(stage), ["found"; 3]),
+        ]);
+        assert_eq!(stage.rmdir("/m/a/s"), Ok(()));
+        assert_eq!((stage.list("/m"), stage.read("/m/d")), ("a d".into(), "f".into()));
+    }
+
+    /// ```text
     /// 1   a/f              one moves f to g in a, one moves a to b: f or g is in b, once
     /// ```
     fn rename_against_rename_of_the_parent() {
