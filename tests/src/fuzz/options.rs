@@ -8,7 +8,7 @@ use vfs::environment::Environment;
 use vfs::error::FileSystemErrorKind;
 use vfs::file::OpenFlags;
 use vfs::manager::VfsManager;
-use vfs::manager::mounts::{MountArguments, UnmountFlags};
+use vfs::manager::mounts::{MountArguments, MountError, UnmountFlags};
 use vfs::mount::MountFlags;
 
 const WORDS: [&str; 48] = [
@@ -81,50 +81,45 @@ fn world() -> (Arc<VfsManager>, Context) {
     let environment = Environment::detached();
     let manager = VfsManager::new(Tmpfs::new(TmpfsOptions::default(), &environment), environment);
     let context = manager.root_context();
-    for directory in ["l1", "l2", "l2/sub", "l3", "up", "work", "a:b", "c,d", "mnt", "other"] {
+    for directory in ["l1", "l2", "l2/sub", "l3", "up", "work", "a:b", "c,d", "mnt"] {
         manager.make_directory(&context, directory.as_bytes(), 0o755).expect("a name that is free");
     }
     manager.open(&context, b"file", OpenFlags::WRITE | OpenFlags::CREATE, 0o644).expect("a name that is free");
     (manager, context)
 }
 
-/// Mounts a file system of that type with any options. Refused, it must be with a reason; mounted, the options that
-/// it shows must make the same again.
-pub fn examine(type_name: &str, input: &[u8]) -> u64 {
+/// A namespace in which a file system of that type was mounted with these options, and the options it then shows.
+fn mounted(type_name: &str, options: &[u8]) -> Result<(Arc<VfsManager>, Context, String), MountError> {
     let (manager, context) = world();
-    let mount = |target: &str, options: &[u8]| {
-        let what = MountArguments {
-            source: b"none",
-            target: target.as_bytes(),
-            type_name,
-            flags: MountFlags::empty(),
-            options,
-        };
-        manager.mount(&context, &what)
+    let what = MountArguments { source: b"none", target: b"/mnt", type_name, flags: MountFlags::empty(), options };
+    manager.mount(&context, &what)?;
+    let mounts = manager.mounts(&context);
+    let mount = mounts.iter().find(|mount| mount.target == b"/mnt").expect("it is mounted");
+    let options = mount.options.strip_prefix("rw").or(mount.options.strip_prefix("ro"));
+    let shown = options.expect("the mount's own option comes first").trim_start_matches(',').to_string();
+    Ok((manager, context, shown))
+}
+
+/// Mounts a file system of that type with any options. Refused, it must be with a reason; mounted, the options that
+/// it shows must make the same again, of layers that nobody has mounted.
+pub fn examine(type_name: &str, input: &[u8]) -> u64 {
+    let (manager, context, first) = match mounted(type_name, input) {
+        Ok(mounted) => mounted,
+        Err(refused) => {
+            let kind = refused.error.kind();
+            let message = refused.message.expect("a reason");
+            assert!(!message.is_empty());
+            assert!(!is_our_fault(kind), "{kind:?}: {message}");
+            // What is quoted comes from the input; so does a path, which other errors than `EINVAL` begin with.
+            let around = message.split_once('\'').zip(message.rsplit_once('\''));
+            let form = around.filter(|_| kind == FileSystemErrorKind::InvalidArgument);
+            return outcome(&(kind, form.map(|((before, _), (_, after))| (before, after))));
+        }
     };
-    if let Err(refused) = mount("/mnt", input) {
-        let kind = refused.error.kind();
-        let message = refused.message.expect("a reason");
-        assert!(!message.is_empty());
-        assert!(!is_our_fault(kind), "{kind:?}: {message}");
-        // What is quoted comes from the input; so does a path, which other errors than `EINVAL` begin with.
-        let around = message.split_once('\'').zip(message.rsplit_once('\''));
-        let form = around.filter(|_| kind == FileSystemErrorKind::InvalidArgument);
-        return outcome(&(kind, form.map(|((before, _), (_, after))| (before, after))));
-    }
-    let shown = |target: &str| {
-        let mounts = manager.mounts(&context);
-        let mount = mounts.iter().find(|mount| mount.target == target.as_bytes()).expect("it is mounted");
-        let options = mount.options.strip_prefix("rw").or(mount.options.strip_prefix("ro"));
-        options.expect("the mount's own option comes first").trim_start_matches(',').to_string()
-    };
-    let first = shown("/mnt");
     manager.open(&context, b"/mnt", OpenFlags::READ | OpenFlags::DIRECTORY, 0).expect("a root to open");
     manager.unmount(&context, b"/mnt", UnmountFlags::empty()).expect("nobody uses it");
-    let again = mount("/other", first.as_bytes()).map_err(|error| error.to_string());
-    assert_eq!(again, Ok(()), "'{first}' is shown, but cannot be mounted");
-    assert_eq!(shown("/other"), first, "what is shown makes another file system");
-    manager.unmount(&context, b"/other", UnmountFlags::empty()).expect("nobody uses it");
+    let again = mounted(type_name, first.as_bytes()).map(|(.., shown)| shown).map_err(|error| error.to_string());
+    assert_eq!(again.as_ref(), Ok(&first), "what is shown makes another file system, or none");
     let names: Vec<_> = first.split(',').map(|option| option.split('=').next()).collect();
     outcome(&(names, first.matches(':').count()))
 }
