@@ -7,6 +7,7 @@
 //! `cargo test -p vfs --features shuttle --test schedules`.
 
 mod copy_up;
+mod index;
 mod names;
 mod pushes;
 mod renames;

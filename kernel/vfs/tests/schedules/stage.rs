@@ -12,6 +12,7 @@ pub const APPEND: OpenFlags = OpenFlags::APPEND;
 
 pub struct Stage {
     pub world: World,
+    lowers: &'static str,
 }
 
 impl core::ops::Deref for Stage {
@@ -25,16 +26,22 @@ impl core::ops::Deref for Stage {
 impl Stage {
     /// Mounts an overlay on what `fill` puts into its layers.
     pub fn new(fill: impl Fn(&World)) -> Self {
+        Self::over("/1", fill)
+    }
+
+    /// The same over these lowers.
+    pub fn over(lowers: &'static str, fill: impl Fn(&World)) -> Self {
         let world = World::new();
         world.mkdir("/1").mkdir("/u").mkdir("/m");
         fill(&world);
-        let stage = Self { world };
+        let stage = Self { world, lowers };
         stage.mount();
         stage
     }
 
     fn mount(&self) {
-        let mounted = self.world.mount("overlay", "/m", "lowerdir=/1,upperdir=/u");
+        let options = format!("lowerdir={},upperdir=/u", self.lowers);
+        let mounted = self.world.mount("overlay", "/m", &options);
         mounted.unwrap_or_else(|error| panic!("mount: {error}"));
     }
 
