@@ -49,7 +49,7 @@ protocols! {
             world.mkdir("/1/d").write("/1/d/f", "0");
         });
         let file = stage.open("/m/d/f", OpenFlags::READ | OpenFlags::WRITE).expect("it is there");
-        let went = stage.both(|_| file.write(&mut &b"1"[..]).map(drop), |stage| stage.unlink("/m/d/f"));
+        let went = stage.both(|stage| file.write(&stage.root.credentials, &mut &b"1"[..]).map(drop), |stage| stage.unlink("/m/d/f"));
         assert_eq!(went, [None, None]);
         assert_eq!((stage.probe("/m/d/f"), stage.list("/m/d")), ("ENOENT".into(), String::new()));
         assert_eq!(stage.upper("d"), ".wh.f");
@@ -93,7 +93,7 @@ protocols! {
             world.mkdir("/1/d").write("/1/d/f", "0");
         });
         let file = stage.open("/m/d/f", OpenFlags::WRITE | OpenFlags::APPEND).expect("it is there");
-        let went = stage.both(|_| file.write(&mut &b"1"[..]).map(drop), |stage| stage.rename("/m/d", "/m/e"));
+        let went = stage.both(|stage| file.write(&stage.root.credentials, &mut &b"1"[..]).map(drop), |stage| stage.rename("/m/d", "/m/e"));
         assert_eq!(went, [None, None]);
         drop(file);
         assert_eq!((stage.read("/m/e/f"), stage.list("/m")), ("01".into(), "e".into()));
