@@ -1,5 +1,6 @@
 //! A file system whose n-th call fails, for going through every way back there is; that counts its calls, for knowing
-//! what an operation asks; and that shares no content if told so, for copies byte by byte. It hands everything else to the file system below.
+//! what an operation asks; and that shares no content if told so, or writes little at a time, for copies byte by byte.
+//! It hands everything else to the file system below.
 
 use crate::change::ChangeCell;
 use crate::content::Content;
@@ -14,7 +15,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// What goes wrong.
 #[derive(Default)]
@@ -23,6 +24,10 @@ pub struct Faults {
     left: AtomicU32,
     /// Whether content cannot be shared.
     shares_nothing: bool,
+    /// The most bytes that one write takes.
+    write_limit: Option<usize>,
+    /// The most bytes that were to be read at once.
+    largest_read: AtomicUsize,
     /// Whether nothing can be made durable.
     sync_fails: AtomicBool,
     /// How often that was asked for.
@@ -37,6 +42,16 @@ impl Faults {
     /// No faults but that content cannot be shared.
     pub fn sharing_nothing() -> Arc<Self> {
         Arc::new(Self { shares_nothing: true, ..Self::default() })
+    }
+
+    /// No faults but that a write takes at most so many bytes, and that content cannot be shared.
+    pub fn writing_at_most(bytes: usize) -> Arc<Self> {
+        Arc::new(Self { shares_nothing: true, write_limit: Some(bytes), ..Self::default() })
+    }
+
+    /// The most bytes that were to be read at once.
+    pub fn largest_read(&self) -> usize {
+        self.largest_read.load(Ordering::Relaxed)
     }
 
     /// Lets the `nth` call from now on fail with `EIO`; 0 calls it off. Whether the one before has happened.
@@ -116,6 +131,23 @@ fn wrap(inner: NodeRef, faults: &Arc<Faults>) -> NodeRef {
 
 fn inner(node: &NodeRef) -> &NodeRef {
     &node.as_any().downcast_ref::<FaultyNode>().expect("a node of this file system").inner
+}
+
+/// The beginning of a source.
+struct Limited<'a> {
+    source: &'a mut dyn Source,
+    left: usize,
+}
+
+impl Source for Limited<'_> {
+    fn remaining(&self) -> usize {
+        self.left.min(self.source.remaining())
+    }
+
+    fn take(&mut self, into: &mut [u8]) -> Result<()> {
+        self.left -= into.len();
+        self.source.take(into)
+    }
 }
 
 impl FaultyNode {
@@ -209,11 +241,16 @@ impl VfsNode for FaultyNode {
     }
 
     fn read(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        self.faults.largest_read.fetch_max(sink.room(), Ordering::Relaxed);
         self.call()?.read(offset, sink)
     }
 
     fn write(&self, at: WriteAt, source: &mut dyn Source) -> Result<(u64, usize)> {
-        self.call()?.write(at, source)
+        let inner = self.call()?;
+        match self.faults.write_limit {
+            Some(limit) => inner.write(at, &mut Limited { source, left: limit }),
+            None => inner.write(at, source),
+        }
     }
 
     fn allocate(&self, what: Allocate, offset: u64, length: u64) -> Result<()> {
@@ -230,7 +267,8 @@ impl VfsNode for FaultyNode {
     }
 
     fn set_content(&self, content: Content) -> Result<()> {
-        self.call()?.set_content(content)
+        let inner = self.call()?;
+        if self.faults.shares_nothing { fail(FileSystemErrorKind::NotSupported) } else { inner.set_content(content) }
     }
 
     fn sync(&self) -> Result<()> {

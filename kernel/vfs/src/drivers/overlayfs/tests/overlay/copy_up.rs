@@ -1,6 +1,7 @@
 //! What happens to a lower file that is changed.
 
 use super::super::{Stage, fails, in_both_formats};
+use crate::context::AccessMode;
 use crate::error::FileSystemErrorKind as Kind;
 use crate::file::{OpenFlags, SeekFrom};
 use crate::manager::Follow;
@@ -44,6 +45,23 @@ vfs_test! {
             fails(stage.unlink("/m/d/none"), Kind::NotFound);
             fails(stage.try_write("/m/d/f", OpenFlags::CREATE | OpenFlags::EXCLUSIVE, ""), Kind::AlreadyExists);
             assert_eq!(stage.list("/u"), "");
+        });
+    }
+
+    /// A mapping, or a program that is started, takes the content and reads: that is no write, whatever may be written.
+    fn what_is_mapped_or_executed_is_not_copied_up() {
+        in_both_formats(|stage| {
+            stage.write("/1/f", "lower");
+            assert_eq!(stage.chmod("/1/f", 0o755), Ok(()));
+            stage.overlay("/1");
+            let file = stage.open("/m/f", OpenFlags::READ).expect("opens");
+            assert_eq!(stage.vfs.check_access(&stage.root, b"/m/f", AccessMode::EXECUTE, Follow::Yes), Ok(()));
+            let before = page::faults::pages();
+            let mapped = file.node().content().expect("a regular file has content");
+            let mut bytes = [0; 5];
+            assert_eq!(mapped.read(0, &mut &mut bytes[..]), Ok(5));
+            assert_eq!((&bytes, page::faults::pages() - before), (b"lower", 0));
+            assert_eq!((stage.list("/u"), stage.read("/1/f")), ("".into(), "lower".into()));
         });
     }
 

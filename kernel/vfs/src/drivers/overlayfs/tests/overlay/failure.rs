@@ -269,6 +269,44 @@ vfs_test! {
     }
 
     /// ```text
+    /// 1   f of 64 pages            what cannot be shared is read at most one page at a time, whatever its size
+    /// ```
+    fn a_copy_goes_through_one_page_however_large_the_file_is() {
+        let lower = Tmpfs::new(TmpfsOptions::default(), &Environment::detached());
+        World::on(VfsManager::new(lower.clone(), Environment::detached())).write("/f", &"x".repeat(64 * page::SIZE));
+        let faults = Faults::sharing_nothing();
+        let lower = Layer::of_file_system(b"lower", Faulty::new(lower, faults.clone()));
+        let stage = Stage::oci();
+        mount_over(&stage, Tmpfs::new(TmpfsOptions::default(), &Environment::detached()), lower);
+        assert_eq!(stage.try_write("/m/f", OpenFlags::APPEND, "+"), Ok(()));
+        assert_eq!(stage.stat("/m/f").size, 64 * page::SIZE as u64 + 1);
+        assert_eq!(faults.largest_read(), page::SIZE);
+    }
+
+    /// ```text
+    /// u   writes a few bytes at a time       the copy is whole all the same; an upper that takes none at all is full,
+    /// 1   f of three pages and a bit         and nothing is published
+    /// ```
+    fn a_short_write_in_a_copy_up_is_gone_on_with() {
+        let text: String = ('a'..='z').cycle().take(3 * page::SIZE + 7).collect();
+        for limit in [0, 1, 1000, page::SIZE - 1] {
+            let stage = Stage::oci();
+            let upper = Tmpfs::new(TmpfsOptions::default(), &Environment::detached());
+            let upper = Faulty::new(upper, Faults::writing_at_most(limit));
+            mount_over(&stage, upper.clone(), unsharing(&[("/d/f", &text)]));
+            let changed = stage.chmod("/m/d/f", 0o600);
+            let upper = World::on(VfsManager::new(upper, Environment::detached()));
+            if limit == 0 {
+                assert_eq!(changed, Err(Kind::NoSpace.into()));
+                assert_eq!((upper.list("/d"), stage.stat("/m/d/f").mode), ("".into(), 0o644));
+            } else {
+                assert_eq!((changed, upper.stat("/d/f").mode), (Ok(()), 0o600));
+            }
+            assert!(stage.read("/m/d/f") == text, "at most {limit} bytes a write");
+        }
+    }
+
+    /// ```text
     /// 1   f: data, a hole of 1 MiB, data      copied through one page; the hole stays a hole
     /// ```
     fn what_cannot_be_shared_is_copied_and_holes_stay_holes() {
@@ -280,10 +318,7 @@ vfs_test! {
         assert_eq!(file.write_at(&stage.root.credentials, 1 << 20, &mut &b"end"[..]), Ok(3));
         let faults = Faults::sharing_nothing();
         let lower = Layer::of_file_system(b"lower", Faulty::new(lower, faults));
-        let upper = Tmpfs::new(TmpfsOptions::default(), &Environment::detached());
-        let upper = Layer::of_file_system(b"upper", upper);
-        let overlay = OverlayFS::new(Some(upper), alloc::vec![lower], OverlayOptions::default()).expect("an overlay");
-        stage.vfs.mount_file_system(&stage.root, b"/m", overlay, b"", MountFlags::empty()).expect("it mounts");
+        mount_over(&stage, Tmpfs::new(TmpfsOptions::default(), &Environment::detached()), lower);
         assert_eq!(stage.chmod("/m/f", 0o600), Ok(()));
         let copy = stage.stat("/m/f");
         assert_eq!((copy.size, copy.blocks), ((1 << 20) + 3, 16));
@@ -294,6 +329,13 @@ vfs_test! {
         assert_eq!(copied.read_at((1 << 20) - 2, &mut &mut bytes[..]), Ok(5));
         assert_eq!(&bytes[..5], b"\0\0end");
     }
+}
+
+/// Mounts an overlay of two layers on `/m`.
+fn mount_over(stage: &Stage, upper: Arc<dyn FileSystemOperations>, lower: Layer) {
+    let upper = Layer::of_file_system(b"upper", upper);
+    let overlay = OverlayFS::new(Some(upper), alloc::vec![lower], OverlayOptions::default()).expect("an overlay");
+    stage.vfs.mount_file_system(&stage.root, b"/m", overlay, b"", MountFlags::empty()).expect("it mounts");
 }
 
 /// A layer with these files, whose content cannot be shared.

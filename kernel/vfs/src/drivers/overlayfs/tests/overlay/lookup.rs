@@ -115,6 +115,12 @@ vfs_test! {
             fails(stage.try_mkdir(&format!("/m/{name}")), Kind::InvalidArgument);
             fails(stage.rename("/m/f", &format!("/m/{name}")), Kind::InvalidArgument);
             fails(stage.link("/m/f", &format!("/m/{name}")), Kind::InvalidArgument);
+            fails(stage.device(&format!("/m/{name}"), 1, 3), Kind::InvalidArgument);
+            let (manager, path) = (&stage.vfs, format!("/m/{name}"));
+            fails(manager.make_symlink(&stage.root, b"f", path.as_bytes()), Kind::InvalidArgument);
+            let unnamed = stage.open("/m", OpenFlags::WRITE | OpenFlags::TEMPORARY).expect("O_TMPFILE");
+            fails(manager.link_file(&stage.root, &unnamed, path.as_bytes()), Kind::InvalidArgument);
+            fails(stage.unlink(&path), Kind::NotFound);
         }
         assert_eq!(stage.list("/m"), "d f");
         assert_eq!(stage.list("/m/d"), "");

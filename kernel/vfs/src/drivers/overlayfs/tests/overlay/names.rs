@@ -3,7 +3,9 @@
 use super::super::{Stage, fails, in_both_formats};
 use crate::error::FileSystemErrorKind as Kind;
 use crate::file::OpenFlags;
+use crate::manager::Follow;
 use crate::vfs_test;
+use alloc::format;
 
 const EXCLUSIVE: OpenFlags = OpenFlags::CREATE.union(OpenFlags::EXCLUSIVE);
 
@@ -22,6 +24,59 @@ vfs_test! {
             assert_eq!(stage.read("/1/f"), "lower");
             stage.unmount().overlay("/1");
             assert_eq!(stage.probe("/m/f"), "ENOENT");
+        });
+    }
+
+    /// ```text
+    /// u                              unlink d/e/f by its path, through the link, from inside, and after a move of d/e:
+    /// 1   d/e/f  d/f  f  l -> d/e    the whiteout is beside the name, and no other f goes
+    /// ```
+    fn a_whiteout_is_in_the_directory_of_its_name_whatever_path_leads_there() {
+        in_both_formats(|stage| {
+            stage.mkdir("/1/d/e");
+            for path in ["/1/d/e/f", "/1/d/e/g", "/1/d/e/h", "/1/d/e/i"] {
+                let name = &path["/1/d/e".len()..];
+                stage.write(path, "").write(&format!("/1/d{name}"), "").write(&format!("/1{name}"), "");
+            }
+            stage.symlink("d/e", "/1/l").overlay("/1");
+            let inside = stage.vfs.resolve(&stage.root, b"/m/d/e", Follow::Yes).map(|place| stage.root.at(place));
+            assert_eq!(stage.unlink("/m/d/e/f"), Ok(()));
+            assert_eq!(stage.unlink("/m/l/g"), Ok(()));
+            assert_eq!(stage.vfs.unlink(&inside.expect("it is there"), b"../e/./h"), Ok(()));
+            assert_eq!(stage.upper(""), "d");
+            assert_eq!(stage.upper("/d"), "e");
+            assert_eq!(stage.upper("/d/e"), "-f -g -h");
+            assert_eq!(stage.rename("/m/d/e", "/m/e2"), Ok(()));
+            assert_eq!(stage.unlink("/m/e2/i"), Ok(()));
+            assert_eq!((stage.upper("/d"), stage.upper("/e2")), ("-e".into(), "-f -g -h -i".into()));
+            assert_eq!((stage.list("/m/d"), stage.list("/m/e2")), ("f g h i".into(), "".into()));
+            assert_eq!(stage.list("/m"), "d e2 f g h i l");
+        });
+    }
+
+    /// ```text
+    /// u   x (file)   y/a        removed, neither shows what it hid; and a directory made at x is empty
+    /// 1   x/b        y (file)
+    /// ```
+    fn what_hides_another_type_in_a_lower_hides_it_also_once_removed() {
+        in_both_formats(|stage| {
+            stage.write("/u/x", "file").mkdir("/u/y").write("/u/y/a", "a").mkdir("/1/x").write("/1/x/b", "");
+            stage.write("/1/y", "file").overlay("/1");
+            assert_eq!((stage.read("/m/x"), stage.probe("/m/x/b")), ("file".into(), "ENOTDIR".into()));
+            assert_eq!((stage.list("/m/y"), stage.read("/m/y/a")), ("a".into(), "a".into()));
+            assert_eq!(stage.unlink("/m/x"), Ok(()));
+            assert_eq!((stage.unlink("/m/y/a"), stage.rmdir("/m/y")), (Ok(()), Ok(())));
+            for _ in 0..2 {
+                assert_eq!(stage.list("/m"), "");
+                assert_eq!(["/m/x", "/m/x/b", "/m/y"].map(|path| stage.probe(path)), ["ENOENT"; 3]);
+                stage.unmount().overlay("/1");
+            }
+            assert_eq!(stage.upper(""), "-x -y");
+            stage.mkdir("/m/x").write("/m/y", "again");
+            for _ in 0..2 {
+                assert_eq!((stage.list("/m/x"), stage.read("/m/y")), ("".into(), "again".into()));
+                stage.unmount().overlay("/1");
+            }
         });
     }
 
@@ -182,12 +237,12 @@ vfs_test! {
     fn a_directory_in_use_has_no_names_after_its_removal() {
         in_both_formats(|stage| {
             stage.mkdir("/1/d").overlay("/1");
-            let inside = stage.root.at(stage.vfs.resolve(&stage.root, b"/m/d", crate::manager::Follow::Yes).expect("found"));
+            let inside = stage.root.at(stage.vfs.resolve(&stage.root, b"/m/d", Follow::Yes).expect("found"));
             assert_eq!(stage.rmdir("/m/d"), Ok(()));
             stage.write("/1/d/late", "");
             fails(stage.vfs.open(&inside, b"new", EXCLUSIVE | OpenFlags::WRITE, 0o644), Kind::NotFound);
             fails(stage.vfs.make_directory(&inside, b"new", 0o755), Kind::NotFound);
-            fails(stage.vfs.resolve(&inside, b"late", crate::manager::Follow::Yes), Kind::NotFound);
+            fails(stage.vfs.resolve(&inside, b"late", Follow::Yes), Kind::NotFound);
         });
     }
 
