@@ -118,6 +118,31 @@ protocols! {
     }
 
     /// ```text
+    /// 1   a/               one moves a to b, then makes f in it, which it has open; one looks at b all the while: that
+    ///                      nothing was there before does not take the directory away, now or when it is moved on to c
+    /// ```
+    fn rename_of_a_directory_against_lookup_of_its_new_name() {
+        let stage = Stage::new(|world| {
+            world.mkdir("/1/a");
+        });
+        let inside = stage.root.at(stage.vfs.resolve(&stage.root, b"/m/a", Follow::No).expect("it is there"));
+        stage.at_once(&[
+            &|stage| {
+                assert_eq!(stage.rename("/m/a", "/m/b"), Ok(()));
+                assert_eq!(stage.vfs.make_directory(&inside, b"f", 0o755), Ok(()));
+                assert_eq!(stage.rename("/m/b", "/m/c"), Ok(()));
+                assert_eq!(stage.vfs.make_directory(&inside, b"g", 0o755), Ok(()));
+            },
+            &|stage| {
+                assert!(["found", "ENOENT"].contains(&stage.probe("/m/b").as_str()));
+                assert!(["found", "ENOENT"].contains(&stage.probe("/m/c").as_str()));
+            },
+        ]);
+        assert_eq!((stage.list("/m"), stage.list("/m/c")), ("c".into(), "f g".into()));
+        assert_eq!(stage.mkdir("/m/c/h"), Ok(()));
+    }
+
+    /// ```text
     /// 1   a/ b/            one moves a into b, one b into a: one of them, never a ring that nothing leads to
     /// ```
     fn two_directories_into_each_other() {
