@@ -135,6 +135,7 @@ fn describe(layer: &LayerInfo) -> String {
         (0, true) => "upper",
         (0, false) => "upper, read-only",
         _ if layer.frozen => "lower, frozen",
+        _ if layer.data => "data",
         _ => "lower",
     };
     format!("{}  {role}  {}  {}", layer.number, layer.type_name, Plain(&layer.name))
@@ -143,7 +144,12 @@ fn describe(layer: &LayerInfo) -> String {
 /// A layer within a sentence.
 fn short(layers: &[LayerInfo], number: usize) -> String {
     let name = layers.iter().find(|layer| layer.number == number).map(|layer| Plain(&layer.name).to_string());
-    let role = if number == 0 { "upper" } else { "lower" };
+    let data = layers.iter().any(|layer| layer.number == number && layer.data);
+    let role = match number {
+        0 => "upper",
+        _ if data => "data",
+        _ => "lower",
+    };
     format!("{role} {number} ({})", name.unwrap_or_default())
 }
 
@@ -168,8 +174,8 @@ fn tell(layers: &[LayerInfo], explanation: &Explanation) -> String {
     };
     match (&shown[..], content) {
         ([], _) => format!("nothing; {reason}"),
-        ([only], Some(content)) if only != content => {
-            format!("{}, content from {}; {reason}", short(layers, *only), short(layers, *content))
+        ([first, ..], Some(content)) if first != content => {
+            format!("{}, content from {}; {reason}", short(layers, *first), short(layers, *content))
         }
         (several, _) => format!("{}; {reason}", merged(layers, several)),
     }

@@ -16,6 +16,7 @@
 //! | [`layer`] | layers and their nodes; changes published in one step |
 //! | `marks` | whiteouts, opaque directories, redirects, origins: the formats |
 //! | `lookup` | what a name is bound to |
+//! | `data_only` | layers that hold but data |
 //! | `identity` | inode numbers |
 //! | `inode` | the node; the lock order |
 //! | `nodes` | one object for each file |
@@ -40,6 +41,7 @@
 //! A node holds its parent and the overlay's layers, never its children, so the last reference frees everything.
 
 mod copy_up;
+mod data_only;
 mod driver;
 pub mod explain;
 mod identity;
@@ -126,24 +128,32 @@ pub struct LayerStack {
     pub upper: Option<Arc<Layer>>,
     /// The others, topmost first.
     pub lowers: Vec<Arc<Layer>>,
+    /// Those that hold but data, topmost first ([`data_only`]).
+    pub data: Arc<[Arc<Layer>]>,
     /// The identities of their roots, in order.
     roots: Vec<NodeId>,
 }
 
 impl LayerStack {
-    fn new(upper: Option<Layer>, lowers: Vec<Layer>) -> Self {
-        Self::of(upper.map(Arc::new), lowers.into_iter().map(Arc::new).collect())
+    fn new(upper: Option<Layer>, lowers: Vec<Layer>, data: Vec<Layer>) -> Self {
+        let data = data.into_iter().map(Arc::new).collect();
+        Self::of(upper.map(Arc::new), lowers.into_iter().map(Arc::new).collect(), data)
     }
 
-    fn of(upper: Option<Arc<Layer>>, lowers: Vec<Arc<Layer>>) -> Self {
-        let mut roots: Vec<NodeId> = upper.iter().chain(&lowers).map(|layer| layer.root_id()).collect();
+    fn of(upper: Option<Arc<Layer>>, lowers: Vec<Arc<Layer>>, data: Arc<[Arc<Layer>]>) -> Self {
+        let mut roots: Vec<NodeId> = upper.iter().chain(&lowers).chain(&*data).map(|layer| layer.root_id()).collect();
         roots.sort_unstable();
-        Self { upper, lowers, roots }
+        Self { upper, lowers, data, roots }
     }
 
-    /// All of them, topmost first.
+    /// Those that are merged, topmost first.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Layer>> {
         self.upper.iter().chain(&self.lowers)
+    }
+
+    /// Those that are merged, and those that hold but data.
+    fn with_data(&self) -> impl Iterator<Item = &Arc<Layer>> {
+        self.all().chain(&*self.data)
     }
 
     /// Whether that is the upper layer.
@@ -164,11 +174,11 @@ impl OverlayFS {
     /// An overlay of these layers, the lowers topmost first. Without an upper it is read-only.
     ///
     /// # Errors
-    /// `EINVAL` without a lower layer, with more than 500, for `volatile` (which needs a work directory), for an upper on a file system that cannot be one or a stack
-    /// that is too deep; `ENOTDIR` for a layer that is no directory; `ELOOP` for one given twice; `EBUSY` for an upper
-    /// that another overlay writes; and those of the layers.
+    /// `EINVAL` without a lower layer, with more than 500, for `volatile` (which needs a work directory), for an upper
+    /// on a file system that cannot be one or a stack that is too deep; `ENOTDIR` for a layer that is no directory;
+    /// `ELOOP` for one given twice; `EBUSY` for an upper that another overlay writes; and those of the layers.
     pub fn new(upper: Option<Layer>, lowers: Vec<Layer>, options: OverlayOptions) -> Result<Arc<Self>> {
-        Self::build(upper, lowers, None, options).map_err(|refusal| refusal.error)
+        Self::build(upper, lowers, Vec::new(), None, options).map_err(|refusal| refusal.error)
     }
 
     /// An overlay of the directories at these paths, each with the mounts below it as they are now.
@@ -207,6 +217,7 @@ impl OverlayFS {
     fn build(
         upper: Option<Layer>,
         lowers: Vec<Layer>,
+        data: Vec<Layer>,
         work: Option<Layer>,
         options: OverlayOptions,
     ) -> core::result::Result<Arc<Self>, Refusal> {
@@ -214,7 +225,7 @@ impl OverlayFS {
         let work_node = work.as_ref().map(|work| work.root_node());
         let upper = upper.map(|upper| upper.grounded().written());
         let (upper, lowers) = Links::of_layers(upper, lowers, &options, work_node.as_ref())?;
-        let layers = LayerStack::new(upper, lowers);
+        let layers = LayerStack::new(upper, lowers, data);
         mount_checks::check_layers(&layers)?;
         let in_use = InUse::claim(layers.upper.as_deref(), work.as_deref())?;
         let id = FileSystemId::fresh();
@@ -360,13 +371,17 @@ impl FileSystemOperations for OverlayFS {
     }
 
     fn stacking_depth(&self) -> usize {
-        self.layers.read().all().map(|layer| layer.stacking_depth()).max().unwrap_or(0)
+        self.layers.read().with_data().map(|layer| layer.stacking_depth()).max().unwrap_or(0)
     }
 
     fn show_options(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let stack = self.stack();
         for (index, layer) in stack.lowers.iter().enumerate() {
             out.write_str(if index == 0 { ",lowerdir=" } else { ":" })?;
+            write_escaped(out, layer.name(), b":,\\")?;
+        }
+        for layer in stack.data.iter() {
+            out.write_str("::")?;
             write_escaped(out, layer.name(), b":,\\")?;
         }
         if let Some(upper) = &stack.upper {

@@ -11,6 +11,7 @@
 //! file is one step for everyone who looks, and if it fails, nothing has happened.
 
 use super::OverlayFS;
+use super::data_only::DataFile;
 use super::inode::{OverlayNode, Place};
 use super::layer::{Changes, LayerNode};
 use super::lookup::Sources;
@@ -351,6 +352,10 @@ pub(super) fn times(metadata: &Metadata) -> SetAttributes {
 
 /// Gives `to`, an empty regular file, the first `size` bytes of `from`.
 fn copy_data(from: &NodeRef, to: &NodeRef, size: u64) -> Result<()> {
+    if let Some(data) = DataFile::is(from) {
+        // A file whose data is missing cannot be changed, not even cut to nothing.
+        data.find()?;
+    }
     if size == 0 {
         return Ok(());
     }

@@ -10,6 +10,7 @@ use crate::file_system::FileSystemOperations;
 use crate::metadata::FileType;
 use crate::mount::Path;
 use crate::walk::Follow;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -37,21 +38,23 @@ impl FileSystemDriver for OverlayDriver {
 }
 
 fn mount(request: &MountRequest<'_>) -> core::result::Result<Arc<OverlayFS>, Refusal> {
-    let Request { lowers, upper, options } = options::parse(request.options)?;
-    let lower_paths =
-        lowers.iter().map(|path| directory(request, path)).collect::<core::result::Result<Vec<_>, _>>()?;
+    let Request { lowers, data, upper, options } = options::parse(request.options)?;
+    let directories = |names: &[Box<[u8]>]| -> core::result::Result<Vec<_>, Refusal> {
+        names.iter().map(|name| Ok((name.clone(), directory(request, name)?))).collect()
+    };
+    let lower_places = directories(&lowers)?;
+    let data_places = directories(&data)?;
     let upper_path = upper.as_deref().map(|path| directory(request, path)).transpose()?;
     let work_path = options.work.as_deref().map(|path| directory(request, path)).transpose()?;
-    check_paths(&lowers, &lower_paths, upper_path.as_ref(), work_path.as_ref())?;
+    check_paths(lower_places.iter().chain(&data_places), upper_path.as_ref(), work_path.as_ref())?;
 
     let layer = |name: &[u8], path: &Path| -> core::result::Result<Layer, Refusal> {
         Ok(Layer::new(name, request.manager.private_tree(path)?))
     };
-    let lowers = lowers
-        .iter()
-        .zip(&lower_paths)
-        .map(|(name, path)| layer(name, path))
-        .collect::<core::result::Result<Vec<_>, _>>()?;
+    let layers = |places: &[(Box<[u8]>, Path)]| -> core::result::Result<Vec<_>, Refusal> {
+        places.iter().map(|(name, path)| layer(name, path)).collect()
+    };
+    let (lowers, data) = (layers(&lower_places)?, layers(&data_places)?);
     let upper = match (&upper, &upper_path) {
         (Some(name), Some(path)) => Some(layer(name, path)?),
         _ => None,
@@ -60,7 +63,7 @@ fn mount(request: &MountRequest<'_>) -> core::result::Result<Arc<OverlayFS>, Ref
         (Some(name), Some(path)) => Some(layer(name, path)?),
         _ => None,
     };
-    OverlayFS::build(upper, lowers, work, options)
+    OverlayFS::build(upper, lowers, data, work, options)
 }
 
 /// The directory at a path of the options.

@@ -1,8 +1,9 @@
 //! Which layer something comes from, and why; and what the upper layer changed.
 
 use super::OverlayFS;
+use super::data_only::DataFile;
 use super::inode::OverlayNode;
-use super::layer::Layer;
+use super::layer::{Layer, LayerNode};
 use super::listing::list_layer;
 use super::lookup::{End, Found, Sources};
 use super::marks::Redirect;
@@ -26,6 +27,8 @@ pub struct LayerInfo {
     pub written: bool,
     /// Whether it was the upper until another was pushed on top, and is again when that is popped.
     pub frozen: bool,
+    /// Whether it holds but data.
+    pub data: bool,
 }
 
 /// What decided where a search ended.
@@ -78,20 +81,29 @@ impl OverlayFS {
         let stack = self.stack();
         let writable = !stack.upper.as_ref().is_none_or(|upper| upper.read_only());
         stack
-            .all()
+            .with_data()
             .map(|layer| {
                 let number = self.number_of(layer);
                 let type_name = layer.root().file_system().type_name();
                 let (written, frozen) = (writable && number == 0, number > 0 && layer.is_own());
-                LayerInfo { number, name: layer.name().to_vec(), type_name, written, frozen }
+                let data = stack.data.iter().any(|other| Arc::ptr_eq(other, layer));
+                LayerInfo { number, name: layer.name().to_vec(), type_name, written, frozen, data }
             })
             .collect()
     }
 
     fn number_of(&self, layer: &Arc<Layer>) -> usize {
         let stack = self.stack();
-        let lower = stack.lowers.iter().position(|other| Arc::ptr_eq(other, layer));
+        let lower = stack.lowers.iter().chain(&*stack.data).position(|other| Arc::ptr_eq(other, layer));
         lower.map_or(0, |index| index + 1)
+    }
+
+    /// The number of the layer that a node is in; `None` for data that is missing.
+    fn number_of_layer(&self, node: &LayerNode) -> Option<usize> {
+        match DataFile::is(node.node()) {
+            Some(data) => data.find().ok().map(|found| self.number_of(found.layer())),
+            None => Some(self.number_of(node.layer())),
+        }
     }
 
     /// Where what `name` shows in a directory of this overlay comes from, or why it shows nothing.
@@ -113,7 +125,7 @@ impl OverlayFS {
     /// `EXDEV` for a node of another file system.
     pub fn layers_of(&self, node: &NodeRef) -> Result<Vec<usize>> {
         let sources = self.own(node)?.sources();
-        Ok(sources.all().map(|node| self.number_of(node.layer())).collect())
+        Ok(sources.all().filter_map(|node| self.number_of_layer(node)).collect())
     }
 
     fn own<'a>(&self, node: &'a NodeRef) -> Result<&'a OverlayNode> {
@@ -126,12 +138,12 @@ impl OverlayFS {
     pub(super) fn explanation(&self, found: &Found) -> Explanation {
         let number = |layer: &Arc<Layer>| self.number_of(layer);
         let layers = match &found.sources {
-            Some(sources) => sources.all().map(|node| number(node.layer())).collect(),
+            Some(sources) => sources.all().filter_map(|node| self.number_of_layer(node)).collect(),
             None => Vec::new(),
         };
-        let content = found.sources.as_ref().map(|sources| {
+        let content = found.sources.as_ref().and_then(|sources| {
             let node = if sources.top().is_directory() { sources.top() } else { sources.content() };
-            number(node.layer())
+            self.number_of_layer(node)
         });
         let decision = match &found.end {
             (End::File, Some(layer)) => Decision::File(number(layer)),

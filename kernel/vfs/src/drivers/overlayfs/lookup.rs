@@ -6,6 +6,7 @@
 //! whatever a layer says, the search ends. Any error of a layer ends it too: none falls through to the next.
 
 use super::OverlayFS;
+use super::data_only::DataFile;
 use super::layer::{Layer, LayerNode};
 use super::marks::{Marks, Opacity, Redirect, Slot};
 use super::options::RedirectMode;
@@ -126,6 +127,7 @@ enum Wants {
     Anything,
     Directories,
     Data,
+    Nothing,
 }
 
 struct Search<'a> {
@@ -133,6 +135,8 @@ struct Search<'a> {
     marks: &'a Marks,
     target: Target,
     wants: Wants,
+    /// Where data-only layers are asked for the data that is wanted.
+    data_path: Option<Vec<Box<[u8]>>>,
     upper: Option<LayerNode>,
     lowers: SmallVec<[LayerNode; 2]>,
     slot: Slot,
@@ -187,6 +191,7 @@ impl<'a> Search<'a> {
             marks: overlay.marks(),
             target: Target::Name(Name::from_slice(name)),
             wants: Wants::Anything,
+            data_path: None,
             upper: None,
             lowers: SmallVec::new(),
             slot: Slot::default(),
@@ -247,9 +252,17 @@ impl<'a> Search<'a> {
         Ok(true)
     }
 
-    fn finish(self) -> Result<Found> {
-        if self.wants == Wants::Data && self.end.as_ref().is_none_or(|(end, _)| *end != End::File) {
-            return fail(FileSystemErrorKind::Io);
+    fn finish(mut self) -> Result<Found> {
+        if self.wants == Wants::Data {
+            let layers = self.overlay.stack().data.clone();
+            let (Some(path), false) = (self.data_path.take(), layers.is_empty()) else {
+                return fail(FileSystemErrorKind::Io);
+            };
+            // As on Linux only a lower file leads there; that of an upper one is its lower file's.
+            let metadata = self.lowers.last().ok_or(FileSystemErrorKind::Io)?;
+            let data = DataFile::of(metadata, &layers, path)?;
+            self.end.get_or_insert((End::File, metadata.layer().clone()));
+            self.lowers.push(data);
         }
         let sources = (self.upper.is_some() || !self.lowers.is_empty())
             .then(|| Sources { upper: self.upper, lowers: self.lowers.into_iter().collect() });
@@ -349,7 +362,8 @@ impl<'a> Search<'a> {
         };
         if node.is_directory() {
             if self.wants == Wants::Data {
-                return fail(FileSystemErrorKind::Io);
+                self.stop(End::Opaque, layer);
+                return Ok(None);
             }
             if self.overlay.is_layer_root(node.id()) {
                 return fail(FileSystemErrorKind::TooManySymlinks);
@@ -366,17 +380,24 @@ impl<'a> Search<'a> {
         }
         match self.wants {
             Wants::Directories => self.stop(End::File, layer),
-            Wants::Data if node.node().kind() != FileType::Regular => return fail(FileSystemErrorKind::Io),
+            Wants::Data if node.node().kind() != FileType::Regular => self.stop(End::Opaque, layer),
+            Wants::Nothing => {}
             Wants::Anything | Wants::Data => {
                 let metacopy = self.marks.is_metacopy(node.node())?;
                 self.take(node.clone(), in_upper);
                 if metacopy && !hides_below {
                     self.wants = Wants::Data;
-                    return self.redirect(&node);
+                    let redirect = self.redirect_to_data(&node)?;
+                    self.data_path = match &redirect {
+                        Some(Redirect::Path(path)) => Some(path.clone()),
+                        _ => None,
+                    };
+                    return Ok(redirect);
                 }
                 if metacopy {
                     return fail(FileSystemErrorKind::Io);
                 }
+                self.wants = Wants::Nothing;
                 self.stop(End::File, layer);
             }
         }
@@ -391,13 +412,28 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The redirect to its data that a file carries which holds but metadata, if it may be followed. To a data-only
+    /// layer it always may: that is what these are for.
+    fn redirect_to_data(&mut self, node: &LayerNode) -> Result<Option<Redirect>> {
+        let stack = self.overlay.stack();
+        if !stack.data.is_empty() && stack.first_below(node.layer()) == stack.lowers.len() {
+            return self.follow(node);
+        }
+        self.redirect(node)
+    }
+
+    fn follow(&mut self, node: &LayerNode) -> Result<Option<Redirect>> {
+        let redirect = self.marks.redirect(node.node())?;
+        self.redirects.extend(redirect.iter().map(|redirect| (node.layer().clone(), redirect.clone())));
+        Ok(redirect)
+    }
+
     /// The redirect that a node carries, if it may be followed.
     fn redirect(&mut self, node: &LayerNode) -> Result<Option<Redirect>> {
-        let Some(redirect) = self.marks.redirect(node.node())? else { return Ok(None) };
-        if self.overlay.options().redirect == RedirectMode::NoFollow {
+        let redirect = self.follow(node)?;
+        if redirect.is_some() && self.overlay.options().redirect == RedirectMode::NoFollow {
             return fail(FileSystemErrorKind::NotPermitted);
         }
-        self.redirects.push((node.layer().clone(), redirect.clone()));
-        Ok(Some(redirect))
+        Ok(redirect)
     }
 }

@@ -51,12 +51,13 @@ pub fn check_layers(layers: &LayerStack) -> Result<(), Refusal> {
     if layers.lowers.is_empty() {
         return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, "no lower layer given".into()));
     }
-    if layers.lowers.len() > LOWERS_MAX {
-        let message = format!("{} lower layers given, at most {LOWERS_MAX} are possible", layers.lowers.len());
+    let lowers = layers.lowers.len() + layers.data.len();
+    if lowers > LOWERS_MAX {
+        let message = format!("{lowers} lower layers given, at most {LOWERS_MAX} are possible");
         return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
     }
     let mut roots: Vec<NodeId> = Vec::new();
-    for layer in layers.all() {
+    for layer in layers.with_data() {
         let root = layer.root();
         if root.node().kind() != FileType::Directory {
             let message = format!("{}: not a directory", shown(layer));
@@ -91,11 +92,10 @@ pub fn check_layers(layers: &LayerStack) -> Result<(), Refusal> {
 
 /// Checks the places of layers against each other (what [`check_layers`] cannot see): none inside another, work and
 /// upper separate, on one mount. An upper inside a lower is possible, as on Linux: looking it up from there is `ELOOP`.
-pub fn check_paths(
-    names: &[Box<[u8]>],
-    lowers: &[Path],
-    upper: Option<&Path>,
-    work: Option<&Path>,
+pub fn check_paths<'a>(
+    lowers: impl Iterator<Item = &'a (Box<[u8]>, Path)> + Clone,
+    upper: Option<&'a Path>,
+    work: Option<&'a Path>,
 ) -> Result<(), Refusal> {
     if let (Some(upper), Some(work)) = (upper, work) {
         if !Arc::ptr_eq(&upper.mount, &work.mount) {
@@ -107,8 +107,8 @@ pub fn check_paths(
             return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
         }
     }
-    for (index, (name, lower)) in names.iter().zip(lowers).enumerate() {
-        let others = lowers.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, path)| path);
+    for (index, (name, lower)) in lowers.clone().enumerate() {
+        let others = lowers.clone().enumerate().filter(|(other, _)| *other != index).map(|(_, (_, path))| path);
         if others.chain(upper).chain(work).any(|other| other.entry.is_above(&lower.entry)) {
             let message = format!("{}: is inside another layer, or one given twice", String::from_utf8_lossy(name));
             return Err(Refusal::new(FileSystemErrorKind::TooManySymlinks, message));

@@ -2,8 +2,8 @@
 //!
 //! [`parse`] is a pure function of the text. Options are separated by commas; a backslash takes the special meaning
 //! from the character after it. `lowerdir=` has a list separated by colons, `lowerdir+=` adds one path, in which a
-//! colon is an ordinary character. Everything that Linux's overlayfs takes is taken; what asks for something that
-//! Strata does anyway, or never does, says so at its place.
+//! colon is an ordinary character. Layers after two colons, or of `datadir+=`, hold but data. Everything that Linux's
+//! overlayfs takes is taken; what asks for something that Strata does anyway, or never does, says so at its place.
 
 use super::marks::Format;
 use super::mount_checks::{LOWERS_MAX, Refusal};
@@ -109,6 +109,8 @@ impl OverlayOptions {
 pub struct Request {
     /// The lower layers, topmost first.
     pub lowers: Vec<Box<[u8]>>,
+    /// The lower layers that hold but data, topmost first.
+    pub data: Vec<Box<[u8]>>,
     /// The upper layer.
     pub upper: Option<Box<[u8]>>,
     /// Everything else.
@@ -122,6 +124,7 @@ pub struct Request {
 /// gives no lower layer.
 pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
     let mut request = Request::default();
+    let mut listed = false;
     let mut metacopy = false;
     let mut nfs_export = false;
     let mut redirect_given = None;
@@ -134,8 +137,18 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
             None => (option, None),
         };
         match name {
-            b"lowerdir" => request.lowers = lower_list(required(name, value)?)?,
+            b"lowerdir" => {
+                read_lower_list(required(name, value)?, &mut request)?;
+                listed = true;
+            }
+            b"lowerdir+" if !request.data.is_empty() => {
+                return refuse("option 'lowerdir+' cannot follow layers that hold but data".into());
+            }
             b"lowerdir+" => request.lowers.push(path(name, required(name, value)?)?),
+            b"datadir+" if listed || request.lowers.is_empty() => {
+                return refuse("option 'datadir+' needs 'lowerdir+' before it".into());
+            }
+            b"datadir+" => request.data.push(path(name, required(name, value)?)?),
             b"upperdir" => request.upper = Some(path(name, required(name, value)?)?),
             b"workdir" => request.options.work = Some(path(name, required(name, value)?)?),
             b"whiteout" => {
@@ -186,13 +199,11 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
     if request.lowers.is_empty() {
         return refuse("option 'lowerdir' is missing".into());
     }
-    if request.lowers.len() > LOWERS_MAX {
-        return refuse(format!(
-            "option 'lowerdir' has {} layers, at most {LOWERS_MAX} are possible",
-            request.lowers.len()
-        ));
+    let lowers = request.lowers.len() + request.data.len();
+    if lowers > LOWERS_MAX {
+        return refuse(format!("option 'lowerdir' has {lowers} layers, at most {LOWERS_MAX} are possible"));
     }
-    if request.upper.is_none() && request.lowers.len() < 2 {
+    if request.upper.is_none() && lowers < 2 {
         return refuse("option 'lowerdir' needs at least two layers where 'upperdir' is missing".into());
     }
     if request.upper.is_none() {
@@ -251,15 +262,27 @@ fn path(name: &[u8], value: &[u8]) -> Result<Box<[u8]>, Refusal> {
     Ok(path)
 }
 
-fn lower_list(value: &[u8]) -> Result<Vec<Box<[u8]>>, Refusal> {
-    split(value, b':')
-        .map(|lower| {
-            if lower.is_empty() {
-                return refuse(format!("option 'lowerdir' has an empty path in '{}'", text_of(value)));
-            }
-            path(b"lowerdir", lower)
-        })
-        .collect()
+/// Reads the lower layers: those that are merged, and after two colons each those that hold but data.
+fn read_lower_list(value: &[u8], request: &mut Request) -> Result<(), Refusal> {
+    let Request { lowers, data, .. } = request;
+    lowers.clear();
+    data.clear();
+    let mut parts = split(value, b':');
+    while let Some(part) = parts.next() {
+        let (part, doubled) = match part {
+            b"" if !lowers.is_empty() => (parts.next().unwrap_or_default(), true),
+            _ => (part, false),
+        };
+        if part.is_empty() {
+            return refuse(format!("option 'lowerdir' has an empty path in '{}'", text_of(value)));
+        }
+        if !doubled && !data.is_empty() {
+            let message = "option 'lowerdir' has a layer after those that hold but data in";
+            return refuse(format!("{message} '{}'", text_of(value)));
+        }
+        if doubled { &mut *data } else { &mut *lowers }.push(path(b"lowerdir", part)?);
+    }
+    Ok(())
 }
 
 fn choice<T: Copy>(name: &[u8], value: Option<&[u8]>, choices: &[(&str, T)]) -> Result<T, Refusal> {

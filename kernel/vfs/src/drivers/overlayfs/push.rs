@@ -183,7 +183,7 @@ impl OverlayFS {
         reserve(&mut lowers, present.lowers.len() + 1)?;
         lowers.extend(present.all().cloned());
         let upper = Arc::new(upper);
-        let stack = LayerStack::of(Some(upper.clone()), lowers);
+        let stack = LayerStack::of(Some(upper.clone()), lowers, present.data.clone());
         check_layers(&stack)?;
         upper.file_systems().try_for_each(|operations| self.identity().add(operations.id()))?;
 
@@ -218,7 +218,7 @@ impl OverlayFS {
         let mut lowers = Vec::new();
         reserve(&mut lowers, present.lowers.len())?;
         lowers.extend(present.lowers.iter().skip(usize::from(frozen.is_some())).cloned());
-        let stack = LayerStack::of(frozen.clone(), lowers);
+        let stack = LayerStack::of(frozen.clone(), lowers, present.data.clone());
 
         if let Some(cache) = cache {
             cache.forget_unused();

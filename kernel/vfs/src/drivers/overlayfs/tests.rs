@@ -13,6 +13,7 @@ mod overlay {
     #[cfg(test)]
     mod concurrency;
     mod copy_up;
+    mod data_only;
     mod explain;
     mod failure;
     mod identity;

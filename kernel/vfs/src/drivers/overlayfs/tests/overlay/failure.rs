@@ -96,7 +96,8 @@ impl Prepared {
             Layer::new(name.as_bytes(), PrivateTree::of_node(root, whole, false))
         };
         let options = OverlayOptions::with_whiteout(self.stage.format);
-        let overlay = OverlayFS::build(Some(part("u")), lowers, Some(part("w")), options).expect("an overlay");
+        let overlay =
+            OverlayFS::build(Some(part("u")), lowers, Vec::new(), Some(part("w")), options).expect("an overlay");
         let (vfs, root) = (&self.stage.vfs, &self.stage.root);
         vfs.mount_file_system(root, b"/m", overlay, b"overlay", MountFlags::empty()).expect("it mounts");
     }
@@ -190,7 +191,7 @@ vfs_test! {
             let work = Layer::of_file_system(b"work", work);
             let lowers = alloc::vec![Layer::of_file_system(b"lower", lower)];
             let options = OverlayOptions { fsync, ..OverlayOptions::default() };
-            let overlay = OverlayFS::build(Some(layer), lowers, Some(work), options).expect("an overlay");
+            let overlay = OverlayFS::build(Some(layer), lowers, Vec::new(), Some(work), options).expect("an overlay");
             let mounted = stage.vfs.mount_file_system(&stage.root, b"/m", overlay.clone(), b"", MountFlags::empty());
             assert!(mounted.is_ok());
             faults.fail_sync(true);

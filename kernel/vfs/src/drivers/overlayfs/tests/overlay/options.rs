@@ -31,6 +31,20 @@ vfs_test! {
         assert_eq!(good("lowerdir=/l,upperdir=/u\\,p:q").upper.as_deref(), Some(&b"/u,p:q"[..]));
     }
 
+    fn layers_that_hold_but_data_come_last() {
+        let both = |text: &str| {
+            let data = good(text).data.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
+            [lowers(text), data].map(|paths: Vec<String>| paths.join(" "))
+        };
+        assert_eq!(both("lowerdir=/a::/b"), ["/a", "/b"]);
+        assert_eq!(both("lowerdir=/a:/b::/c::/d\\:e"), ["/a /b", "/c /d:e"]);
+        assert_eq!(both("lowerdir+=/a,lowerdir+=/b:b,datadir+=/c:c,datadir+=/d"), ["/a /b:b", "/c:c /d"]);
+        assert_eq!(both("lowerdir=/a::/b,lowerdir=/c::/d"), ["/c", "/d"]);
+        let full = format!("lowerdir={}::/d", ["/a"; 499].join(":"));
+        assert_eq!(good(&full).data.len(), 1);
+        assert!(refused(&format!("{full}::/e")).contains("501"));
+    }
+
     fn values_are_understood() {
         let request = good("lowerdir=/l,upperdir=/u,workdir=/w,whiteout=linux,redirect_dir=nofollow,userxattr,volatile");
         assert_eq!(request.options.whiteout, Format::Linux);
@@ -54,7 +68,17 @@ vfs_test! {
             ("lowerdir=", "lowerdir"),
             ("lowerdir=/a:", "/a:"),
             ("lowerdir=:/a", ":/a"),
-            ("lowerdir=/a::/b", "/a::/b"),
+            ("lowerdir=::/a", "::/a"),
+            ("lowerdir=/a::", "/a::"),
+            ("lowerdir=/a:::/b", "/a:::/b"),
+            ("lowerdir=/a::/b:/c", "/a::/b:/c"),
+            ("lowerdir=/a::/b::", "/a::/b::"),
+            ("datadir+=/d", "datadir+"),
+            ("lowerdir+=/a,datadir+=", "datadir+"),
+            ("datadir+=/d,lowerdir+=/a", "datadir+"),
+            ("lowerdir=/a:/b,datadir+=/d", "datadir+"),
+            ("lowerdir+=/a,datadir+=/d,lowerdir+=/b", "lowerdir+"),
+            ("lowerdir=/a::/d,lowerdir+=/b", "lowerdir+"),
             ("lowerdir=/a", "upperdir"),
             ("upperdir=/u", "lowerdir"),
             ("", "lowerdir"),
