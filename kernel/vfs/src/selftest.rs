@@ -1,6 +1,8 @@
 //! Tests that run on the host and in the guest alike.
 
 #[cfg(any(test, feature = "selftest"))]
+pub(crate) mod errno_tables;
+#[cfg(any(test, feature = "selftest"))]
 pub mod world;
 
 /// Declares tests: `vfs_test! { fn name() { … } }`, several in one block if need be. `cargo test` runs them on the

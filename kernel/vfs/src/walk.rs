@@ -47,24 +47,28 @@ impl Target {
 pub(crate) enum End {
     /// With a name.
     Name(Target),
-    /// With `.`.
-    Dot,
-    /// With `..`.
-    DotDot,
+    /// With `.`, in a directory of this mount.
+    Dot(Arc<MountPoint>),
+    /// With `..`, in a directory of this mount.
+    DotDot(Arc<MountPoint>),
     /// With a name longer than any can be, in a directory of this mount; what that is answered with.
     TooLong(Arc<MountPoint>, FileSystemErrorKind),
-    /// Nowhere: it is only slashes.
-    Root,
+    /// Nowhere: it is only slashes, and leads to the root of this mount.
+    Root(Arc<MountPoint>),
 }
 
 impl End {
-    /// The mount of the directory that the last name is in.
-    pub fn mount(&self) -> Option<&Arc<MountPoint>> {
+    /// The mount of the directory that the last name, or what stands for one, is in.
+    pub fn mount(&self) -> &Arc<MountPoint> {
         match self {
-            Self::Name(target) => Some(&target.parent.mount),
-            Self::TooLong(mount, _) => Some(mount),
-            Self::Dot | Self::DotDot | Self::Root => None,
+            Self::Name(target) => &target.parent.mount,
+            Self::TooLong(mount, _) | Self::Dot(mount) | Self::DotDot(mount) | Self::Root(mount) => mount,
         }
+    }
+
+    /// Whether the path ends with a name, be it too long.
+    pub const fn is_name(&self) -> bool {
+        matches!(self, Self::Name(_) | Self::TooLong(..))
     }
 
     /// The name, where the path ends with one.
@@ -75,7 +79,7 @@ impl End {
         match self {
             Self::Name(target) => Ok(target),
             Self::TooLong(_, error) => fail(error),
-            Self::Dot | Self::DotDot | Self::Root => fail(otherwise),
+            Self::Dot(_) | Self::DotDot(_) | Self::Root(_) => fail(otherwise),
         }
     }
 }
@@ -202,7 +206,7 @@ impl MountTree {
                     }
                     walk.enter(entry, follow)?;
                 }
-                Step::Dot | Step::DotDot => {}
+                Step::Dot | Step::DotDot(_) => {}
             }
         };
         if slash && !walk.at.entry.is_directory() {
@@ -218,13 +222,15 @@ impl MountTree {
     /// As [`MountTree::resolve`], but a last name that is bound to nothing is an answer.
     pub(crate) fn resolve_name(&self, context: &Context, path: &[u8], follow: Follow) -> Result<End> {
         let mut walk = Walk::new(self, context, path)?;
-        let mut end = End::Root;
+        // What stands for a name, if there is none.
+        let mut end: fn(Arc<MountPoint>) -> End = End::Root;
+        let mut left = None;
         let mut trailing = false;
         loop {
             match walk.next()? {
-                Step::Done { .. } => return Ok(end),
-                Step::Dot => end = End::Dot,
-                Step::DotDot => end = End::DotDot,
+                Step::Done { .. } => return Ok(end(left.unwrap_or(walk.at.mount))),
+                Step::Dot => (end, left) = (End::Dot, None),
+                Step::DotDot(mount) => (end, left) = (End::DotDot, Some(mount)),
                 Step::Name { start, last, slash } => {
                     trailing |= last && slash;
                     if last && walk.name(start).len() > NAME_MAX {
@@ -241,7 +247,7 @@ impl MountTree {
                         return fail(FileSystemErrorKind::NotFound);
                     }
                     walk.enter(entry, true)?;
-                    end = End::Root;
+                    (end, left) = (End::Root, None);
                 }
             }
         }
@@ -254,8 +260,8 @@ enum Step {
     Done { slash: bool },
     /// `.`, which has been dealt with.
     Dot,
-    /// `..`, which has been dealt with.
-    DotDot,
+    /// `..`, which has been dealt with; it was in a directory of this mount.
+    DotDot(Arc<MountPoint>),
     /// A name in the topmost pending text, from `start` to where that has been read.
     Name { start: usize, last: bool, slash: bool },
 }
@@ -294,8 +300,9 @@ impl<'a> Walk<'a> {
         match &top.bytes()[start..top.position] {
             b"." => return Ok(Step::Dot),
             b".." => {
+                let mount = self.at.mount.clone();
                 self.up();
-                return Ok(Step::DotDot);
+                return Ok(Step::DotDot(mount));
             }
             _ => {}
         }

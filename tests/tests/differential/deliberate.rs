@@ -33,20 +33,6 @@ pub struct Difference {
 /// The differences in answers.
 pub const ANSWERS: &[Difference] = &[
     Difference {
-        what: "EBUSY or EEXIST where Linux says EXDEV",
-        reason: "a rename of `.` or `..` to another mount is wrong for both reasons; which is told first is nobody's \
-                 promise",
-        covers: |situation| {
-            matches!(situation.step.operation, Operation::Rename { .. })
-                && [FileSystemErrorKind::Busy, FileSystemErrorKind::AlreadyExists]
-                    .iter()
-                    .any(|kind| *situation.ours == Err((*kind).into()))
-                && *situation.theirs == Err(FileSystemErrorKind::CrossDevice.into())
-        },
-        parts: false,
-        example: examples::dot_to_another_mount,
-    },
-    Difference {
         what: "where the next hole is in a file that was copied up",
         reason: "Linux fills holes of less than a MiB when it copies up; Strata's copy shares pages and keeps every hole",
         covers: |situation| {

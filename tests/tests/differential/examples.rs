@@ -27,14 +27,6 @@ fn directory(path: &str) -> Operation {
 }
 
 /// ```text
-///   upper   a/         rename a/. to the file system that the overlay stands on
-/// ```
-pub fn dot_to_another_mount() -> Case {
-    let rename = Operation::Rename { old: place("/mnt/a/."), new: place("/w/a"), flags: RenameFlags::empty() };
-    case(Kind::Overlay, 1, vec![directory("/u/a")], vec![rename])
-}
-
-/// ```text
 ///   lower   a: 1, a hole, 2          open a for writing, and seek the hole
 /// ```
 pub fn hole_in_a_copy() -> Case {

@@ -124,8 +124,8 @@ impl VfsManager {
     pub fn unlink(&self, context: &Context, path: &[u8]) -> Result<()> {
         retry_stale(|| {
             let end = self.tree.resolve_name(context, path, Follow::No)?;
-            if let Some(mount) = end.mount() {
-                mount.check_writable()?;
+            if end.is_name() {
+                end.mount().check_writable()?;
             }
             let target = end.name_or(FileSystemErrorKind::IsADirectory)?;
             let victim = target.entry.node().ok_or(FileSystemErrorKind::NotFound)?;
@@ -152,15 +152,15 @@ impl VfsManager {
     pub fn remove_directory(&self, context: &Context, path: &[u8]) -> Result<()> {
         retry_stale(|| {
             let end = self.tree.resolve_name(context, path, Follow::No)?;
-            if let Some(mount) = end.mount() {
-                mount.check_writable()?;
+            if end.is_name() {
+                end.mount().check_writable()?;
             }
             let target = match end {
                 End::Name(target) => target,
-                End::Dot => return fail(FileSystemErrorKind::InvalidArgument),
-                End::DotDot => return fail(FileSystemErrorKind::DirectoryNotEmpty),
+                End::Dot(_) => return fail(FileSystemErrorKind::InvalidArgument),
+                End::DotDot(_) => return fail(FileSystemErrorKind::DirectoryNotEmpty),
                 End::TooLong(_, error) => return fail(error),
-                End::Root => return fail(FileSystemErrorKind::Busy),
+                End::Root(_) => return fail(FileSystemErrorKind::Busy),
             };
             let victim = target.entry.node().ok_or(FileSystemErrorKind::NotFound)?;
             self.check_removal(&context.credentials, &target.parent, &target.entry, true)?;

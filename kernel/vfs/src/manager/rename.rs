@@ -26,20 +26,20 @@ impl VfsManager {
     fn rename_once(&self, context: &Context, old: &[u8], new: &[u8], flags: RenameFlags) -> Result<()> {
         let from = self.tree.resolve_name(context, old, Follow::No)?;
         let to = self.tree.resolve_name(context, new, Follow::No)?;
-        if let (Some(one), Some(other)) = (from.mount(), to.mount())
-            && !Arc::ptr_eq(one, other)
-        {
+        if !Arc::ptr_eq(from.mount(), to.mount()) {
             return fail(FileSystemErrorKind::CrossDevice);
         }
-        let Some(mount) = from.mount() else { return fail(FileSystemErrorKind::Busy) };
-        if to.mount().is_none() {
+        if !from.is_name() {
+            return fail(FileSystemErrorKind::Busy);
+        }
+        if !to.is_name() {
             return fail(if flags.contains(RenameFlags::NO_REPLACE) {
                 FileSystemErrorKind::AlreadyExists
             } else {
                 FileSystemErrorKind::Busy
             });
         }
-        mount.check_writable()?;
+        from.mount().check_writable()?;
         let from = from.name_or(FileSystemErrorKind::Busy)?;
         if matches!(to, End::TooLong(..)) && from.entry.node().is_none() {
             return fail(FileSystemErrorKind::NotFound);

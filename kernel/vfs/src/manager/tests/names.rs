@@ -6,10 +6,22 @@ use crate::manager::Follow;
 use crate::metadata::{DeviceNumber, FileType};
 use crate::mount::MountFlags;
 use crate::node::NewKind;
+use crate::selftest::errno_tables;
 use crate::selftest::world::World;
 use crate::vfs_test;
 
 vfs_test! {
+    /// Which errno wins, in every operation on names and in open: Linux's tables, here on a tmpfs.
+    fn the_errnos_of_names_and_opens_are_those_of_linux() {
+        errno_tables::check(&|| {
+            let world = World::new();
+            world.mkdir("/m");
+            assert!(world.mount("tmpfs", "/m", "").is_ok());
+            errno_tables::make_tree(&world, "/m/t");
+            world
+        });
+    }
+
     fn a_name_that_exists_cannot_be_made_again() {
         let world = World::new();
         world.mkdir("/d").write("/f", "").symlink("nowhere", "/l");

@@ -1,15 +1,34 @@
 //! Making and removing names.
 
 use super::super::{Stage, fails, in_both_formats};
+use crate::drivers::overlayfs::Format;
 use crate::error::FileSystemErrorKind as Kind;
 use crate::file::OpenFlags;
 use crate::manager::Follow;
+use crate::selftest::errno_tables;
 use crate::vfs_test;
 use alloc::format;
 
 const EXCLUSIVE: OpenFlags = OpenFlags::CREATE.union(OpenFlags::EXCLUSIVE);
 
 vfs_test! {
+    /// ```text
+    /// u   the tree    or  -
+    /// 1   -               the tree        which errno wins is what the tables say, whichever layer has the tree
+    /// ```
+    fn the_errnos_of_names_and_opens_are_those_of_linux() {
+        for layer in ["/u/t", "/1/t"] {
+            for format in [Format::Oci, Format::Linux] {
+                errno_tables::check(&|| {
+                    let stage = Stage::new(format);
+                    errno_tables::make_tree(&stage, layer);
+                    stage.overlay("/1");
+                    stage.world
+                });
+            }
+        }
+    }
+
     /// ```text
     /// u                     unlink f:   u  -f
     /// 1   f                             1   f
