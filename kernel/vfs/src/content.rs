@@ -195,6 +195,34 @@ impl Content {
         None
     }
 
+    /// Page `index`, made one that nobody else holds, for mapping it to be written. As with any write it is the
+    /// content's own from then on; the length stays.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn own_page(&mut self, index: u64) -> Result<&Page> {
+        self.within(&Unlimited).touch_page(index)?;
+        self.page(index).ok_or(FileSystemErrorKind::OutOfMemory.into())
+    }
+
+    /// Whether page `index` has no data: it reads as zeros.
+    pub fn is_hole(&self, index: u64) -> bool {
+        match self.tree.find(index).0 {
+            Found::Page(_) => false,
+            Found::Empty => self.base.page(index).is_empty(),
+            Found::Zero => true,
+        }
+    }
+
+    /// A page of the base that shows as it is, for mapping: `None` where a page of the tree, a hole or the base's end
+    /// hides a part of it. It stays as long as any clone of the content.
+    pub fn base_page(&self, index: u64) -> Option<&[u8; page::SIZE]> {
+        match self.tree.find(index) {
+            (Found::Empty, _) => self.base.page(index).try_into().ok(),
+            _ => None,
+        }
+    }
+
     /// The page at `index`, for mapping: `None` where no page of the tree stands (a hole, or a part of the base).
     pub fn page(&self, index: u64) -> Option<&Page> {
         match self.tree.find(index) {

@@ -27,6 +27,10 @@ pub trait OpenStream: Send + Sync {
     /// `EINVAL` where writing makes no sense, `ENOSPC`, `EPIPE`, `EAGAIN`, `EINTR`, `EIO`.
     fn write(&self, offset: u64, source: &mut dyn Source) -> Result<usize>;
 
+    /// Takes notice that reads and writes must not wait (`O_NONBLOCK`) but fail with `EAGAIN`, or may wait again. What
+    /// never waits need not care.
+    fn set_non_blocking(&self, _on: bool) {}
+
     /// Whether it has positions: `lseek` on one without answers `ESPIPE`.
     fn seekable(&self) -> bool {
         false

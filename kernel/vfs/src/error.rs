@@ -37,11 +37,14 @@ macro_rules! kinds {
 kinds! {
     NotPermitted = 1 "EPERM" "Operation not permitted";
     NotFound = 2 "ENOENT" "No such file or directory";
+    NoProcess = 3 "ESRCH" "No such process";
     Interrupted = 4 "EINTR" "Interrupted system call";
     Io = 5 "EIO" "Input/output error";
     NoSuchDeviceOrAddress = 6 "ENXIO" "No such device or address";
     ArgumentListTooLong = 7 "E2BIG" "Argument list too long";
+    NotExecutable = 8 "ENOEXEC" "Exec format error";
     BadFileDescriptor = 9 "EBADF" "Bad file descriptor";
+    NoChild = 10 "ECHILD" "No child processes";
     WouldBlock = 11 "EAGAIN" "Resource temporarily unavailable";
     OutOfMemory = 12 "ENOMEM" "Cannot allocate memory";
     PermissionDenied = 13 "EACCES" "Permission denied";

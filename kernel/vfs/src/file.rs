@@ -92,8 +92,21 @@ impl FileObject {
         if counts_as_writer(&node, flags) {
             place.mount.add_writer()?;
         }
+        if let Some(stream) = &stream
+            && flags.contains(OpenFlags::NON_BLOCKING)
+        {
+            stream.set_non_blocking(true);
+        }
         let flags = AtomicU32::new(flags.bits());
         Ok(Arc::new(Self { place, node, flags, stream, position: Mutex::new(0) }))
+    }
+
+    /// An open file that reads and writes `stream`, whatever the node at `place` stands for: an end of a pipe.
+    ///
+    /// # Errors
+    /// `ENOENT` for a name that is bound to nothing, `EROFS`.
+    pub fn of_stream(place: Path, flags: OpenFlags, stream: Arc<dyn OpenStream>) -> Result<Arc<Self>> {
+        Self::new(place, flags, Some(stream))
     }
 
     /// Where it was opened.
@@ -116,6 +129,9 @@ impl FileObject {
         let changeable = OpenFlags::APPEND | OpenFlags::NON_BLOCKING | OpenFlags::NO_ACCESS_TIME;
         let flags = (self.flags() - changeable) | (flags & changeable);
         self.flags.store(flags.bits(), Ordering::Relaxed);
+        if let Some(stream) = &self.stream {
+            stream.set_non_blocking(flags.contains(OpenFlags::NON_BLOCKING));
+        }
     }
 
     /// Whether it is a terminal.

@@ -1,6 +1,6 @@
 //! Changing a content on somebody's account.
 
-use super::tree::{Found, Slot};
+use super::tree::Slot;
 use super::{Budget, Bytes, Content, MAX_LEN, PAGE_SIZE, checked_end, pages_for};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::io::Source;
@@ -138,7 +138,12 @@ impl<'a> Editor<'a> {
         self.budget.take(missing)?;
         self.budget.give(missing);
         page::admit(usize::try_from(missing.saturating_mul(PAGE_SIZE)).unwrap_or(usize::MAX))?;
-        range.into_iter().try_for_each(|index| self.change_page(index, 0..0, |_| Ok(())))
+        range.into_iter().try_for_each(|index| self.touch_page(index))
+    }
+
+    /// Makes page `index` the content's own and held by nobody else, with the bytes it has.
+    pub(super) fn touch_page(&mut self, index: u64) -> Result<()> {
+        self.change_page(index, 0..0, |_| Ok(()))
     }
 
     /// Clears what earlier, longer times left behind the end, because the end is about to move on.
@@ -165,12 +170,7 @@ impl<'a> Editor<'a> {
 
     /// Zeros a part of a page that has data; a hole needs nothing.
     fn zero_in_page(&mut self, index: u64, range: Range<u64>) -> Result<()> {
-        let data = match self.content.tree.find(index).0 {
-            Found::Page(_) => true,
-            Found::Empty => !self.content.base.page(index).is_empty(),
-            Found::Zero => false,
-        };
-        if !data {
+        if self.content.is_hole(index) {
             return Ok(());
         }
         self.change_page(index, range.start as usize..range.end as usize, |bytes| {

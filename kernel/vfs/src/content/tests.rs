@@ -104,6 +104,27 @@ vfs_test! {
     }
 
     /// ```text
+    ///   base      B0 B1 B2(half)         own page 0 →   base   B0 B1 B2     tree   x  .  .
+    /// ```
+    /// A whole page of the base is mapped as it is; one to be written becomes the content's own, and no one else's.
+    fn pages_for_mapping_are_shared_until_they_are_owned() {
+        let bytes = Bytes::from_vec((0..2 * P + 100).map(|at| (at / P + 1) as u8).collect());
+        let mut content = Content::from_bytes(bytes);
+        content.set_len(4 * P).unwrap();
+        assert!(content.base_page(1).is_some_and(|page| *page == [2; P as usize]));
+        assert!(content.base_page(2).is_none() && content.base_page(3).is_none());
+        assert_eq!([0, 1, 2, 3].map(|index| content.is_hole(index)), [false, false, false, true]);
+        assert_eq!(content.own_page(0).unwrap().bytes(), &[1; P as usize]);
+        assert_eq!(content.own_page(3).unwrap().bytes(), &[0; P as usize]);
+        assert!(content.base_page(0).is_none() && !content.is_hole(3));
+        assert_eq!((content.owned(), content.len()), (2, 4 * P));
+        let mut clone = content.clone();
+        assert!(clone.page(0).unwrap().is_same(content.page(0).unwrap()));
+        assert!(!clone.own_page(0).unwrap().is_same(content.page(0).unwrap()));
+        assert!(!content.own_page(0).unwrap().is_shared());
+    }
+
+    /// ```text
     ///   original  0 1 2 … 99         original  0 1 2 … 99
     ///   clone     = the same    →    clone     0 x 2 … 99    one page more than before
     /// ```
