@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::arch::serial::{self, COM1};
+use crate::command_line;
 use crate::task::wait::WaitQueue;
 
 /// Who waits for input.
@@ -18,6 +19,16 @@ pub fn read(buffer: &mut [u8]) -> usize {
         }
         READERS.wait_until(|| COM1.has_input());
     }
+}
+
+/// How wide the terminal at the other end is said to be.
+pub fn columns() -> usize {
+    command_line::value("columns").and_then(|columns| columns.parse().ok()).unwrap_or(80)
+}
+
+/// How high the terminal at the other end is said to be.
+pub fn rows() -> usize {
+    command_line::value("rows").and_then(|rows| rows.parse().ok()).unwrap_or(24)
 }
 
 /// Called by the interrupt handler: input may have come.

@@ -12,6 +12,7 @@ use task::thread::Thread;
 // Named so that the linker sees what it submits, also while nothing else of it is used.
 use vfs as _;
 
+mod abi;
 mod arch;
 #[cfg(feature = "bench")]
 mod bench;

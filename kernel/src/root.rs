@@ -71,7 +71,8 @@ pub fn mount(initramfs: &'static [u8], environment: Environment) -> Root {
     }
     let init = manager.metadata(&manager.root_context(), b"/init", Follow::Yes);
     if init.is_ok() {
-        problems.push("The image has an /init, but this kernel runs no programs yet: here is its shell.".into());
+        problems
+            .push("The image has an /init, which this kernel does not start by itself yet: here is its shell.".into());
     }
     Root { manager, what, problems }
 }

@@ -7,18 +7,23 @@ use core::time::Duration;
 
 use shell::Shell;
 use shell::console::{Console, Mode};
-use shell::machine::{Ending, Machine, MemoryFigures};
+use shell::machine::{Ending, Machine, MemoryFigures, Program};
 use spin::Mutex;
 use vfs::environment::{Environment, Memory, Random};
+use vfs::error::Result;
+use vfs::file::OpenFlags;
 use vfs::manager::VfsManager;
 use vfs::time::{Clock, Timestamp};
 
 use crate::arch::serial::COM1;
 use crate::arch::{self, exit, fw_cfg, random};
-use crate::fs::devices::KernelDevices;
+use crate::fs::devices::{self, KernelDevices};
+use crate::fs::{terminal, unnamed};
 use crate::mm::PAGE_SIZE;
-use crate::task::timer;
-use crate::{command_line, console, log, mm, println, root, time};
+use crate::task::files::{Descriptor, Files};
+use crate::task::process::Place;
+use crate::task::{exec, timer};
+use crate::{console, log, mm, println, root, time};
 
 /// The file with a script, among those that the host gives to its guest.
 const SCRIPT: &str = "opt/strata/script";
@@ -49,6 +54,7 @@ pub fn run(initramfs: &'static [u8]) -> ! {
     let mut console = SerialConsole;
     let mode = if script.is_some() { Mode::Script } else { Mode::Interactive };
     if mode == Mode::Interactive {
+        terminal::set_carriage_return(true);
         greet(&root);
     }
     let mut shell = Shell::new(root.manager, &mut console, mode, &ThisMachine);
@@ -91,11 +97,11 @@ impl Console for SerialConsole {
     }
 
     fn columns(&self) -> usize {
-        command_line::value("columns").and_then(|columns| columns.parse().ok()).unwrap_or(80)
+        console::columns()
     }
 
     fn rows(&self) -> usize {
-        command_line::value("rows").and_then(|rows| rows.parse().ok()).unwrap_or(24)
+        console::rows()
     }
 }
 
@@ -128,6 +134,21 @@ impl Machine for ThisMachine {
 
     fn entered(&self, namespace: &Arc<VfsManager>) {
         *NAMESPACE.lock() = Arc::downgrade(namespace);
+    }
+
+    fn execute(&self, program: Program<'_>) -> Result<u8> {
+        let mut files = Files::default();
+        for (number, stream) in program.streams.into_iter().enumerate() {
+            let file = match stream {
+                Some(file) => file,
+                None if number == 0 && !program.interactive => unnamed::open_device(devices::NULL, OpenFlags::READ)?,
+                None => unnamed::open_device(devices::CONSOLE, OpenFlags::READ | OpenFlags::WRITE)?,
+            };
+            files.add(Descriptor { file, close_on_exec: false }, 0)?;
+        }
+        let place = Place { manager: program.manager.clone(), context: program.context.clone() };
+        let process = exec::start(place, program.path, program.arguments, &program.environment, files)?;
+        Ok(process.wait().shell_status())
     }
 }
 

@@ -3,7 +3,11 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-use vfs::manager::VfsManager;
+use vfs::context::{AccessMode, Context};
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file::FileObject;
+use vfs::manager::{Follow, VfsManager};
+use vfs::metadata::FileType;
 
 /// How memory is used, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +20,24 @@ pub struct MemoryFigures {
     pub heap: u64,
     /// In use by file data.
     pub files: u64,
+}
+
+/// A program to run.
+pub struct Program<'p> {
+    /// The namespace that it runs in.
+    pub manager: &'p Arc<VfsManager>,
+    /// Who it is, and where it stands.
+    pub context: &'p Context,
+    /// The file.
+    pub path: &'p [u8],
+    /// Its arguments, its own name first.
+    pub arguments: Vec<Vec<u8>>,
+    /// Its environment: `NAME=value`.
+    pub environment: Vec<Vec<u8>>,
+    /// Input, output and error output; the console where there is no file.
+    pub streams: [Option<Arc<FileObject>>; 3],
+    /// Whether somebody types at the console.
+    pub interactive: bool,
 }
 
 /// The machine.
@@ -34,6 +56,22 @@ pub trait Machine {
 
     /// Takes notice that the shell works in this namespace from now on (what `/proc/self/mounts` shows).
     fn entered(&self, namespace: &Arc<VfsManager>);
+
+    /// Runs a program and waits for its end. Returns its status: the one it ended with, or 128 and the number of the
+    /// signal that ended it.
+    ///
+    /// # Errors
+    /// Those of `execve(2)`; the program has not begun then. A machine that runs none answers `ENOEXEC` for what could
+    /// be one.
+    fn execute(&self, program: Program<'_>) -> Result<u8> {
+        let path = program.manager.resolve(program.context, program.path, Follow::Yes)?;
+        let node = path.node()?;
+        if node.kind() != FileType::Regular {
+            return fail(FileSystemErrorKind::PermissionDenied);
+        }
+        program.context.credentials.check(&**node, AccessMode::EXECUTE)?;
+        fail(FileSystemErrorKind::NotExecutable)
+    }
 }
 
 /// What is to be done with the machine after the shell has ended.

@@ -8,7 +8,7 @@ use crate::glob;
 use crate::language::expansion::{self, TooLong};
 use crate::language::parser::{End, Parser, SyntaxError};
 use crate::language::syntax::{Command, List, Pipeline, Redirection, Stream, When, Word};
-use crate::machine::{Ending, Machine};
+use crate::machine::{Ending, Machine, Program};
 use crate::namespaces::Namespaces;
 use crate::pipe::Pipes;
 use crate::quoting::Plain;
@@ -248,11 +248,12 @@ impl<'s> Shell<'s> {
             Ok(words) => words,
             Err(TooLong) => return self.refuse(&streams.error, b"", FileSystemErrorKind::ArgumentListTooLong.into()),
         };
+        let mut assigned = BTreeMap::new();
         for (name, value) in &command.assignments {
-            // No command looks at variables of its own, so `NAME=value command` sets nothing.
+            // Of the commands none looks at variables of its own; programs do.
             match expansion::single(value, &|name| self.variable(name)) {
                 Ok(value) if words.is_empty() => self.set_variable(name, &value),
-                Ok(_) => {}
+                Ok(value) => drop(assigned.insert(name.to_vec(), value)),
                 Err(TooLong) => {
                     return self.refuse(&streams.error, name, FileSystemErrorKind::ArgumentListTooLong.into());
                 }
@@ -263,15 +264,18 @@ impl<'s> Shell<'s> {
                 return self.refuse(&streams.error, &path, error);
             }
         }
-        let mut words = words.into_iter();
-        let Some(name) = words.next() else { return 0 };
-        match crate::commands::find(&name) {
+        let Some((name, arguments)) = words.split_first() else { return 0 };
+        match crate::commands::find(name) {
             Some(found) => {
                 let output = Output::new(streams.output, self.context.credentials.clone());
                 let error = Output::new(streams.error, self.context.credentials.clone());
-                Call::new(self, found, words.collect(), streams.input, output, error).run()
+                Call::new(self, found, arguments.to_vec(), streams.input, output, error).run()
             }
-            None => self.explain_unknown(&name, &streams.error),
+            None if name.contains(&b'/') => self.run_program(words, assigned, &streams),
+            None => {
+                self.say(&streams.error, format_args!("sh: {}: command not found\n", Plain(name)));
+                STATUS_NOT_FOUND
+            }
         }
     }
 
@@ -323,17 +327,49 @@ impl<'s> Shell<'s> {
         Ok(())
     }
 
-    /// Says why a word that is no command cannot be run, and returns the status for that.
-    fn explain_unknown(&mut self, name: &[u8], error: &Target) -> u8 {
-        let found = name.contains(&b'/').then(|| self.manager().metadata(&self.context, name, Follow::Yes));
-        let (reason, status) = match found {
-            None => ("command not found", STATUS_NOT_FOUND),
-            Some(Err(error)) => (error.kind().message(), STATUS_NOT_FOUND),
-            Some(Ok(metadata)) if metadata.kind == FileType::Directory => ("Is a directory", STATUS_CANNOT_RUN),
-            Some(Ok(metadata)) if metadata.mode & 0o111 == 0 => ("Permission denied", STATUS_CANNOT_RUN),
-            Some(Ok(_)) => ("cannot execute: this shell runs its own commands only", STATUS_CANNOT_RUN),
+    /// Runs the program that the first word is the path of. Every variable is in its environment, those of its own line
+    /// before the others.
+    fn run_program(&mut self, words: Vec<Vec<u8>>, mut assigned: BTreeMap<Vec<u8>, Vec<u8>>, streams: &Streams) -> u8 {
+        for (name, value) in &self.variables {
+            assigned.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let path = words[0].clone();
+        let output = |target: &Target| match target {
+            Target::Console => None,
+            Target::File(file) => Some(file.clone()),
         };
-        self.say(error, format_args!("sh: {}: {reason}\n", Plain(name)));
+        let input = match &streams.input {
+            Input::Console => None,
+            Input::File(file) => Some(file.clone()),
+        };
+        let result = self.machine.execute(Program {
+            manager: self.namespaces.current(),
+            context: &self.context,
+            path: &path,
+            arguments: words,
+            environment: assigned.iter().map(|(name, value)| [name, &b"="[..], value].concat()).collect(),
+            streams: [input, output(&streams.output), output(&streams.error)],
+            interactive: self.terminal.is_interactive(),
+        });
+        match result {
+            Ok(status) => status,
+            Err(error) => self.explain_failure(&path, error, &streams.error),
+        }
+    }
+
+    /// Says why a program cannot be run, and returns the status for that.
+    fn explain_failure(&mut self, path: &[u8], error: FileSystemError, to: &Target) -> u8 {
+        let status = match error.kind() {
+            FileSystemErrorKind::NotFound | FileSystemErrorKind::NotADirectory => STATUS_NOT_FOUND,
+            _ => STATUS_CANNOT_RUN,
+        };
+        let is_directory = error.kind() == FileSystemErrorKind::PermissionDenied
+            && self
+                .manager()
+                .metadata(&self.context, path, Follow::Yes)
+                .is_ok_and(|metadata| metadata.kind == FileType::Directory);
+        let kind = if is_directory { FileSystemErrorKind::IsADirectory } else { error.kind() };
+        self.say(to, format_args!("sh: {}: {}\n", Plain(path), kind.message()));
         status
     }
 

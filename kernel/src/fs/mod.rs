@@ -6,10 +6,14 @@
 //! | [`devfs`] | device nodes under their usual names |
 //! | [`procfs`] | what the kernel says of itself, made as it is opened |
 //! | [`devices`] | what device numbers stand for, wherever a node has them |
+//! | [`pipe`] | pipes |
+//! | [`unnamed`] | nodes for what is open and has no name |
 //! | [`terminal`] | the console as a terminal that is read line by line |
 
 pub mod devfs;
 pub mod devices;
 pub mod generated;
+pub mod pipe;
 pub mod procfs;
 pub mod terminal;
+pub mod unnamed;

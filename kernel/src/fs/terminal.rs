@@ -2,6 +2,7 @@
 //! taken back, and comes to the reader with its newline. The shell's own line editor does not come by here.
 
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use spin::Mutex;
 use vfs::environment::OpenStream;
@@ -22,6 +23,26 @@ const DELETE: u8 = 0x7f;
 
 /// What has been typed to its end and not been read yet. Held while nothing else is: a reader takes it only to look.
 static READY: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Whether what is written gets a carriage return before each newline (`ONLCR`): where somebody looks, not where a
+/// script's output goes to a file.
+static CARRIAGE_RETURN: AtomicBool = AtomicBool::new(false);
+
+/// Says whether what is written gets a carriage return before each newline.
+pub fn set_carriage_return(on: bool) {
+    CARRIAGE_RETURN.store(on, Ordering::Relaxed);
+}
+
+fn write_text(text: &[u8]) {
+    if !CARRIAGE_RETURN.load(Ordering::Relaxed) {
+        return COM1.write(text);
+    }
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let (start, newline) = line.split_at(line.len() - usize::from(line.ends_with(b"\n")));
+        COM1.write(start);
+        COM1.write(if newline.is_empty() { b"" } else { b"\r\n" });
+    }
+}
 
 /// The terminal on the console.
 pub struct Terminal;
@@ -49,7 +70,7 @@ impl OpenStream for Terminal {
         while source.remaining() > 0 {
             let count = source.remaining().min(chunk.len());
             source.take(&mut chunk[..count])?;
-            COM1.write(&chunk[..count]);
+            write_text(&chunk[..count]);
             taken += count;
         }
         Ok(taken)

@@ -2,7 +2,7 @@
 //!
 //! | where | what | rights |
 //! |---|---|---|
-//! | 0 … 0x0000_7fff_ffff_ffff | nothing yet; the user's half | |
+//! | 0 … 0x0000_7fff_ffff_ffff | the user's half: a program's memory ([`space`]), with tables of its own | as it asks |
 //! | 0xffff_8000_0000_0000 … | [`direct_map`]: all physical memory | read, write; the kernel's text and constants read only |
 //! | 0xffff_c000_0000_0000 … | the heap ([`heap`]), as far as it has grown | read, write |
 //! | 0xffff_d000_0000_0000 … | threads' stacks ([`stacks`]) | read, write |
@@ -15,7 +15,8 @@
 //! File data takes frames through [`pages`], and only as long as [`pages::data_reserve`] remain: the last frames
 //! belong to the kernel itself.
 //!
-//! Lock order, outermost first: slots of stacks → heap → its blocks → kernel page tables → frames.
+//! Lock order, outermost first: an address space → what stands
+//! behind an area; slots of stacks → heap → its blocks → kernel page tables → frames.
 
 use bootloader_api::BootInfo;
 
@@ -24,7 +25,9 @@ pub mod frames;
 pub mod heap;
 pub mod pages;
 pub mod paging;
+pub mod space;
 pub mod stacks;
+pub mod user_memory;
 
 /// The size of a frame and of a page, in bytes.
 pub const PAGE_SIZE: usize = 4096;

@@ -6,6 +6,10 @@
 //! | [`scheduler`] | who runs next; giving way, waiting, ending |
 //! | [`wait`] | waiting until something is so |
 //! | [`timer`] | waiting until a time |
+//! | [`process`] | what a program has while it runs, and how it ends |
+//! | [`exec`], [`elf`], [`start`] | programs: finding, loading, their first stack |
+//! | [`files`], [`signal`] | a process's open files; what it wants done about signals |
+//! | [`trap`] | what exceptions in user mode come to |
 //!
 //! One processor is used. The kernel's own code is not preempted: a thread runs until it waits, gives way or ends, so
 //! that between two such places it is alone with everything that interrupt handlers leave alone. What runs in user
@@ -15,9 +19,16 @@
 //! switch. No interrupt handler allocates or frees: it only moves threads from a wait queue to the scheduler's queue,
 //! which has room for all there are.
 
+pub mod elf;
+pub mod exec;
+pub mod files;
+pub mod process;
 pub mod scheduler;
+pub mod signal;
+pub mod start;
 pub mod thread;
 pub mod timer;
+pub mod trap;
 pub mod wait;
 
 #[cfg(test)]

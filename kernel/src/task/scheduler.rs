@@ -74,6 +74,7 @@ pub fn give_way() {
         let gave = with(|scheduler| {
             let next = scheduler.ready.pop_front()?;
             let current = core::mem::replace(&mut scheduler.current, next.clone());
+            current.leave();
             let old = current.left_at();
             scheduler.ready.push_back(current);
             Some((old, next))
@@ -93,6 +94,7 @@ pub(super) fn wait() {
     });
     let next = next_ready();
     let itself = with(|scheduler| {
+        scheduler.current.leave();
         let itself = Arc::ptr_eq(&scheduler.current, &next);
         scheduler.current = next.clone();
         itself
@@ -122,9 +124,10 @@ pub(super) fn wake(thread: Arc<Thread>) {
     });
 }
 
-/// Goes on where `next` was left. Interrupts are off.
+/// Goes on where `next` was left, with its process's memory. Interrupts are off.
 fn go_to(old: *mut u64, next: Arc<Thread>) {
     let new = next.left_at();
+    next.arrive();
     // The scheduler holds it as the current one.
     drop(next);
     // SAFETY: `next` is not the caller's thread and has not run since it was left; interrupts are off.

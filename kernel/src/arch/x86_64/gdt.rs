@@ -27,6 +27,13 @@ pub(super) const MACHINE_CHECK_STACK: u16 = 2;
 
 const STACKS: usize = 3;
 
+/// The kernel's code, as `syscall` loads it; the data segment is the next.
+pub(super) const KERNEL_CODE: u16 = 0x08;
+/// Selectors of user mode, with its privilege level. `sysret` wants data before code.
+pub(super) const USER_DATA: u16 = 0x18 | 3;
+/// As [`USER_DATA`].
+pub(super) const USER_CODE: u16 = 0x20 | 3;
+
 /// A stack with a page under it that is not to be mapped.
 #[repr(C, align(4096))]
 struct GuardedStack {
@@ -40,7 +47,13 @@ unsafe impl Sync for GuardedStack {}
 static EXCEPTION_STACKS: [GuardedStack; STACKS] =
     [const { GuardedStack { guard: [0; PAGE], stack: UnsafeCell::new([0; STACK_SIZE]) } }; STACKS];
 
-static TASK_STATE: Once<TaskStateSegment> = Once::new();
+/// The task state, of which the processor reads the stacks.
+struct TaskState(UnsafeCell<TaskStateSegment>);
+
+// SAFETY: changed by one field's write with interrupts off, and only there; there is one processor.
+unsafe impl Sync for TaskState {}
+
+static TASK_STATE: TaskState = TaskState(UnsafeCell::new(TaskStateSegment::new()));
 static TABLE: Once<Table> = Once::new();
 
 struct Table {
@@ -52,21 +65,22 @@ struct Table {
 
 /// Loads the segments and the exceptions' stacks.
 pub(super) fn init() {
-    let task_state = TASK_STATE.call_once(|| {
-        let mut segment = TaskStateSegment::new();
-        for (index, stack) in EXCEPTION_STACKS.iter().enumerate() {
-            let top = VirtAddr::from_ptr(stack.stack.get()) + STACK_SIZE as u64;
-            segment.interrupt_stack_table[index] = top;
-        }
-        segment
-    });
+    // SAFETY: the processor does not know the segment yet, and nothing else looks at it while this runs.
+    let segment = unsafe { &mut *TASK_STATE.0.get() };
+    for (index, stack) in EXCEPTION_STACKS.iter().enumerate() {
+        let top = VirtAddr::from_ptr(stack.stack.get()) + STACK_SIZE as u64;
+        segment.interrupt_stack_table[index] = top;
+    }
     let table = TABLE.call_once(|| {
         let mut table = GlobalDescriptorTable::new();
         let kernel_code = table.append(Descriptor::kernel_code_segment());
         let kernel_data = table.append(Descriptor::kernel_data_segment());
-        table.append(Descriptor::user_data_segment());
-        table.append(Descriptor::user_code_segment());
-        let task_state = table.append(Descriptor::tss_segment(task_state));
+        let user_data = table.append(Descriptor::user_data_segment());
+        let user_code = table.append(Descriptor::user_code_segment());
+        assert!(user_data.0 == USER_DATA && user_code.0 == USER_CODE && kernel_code.0 == KERNEL_CODE);
+        // SAFETY: the segment is static; only its first stack changes, which the processor reads when it enters the
+        // kernel from user mode.
+        let task_state = table.append(unsafe { Descriptor::tss_segment_unchecked(TASK_STATE.0.get()) });
         Table { table, kernel_code, kernel_data, task_state }
     });
     table.table.load();
@@ -79,6 +93,13 @@ pub(super) fn init() {
         ES::set_reg(table.kernel_data);
         load_tss(table.task_state);
     }
+}
+
+/// Lets the processor begin at `top` when an interrupt or exception comes in user mode. Interrupts must be off.
+pub(super) fn set_kernel_stack(top: u64) {
+    let segment = TASK_STATE.0.get();
+    // SAFETY: the segment is static, and the processor reads this field only in user mode.
+    unsafe { (&raw mut (*segment).privilege_stack_table[0]).write_unaligned(VirtAddr::new(top)) };
 }
 
 /// The addresses of the pages that must not be mapped: one under each exception's stack.

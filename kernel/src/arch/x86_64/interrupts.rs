@@ -8,11 +8,11 @@ use core::arch::global_asm;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use x86_64::VirtAddr;
 use x86_64::instructions::interrupts as processor;
 use x86_64::instructions::tables::lidt;
 use x86_64::structures::DescriptorTablePointer;
 use x86_64::structures::idt::{Entry, HandlerFunc};
+use x86_64::{PrivilegeLevel, VirtAddr};
 
 use super::{gdt, pic, pit, serial};
 
@@ -22,6 +22,7 @@ const GATES: usize = 256;
 const STUB_SIZE: u64 = 16;
 
 const VECTOR_NMI: usize = 2;
+const VECTOR_BREAKPOINT: usize = 3;
 const VECTOR_DOUBLE_FAULT: usize = 8;
 const VECTOR_MACHINE_CHECK: usize = 18;
 
@@ -50,7 +51,6 @@ interrupt_stubs:
 
     .balign 16
 interrupt_entry:
-    cld
     pushq %rax
     pushq %rbx
     pushq %rcx
@@ -66,6 +66,9 @@ interrupt_entry:
     pushq %r13
     pushq %r14
     pushq %r15
+    # Whatever user mode left in the flags: no direction, and no access to its memory (alignment-check flag, under SMAP).
+    pushq $2
+    popfq
     # The processor aligned the stack before its five words; two more and fifteen registers keep it aligned for the call.
     movq %rsp, %rdi
     call interrupt_dispatch
@@ -113,6 +116,10 @@ pub(super) fn init() {
     for (vector, gate) in table.iter_mut().enumerate() {
         // SAFETY: the stub at this address ends in `iretq`, and leaves the stack as the gate made it.
         let options = unsafe { gate.set_handler_addr(stubs + vector as u64 * STUB_SIZE) };
+        if vector == VECTOR_BREAKPOINT {
+            // A program may say it; any other gate it must not enter by itself.
+            options.set_privilege_level(PrivilegeLevel::Ring3);
+        }
         let stack = match vector {
             VECTOR_DOUBLE_FAULT => gdt::DOUBLE_FAULT_STACK,
             VECTOR_NMI => gdt::NMI_STACK,

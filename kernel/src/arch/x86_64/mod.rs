@@ -9,6 +9,9 @@
 //! | [`page_table`] | the page tables' format |
 //! | [`probe`] | reading an address that may fault |
 //! | [`switch`] | going from one stack to another |
+//! | [`user`] | user mode: system calls, and a program's registers |
+//! | [`user_copy`] | copying between the kernel and user memory |
+//! | [`user_tables`] | the page tables of a program |
 //! | [`backtrace`] | walking frame pointers |
 //! | [`pit`], [`clock`], [`rtc`] | the tick, the monotonic clock, the wall clock |
 //! | [`fw_cfg`] | what the emulator has for its guest |
@@ -36,12 +39,17 @@ pub mod rtc;
 pub mod serial;
 pub mod switch;
 pub mod trap;
+pub mod user;
+pub mod user_copy;
+pub mod user_tables;
 
 /// Makes exceptions reportable and the tick run, and lets interrupts in. To be called once, before anything that may
 /// fault on purpose; needs no heap.
 pub fn init() {
     gdt::init();
     interrupts::init();
+    user::init();
+    user_copy::init();
     pit::start();
     interrupts::enable();
 }

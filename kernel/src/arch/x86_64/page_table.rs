@@ -2,6 +2,8 @@
 //!
 //! What is mapped where is `mm`'s business; here is how.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use x86_64::VirtAddr;
 use x86_64::instructions::tlb;
 use x86_64::registers::control::{Cr3, Cr3Flags};
@@ -32,6 +34,14 @@ pub struct NoFrame;
 /// Gives a frame's physical address, for a new table; what is in it is undefined.
 pub type TableSource = fn() -> Option<u64>;
 
+/// The topmost of the kernel's own tables; zero before there are any.
+static KERNEL_ROOT: AtomicU64 = AtomicU64::new(0);
+
+/// The physical address of the topmost of the kernel's own tables, from when they were activated.
+pub(super) fn kernel_root() -> Option<u64> {
+    Some(KERNEL_ROOT.load(Ordering::Relaxed)).filter(|&root| root != 0)
+}
+
 /// A hierarchy of tables. Its tables live as long as the kernel: there is no way to take one back.
 pub struct PageTables {
     root: PhysAddr,
@@ -56,6 +66,7 @@ impl PageTables {
     /// # Safety
     /// They must map the running code, its data and its stack where they are now.
     pub unsafe fn activate(&self) {
+        KERNEL_ROOT.store(self.root.as_u64(), Ordering::Relaxed);
         // SAFETY: the root is a table of this hierarchy; for the rest the caller vouches.
         unsafe { Cr3::write(PhysFrame::containing_address(self.root), Cr3Flags::empty()) };
     }

@@ -3,11 +3,12 @@
 use core::fmt;
 
 use x86_64::registers::control::{Cr2, Cr3};
+use x86_64::registers::rflags::RFlags;
 
-use super::{interrupts, pic, probe};
+use super::{gdt, interrupts, pic, probe, user_copy};
 
 /// The interrupted program's registers, in the order the entry pushes them (last pushed first).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub struct TrapFrame {
     pub r15: u64,
@@ -34,10 +35,12 @@ pub struct TrapFrame {
     pub ss: u64,
 }
 
+const VECTOR_NMI: u64 = 2;
 const VECTOR_BREAKPOINT: u64 = 3;
 const VECTOR_DOUBLE_FAULT: u64 = 8;
 const VECTOR_GENERAL_PROTECTION: u64 = 13;
 const VECTOR_PAGE_FAULT: u64 = 14;
+const VECTOR_MACHINE_CHECK: u64 = 18;
 const FIRST_DEVICE_VECTOR: u64 = pic::FIRST_VECTOR as u64;
 const LAST_DEVICE_VECTOR: u64 = FIRST_DEVICE_VECTOR + pic::LINES as u64 - 1;
 
@@ -86,11 +89,17 @@ extern "C" fn interrupt_dispatch(frame: &mut TrapFrame) {
             interrupts::on_line(line);
             if line == super::pit::LINE {
                 crate::time::on_tick(frame);
+                if frame.is_of_user() {
+                    crate::task::trap::on_tick();
+                }
             }
         }
+        // These have stacks of their own and are the machine's trouble, whoever was running.
+        VECTOR_NMI | VECTOR_DOUBLE_FAULT | VECTOR_MACHINE_CHECK => crate::panic::on_exception(frame),
+        _ if frame.is_of_user() => crate::task::trap::on_exception(frame),
         VECTOR_BREAKPOINT => crate::log!("breakpoint at {:#x}", frame.rip),
         VECTOR_PAGE_FAULT | VECTOR_GENERAL_PROTECTION => {
-            if !probe::recover(frame) {
+            if !probe::recover(frame) && !user_copy::recover(frame, crate::task::trap::on_kernel_fault) {
                 crate::panic::on_exception(frame);
             }
         }
@@ -98,7 +107,81 @@ extern "C" fn interrupt_dispatch(frame: &mut TrapFrame) {
     }
 }
 
+/// What an exception in user mode means for the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exception {
+    /// A page could not be accessed.
+    Page(PageFault),
+    /// A division by zero, or one whose result does not fit; a floating-point error.
+    Arithmetic,
+    /// An instruction that does not exist or that programs may not execute as such.
+    IllegalInstruction,
+    /// A breakpoint, or a single step.
+    Trap,
+    /// An access that was not aligned, and had to be.
+    Alignment,
+    /// Anything else that programs may not do.
+    Protection,
+}
+
+/// An access that the page tables did not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageFault {
+    /// Where.
+    pub address: u64,
+    /// What for.
+    pub access: Access,
+}
+
+/// What an access is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// To read.
+    Read,
+    /// To write.
+    Write,
+    /// To execute.
+    Execute,
+}
+
 impl TrapFrame {
+    /// Whether it was user mode that was interrupted.
+    pub fn is_of_user(&self) -> bool {
+        self.cs == u64::from(gdt::USER_CODE)
+    }
+
+    /// Whether interrupts were let in.
+    pub fn had_interrupts(&self) -> bool {
+        self.rflags & RFlags::INTERRUPT_FLAG.bits() != 0
+    }
+
+    /// What the exception means for the program that made it. To be asked before interrupts come in again.
+    pub fn exception(&self) -> Exception {
+        match self.vector {
+            0 | 16 | 19 => Exception::Arithmetic,
+            1 | VECTOR_BREAKPOINT => Exception::Trap,
+            6 => Exception::IllegalInstruction,
+            VECTOR_PAGE_FAULT => Exception::Page(self.page_fault()),
+            17 => Exception::Alignment,
+            _ => Exception::Protection,
+        }
+    }
+
+    /// What a page fault was about. To be asked before another can come.
+    pub(super) fn page_fault(&self) -> PageFault {
+        let access = match (self.error_code & 1 << 4 != 0, self.error_code & 1 << 1 != 0) {
+            (true, _) => Access::Execute,
+            (false, true) => Access::Write,
+            (false, false) => Access::Read,
+        };
+        PageFault { address: Cr2::read_raw(), access }
+    }
+
+    /// Whether it is a page fault.
+    pub(super) fn is_page_fault(&self) -> bool {
+        self.vector == VECTOR_PAGE_FAULT
+    }
+
     /// The address that could not be accessed. A double fault has one too: it comes of a page fault when a stack has
     /// no room left.
     pub fn fault_address(&self) -> Option<u64> {

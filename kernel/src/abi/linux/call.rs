@@ -1,0 +1,153 @@
+//! One system call: its arguments, and what all calls need of them.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use vfs::context::Context;
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file::{FileObject, OpenFlags};
+use vfs::manager::VfsManager;
+use vfs::metadata::FileType;
+use vfs::mount::Path;
+
+use super::flags::{AT_EMPTY_PATH, AT_FDCWD};
+use crate::arch::trap::TrapFrame;
+use crate::mm::user_memory;
+use crate::task::process::Process;
+
+/// The longest path with its NUL (`PATH_MAX`).
+const PATH_MAX: usize = 4096;
+
+/// A system call.
+pub struct Call<'a> {
+    /// Who calls.
+    pub process: &'a Arc<Process>,
+    /// The caller's registers.
+    pub frame: &'a mut TrapFrame,
+    /// The arguments.
+    pub arguments: [u64; 6],
+}
+
+impl Call<'_> {
+    /// An argument of 32 bits: what is above means nothing.
+    pub fn word(&self, index: usize) -> u32 {
+        self.arguments[index] as u32
+    }
+
+    /// A signed argument.
+    pub fn signed(&self, index: usize) -> i64 {
+        self.arguments[index] as i64
+    }
+
+    /// An argument that is no negative number.
+    ///
+    /// # Errors
+    /// `EINVAL`.
+    pub fn offset(&self, index: usize) -> Result<u64> {
+        match self.signed(index) {
+            0.. => Ok(self.arguments[index]),
+            _ => fail(FileSystemErrorKind::InvalidArgument),
+        }
+    }
+
+    /// Flags, of which all must be known.
+    ///
+    /// # Errors
+    /// `EINVAL`.
+    pub fn flags(&self, index: usize, known: u32) -> Result<u32> {
+        let flags = self.word(index);
+        if flags & !known == 0 { Ok(flags) } else { fail(FileSystemErrorKind::InvalidArgument) }
+    }
+
+    /// The file whose number an argument is.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn place_file(&self, index: usize) -> Result<Arc<FileObject>> {
+        Ok(self.process.files().get(u64::from(self.word(index)))?.file.clone())
+    }
+
+    /// As [`Call::place_file`], for one that is more than a place (`O_PATH`).
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn file(&self, index: usize) -> Result<Arc<FileObject>> {
+        let file = self.place_file(index)?;
+        if file.flags().contains(OpenFlags::PATH) { fail(FileSystemErrorKind::BadFileDescriptor) } else { Ok(file) }
+    }
+
+    /// The path at the address that an argument is.
+    ///
+    /// # Errors
+    /// `EFAULT`, `ENAMETOOLONG`.
+    pub fn path(&self, index: usize) -> Result<Vec<u8>> {
+        user_memory::read_text(self.arguments[index], PATH_MAX, FileSystemErrorKind::NameTooLong)
+    }
+
+    /// Where a relative path starts: the directory whose number an argument is; `None` for the current one.
+    ///
+    /// # Errors
+    /// `EBADF`, `ENOTDIR`.
+    pub fn directory(&self, index: usize, path: &[u8]) -> Result<Option<Path>> {
+        if path.starts_with(b"/") || self.word(index) == AT_FDCWD {
+            return Ok(None);
+        }
+        let file = self.place_file(index)?;
+        if file.node().kind() != FileType::Directory {
+            return fail(FileSystemErrorKind::NotADirectory);
+        }
+        Ok(Some(file.path().clone()))
+    }
+
+    /// The place that arguments mean by an empty path and `AT_EMPTY_PATH`: that of the file whose number argument
+    /// `directory` is, or the current directory. `None` where `path` names something.
+    ///
+    /// # Errors
+    /// Those of [`Call::path`]; `EBADF`.
+    pub fn named_by_number(&self, directory: usize, path: usize, flags: u32) -> Result<Option<Path>> {
+        if flags & AT_EMPTY_PATH == 0 || !self.path(path)?.is_empty() {
+            return Ok(None);
+        }
+        if self.word(directory) == AT_FDCWD {
+            return Ok(Some(self.process.place()?.context.cwd.clone()));
+        }
+        Ok(Some(self.place_file(directory)?.path().clone()))
+    }
+
+    /// Does something with the path at argument `path`.
+    ///
+    /// # Errors
+    /// Those of [`Call::path`], and what `body` answers.
+    pub fn with_path<R>(&self, path: usize, body: impl FnOnce(&VfsManager, &Context, &[u8]) -> Result<R>) -> Result<R> {
+        let path = self.path(path)?;
+        let place = self.process.place()?;
+        body(&place.manager, &place.context, &path)
+    }
+
+    /// Does something with the path at argument `path`, which starts at argument `directory`.
+    ///
+    /// # Errors
+    /// Those of [`Call::path`] and [`Call::directory`], and what `body` answers.
+    pub fn with_path_at<R>(
+        &self,
+        directory: usize,
+        path: usize,
+        body: impl FnOnce(&VfsManager, &Context, &[u8]) -> Result<R>,
+    ) -> Result<R> {
+        let path = self.path(path)?;
+        let place = self.process.place()?;
+        match self.directory(directory, &path)? {
+            None => body(&place.manager, &place.context, &path),
+            Some(directory) => body(&place.manager, &place.context.at(directory), &path),
+        }
+    }
+
+    /// Writes a structure of words to the address that an argument is.
+    ///
+    /// # Errors
+    /// `EFAULT`.
+    pub fn write_words<const N: usize>(&self, index: usize, words: [u64; N]) -> Result<u64> {
+        user_memory::write_words(self.arguments[index], words)?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,137 @@
+//! The numbers of open files.
+
+use vfs::error::{FileSystemErrorKind, Result, fail};
+
+use super::call::Call;
+use super::flags::{self, O_CLOEXEC, O_NONBLOCK};
+use crate::console;
+use crate::fs::pipe as pipes;
+use crate::mm::user_memory;
+use crate::task::files::Descriptor;
+use vfs::file::OpenFlags;
+
+const F_DUPFD: u32 = 0;
+const F_GETFD: u32 = 1;
+const F_SETFD: u32 = 2;
+const F_GETFL: u32 = 3;
+const F_SETFL: u32 = 4;
+const F_DUPFD_CLOEXEC: u32 = 1030;
+
+const FD_CLOEXEC: u64 = 1;
+
+const TIOCGWINSZ: u32 = 0x5413;
+
+pub fn close(call: &mut Call<'_>) -> Result<u64> {
+    // Its lock is let go of first: whoever closes the last may have to wake others.
+    let closed = call.process.files().remove(u64::from(call.word(0)))?;
+    drop(closed);
+    Ok(0)
+}
+
+pub fn dup(call: &mut Call<'_>) -> Result<u64> {
+    duplicate(call, 0, false)
+}
+
+/// Gives the file of argument 0 one more number, `from` or above.
+fn duplicate(call: &Call<'_>, from: usize, close_on_exec: bool) -> Result<u64> {
+    let file = call.place_file(0)?;
+    call.process.files().add(Descriptor { file, close_on_exec }, from)
+}
+
+pub fn dup2(call: &mut Call<'_>) -> Result<u64> {
+    if call.word(0) == call.word(1) {
+        call.place_file(0)?;
+        return Ok(u64::from(call.word(1)));
+    }
+    duplicate_as(call, false)
+}
+
+pub fn dup3(call: &mut Call<'_>) -> Result<u64> {
+    let flags = call.flags(2, O_CLOEXEC)?;
+    if call.word(0) == call.word(1) {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    duplicate_as(call, flags != 0)
+}
+
+/// Gives the file of argument 0 the number of argument 1, whoever has it.
+fn duplicate_as(call: &Call<'_>, close_on_exec: bool) -> Result<u64> {
+    let file = call.place_file(0)?;
+    let number = call.word(1);
+    let closed = call.process.files().set(number as usize, Descriptor { file, close_on_exec })?;
+    drop(closed);
+    Ok(u64::from(number))
+}
+
+pub fn pipe(call: &mut Call<'_>) -> Result<u64> {
+    make_pipe(call, 0)
+}
+
+pub fn pipe2(call: &mut Call<'_>) -> Result<u64> {
+    let flags = call.flags(1, O_CLOEXEC | O_NONBLOCK)?;
+    make_pipe(call, flags)
+}
+
+fn make_pipe(call: &Call<'_>, flags: u32) -> Result<u64> {
+    let close_on_exec = flags & O_CLOEXEC != 0;
+    let non_blocking = if flags & O_NONBLOCK != 0 { OpenFlags::NON_BLOCKING } else { OpenFlags::empty() };
+    let ends = pipes::new(non_blocking)?;
+    let mut numbers = [0; 2];
+    for (index, file) in ends.into_iter().enumerate() {
+        match call.process.files().add(Descriptor { file, close_on_exec }, 0) {
+            Ok(number) => numbers[index] = number,
+            Err(error) => return undo_pipe(call, &numbers[..index]).and(Err(error)),
+        }
+    }
+    let words = numbers.map(|number| (number as u32).to_le_bytes());
+    match user_memory::write(call.arguments[0], words.as_flattened()) {
+        Ok(()) => Ok(0),
+        Err(error) => undo_pipe(call, &numbers).and(Err(error)),
+    }
+}
+
+fn undo_pipe(call: &Call<'_>, numbers: &[u64]) -> Result<()> {
+    for &number in numbers {
+        let closed = call.process.files().remove(number)?;
+        drop(closed);
+    }
+    Ok(())
+}
+
+pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
+    let argument = call.arguments[2];
+    let least = || match usize::try_from(argument) {
+        Ok(least) if least < crate::task::files::LIMIT => Ok(least),
+        _ => fail(FileSystemErrorKind::InvalidArgument),
+    };
+    let number = u64::from(call.word(0));
+    let command = call.word(1);
+    // A place (`O_PATH`) can be duplicated and looked at, no more.
+    let file = if command == F_SETFL { call.file(0)? } else { call.place_file(0)? };
+    match command {
+        F_DUPFD => duplicate(call, least()?, false),
+        F_DUPFD_CLOEXEC => duplicate(call, least()?, true),
+        F_GETFD => Ok(if call.process.files().get(number)?.close_on_exec { FD_CLOEXEC } else { 0 }),
+        F_SETFD => {
+            call.process.files().get_mut(number)?.close_on_exec = argument & FD_CLOEXEC != 0;
+            Ok(0)
+        }
+        F_GETFL => Ok(u64::from(flags::shown_flags(file.flags()))),
+        F_SETFL => {
+            file.set_flags(flags::open_flags(argument as u32));
+            Ok(0)
+        }
+        _ => fail(FileSystemErrorKind::InvalidArgument),
+    }
+}
+
+pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
+    let file = call.file(0)?;
+    match call.word(1) {
+        TIOCGWINSZ if file.is_terminal() => {
+            let [rows, columns] = [console::rows(), console::columns()].map(|size| u64::from(size as u16));
+            call.write_words(2, [rows | columns << 16])
+        }
+        _ => fail(FileSystemErrorKind::NotATerminal),
+    }
+}

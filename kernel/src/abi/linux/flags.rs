@@ -1,0 +1,68 @@
+//! Flags of Linux's interface, and what they are here.
+
+use vfs::file::OpenFlags;
+use vfs::manager::Follow;
+
+/// In place of a directory's number: the current one.
+pub const AT_FDCWD: u32 = -100i32 as u32;
+/// A link itself, not what it leads to.
+pub const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
+/// Nothing is mounted on the way: nothing is, here.
+pub const AT_NO_AUTOMOUNT: u32 = 0x800;
+/// An empty path is the file whose number is given.
+pub const AT_EMPTY_PATH: u32 = 0x1000;
+
+/// Whether a file is not given to another program.
+pub const O_CLOEXEC: u32 = 0o2_000_000;
+/// What would wait fails with `EAGAIN`.
+pub const O_NONBLOCK: u32 = 0o4_000;
+const O_WRONLY: u32 = 1;
+const O_RDWR: u32 = 2;
+const O_LARGEFILE: u32 = 0o100_000;
+
+/// Linux's bits and ours, but for the rights to read and write. (`O_TMPFILE` includes `O_DIRECTORY`.)
+const OPEN_FLAGS: [(u32, OpenFlags); 10] = [
+    (0o100, OpenFlags::CREATE),
+    (0o200, OpenFlags::EXCLUSIVE),
+    (0o1_000, OpenFlags::TRUNCATE),
+    (0o2_000, OpenFlags::APPEND),
+    (O_NONBLOCK, OpenFlags::NON_BLOCKING),
+    (0o200_000, OpenFlags::DIRECTORY),
+    (0o400_000, OpenFlags::NO_FOLLOW),
+    (0o1_000_000, OpenFlags::NO_ACCESS_TIME),
+    (0o10_000_000, OpenFlags::PATH),
+    (0o20_000_000, OpenFlags::TEMPORARY),
+];
+
+/// What `open(2)`'s flags mean. Like Linux, it knows nothing of flags it does not know.
+pub fn open_flags(linux: u32) -> OpenFlags {
+    let mut flags = match linux & 3 {
+        0 => OpenFlags::READ,
+        O_WRONLY => OpenFlags::WRITE,
+        _ => OpenFlags::READ | OpenFlags::WRITE,
+    };
+    for (bit, flag) in OPEN_FLAGS {
+        flags.set(flag, linux & bit != 0);
+    }
+    if flags.contains(OpenFlags::TEMPORARY) {
+        flags -= OpenFlags::DIRECTORY;
+    }
+    flags
+}
+
+/// What `F_GETFL` shows of flags.
+pub fn shown_flags(flags: OpenFlags) -> u32 {
+    let access = match (flags.contains(OpenFlags::READ), flags.contains(OpenFlags::WRITE)) {
+        (true, true) => O_RDWR,
+        (false, true) => O_WRONLY,
+        _ => 0,
+    };
+    let gone = OpenFlags::CREATE | OpenFlags::EXCLUSIVE | OpenFlags::TRUNCATE;
+    let kept = OPEN_FLAGS.iter().filter(|(_, flag)| (flags - gone).contains(*flag));
+    kept.fold(access | O_LARGEFILE, |shown, (bit, _)| shown | bit)
+}
+
+/// Whether links are followed, by a flag that says they are not.
+pub fn follow_unless(flags: u32, not: u32) -> Follow {
+    if flags & not == 0 { Follow::Yes } else { Follow::No }
+}

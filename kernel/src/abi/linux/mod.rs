@@ -1,0 +1,89 @@
+//! Linux's system calls on x86_64, for programs that know nothing of this kernel.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `table` | which number is which call |
+//! | [`call`] | one call: its arguments, and the answer |
+//! | `flags`, `structures` | numbers and layouts of Linux's interface |
+//! | `descriptors` | numbers of open files |
+//! | `transfer` | reading and writing |
+//! | `names` | opening files by their names |
+//! | `attributes` | what is known of a file |
+//! | `memory` | mappings and the heap |
+//! | `processes`, `identity`, `signals` | beginning, ending, waiting; who and where; what is wanted of signals |
+//! | `clocks`, `system` | times; the machine and its limits |
+//!
+//! What a call does not know it refuses: flags with `EINVAL`, a call that is not there with `ENOSYS`, noted once in
+//! the log. Every address is checked where it is used (`EFAULT`).
+
+mod attributes;
+pub mod call;
+mod clocks;
+mod descriptors;
+mod flags;
+mod identity;
+mod memory;
+mod names;
+mod processes;
+mod signals;
+mod structures;
+mod system;
+mod table;
+mod transfer;
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use vfs::error::FileSystemErrorKind;
+
+use self::call::Call;
+use crate::arch::trap::TrapFrame;
+use crate::arch::{interrupts, user};
+use crate::log;
+use crate::task::{process, trap};
+
+/// Called by the entry of system calls with the program's registers; whether it must go back by `iret`.
+#[unsafe(no_mangle)]
+extern "C" fn system_call_dispatch(frame: &mut TrapFrame) -> bool {
+    interrupts::enable();
+    answer(frame);
+    interrupts::disable();
+    trap::end_if_told();
+    !user::returns_plainly(frame)
+}
+
+/// Does what is asked. What it holds is let go of before the process may end.
+fn answer(frame: &mut TrapFrame) {
+    let Some(process) = process::current() else { return };
+    let number = frame.rax;
+    let arguments = [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9];
+    let result = match table::find(number).and_then(|entry| entry.function) {
+        Some(function) => function(&mut Call { process: &process, frame, arguments }),
+        None => {
+            note_missing(number, &process);
+            Err(FileSystemErrorKind::NotImplemented.into())
+        }
+    };
+    match result {
+        // Another program has begun: the registers are its own.
+        Ok(_) if frame.vector != user::SYSTEM_CALL => {}
+        Ok(value) => frame.rax = value,
+        Err(error) => frame.rax = i64::from(-error.errno()) as u64,
+    }
+}
+
+/// Numbers from here on are noted as one.
+const NOTED: usize = 512;
+
+/// Notes in the log that a call is missing, the first time.
+fn note_missing(number: u64, process: &process::Process) {
+    static SEEN: [AtomicU64; NOTED / 64] = [const { AtomicU64::new(0) }; NOTED / 64];
+    let place = usize::try_from(number).unwrap_or(NOTED).min(NOTED - 1);
+    let bit = 1 << (place % 64);
+    if SEEN[place / 64].fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+        let name = table::find(number).map_or("which Linux does not have either", |entry| entry.name);
+        log!("{} ({}): no system call {number}, {name}", process.name().escape_ascii(), process.pid());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! Beginning, ending, and waiting for that.
+
+use alloc::vec::Vec;
+
+use vfs::error::{FileSystemErrorKind, Result, fail};
+
+use super::call::Call;
+use crate::mm::space::SharedSpace;
+use crate::mm::user_memory;
+use crate::task::exec;
+use crate::task::process::{Ending, Parts, Process};
+use crate::task::scheduler;
+use crate::task::signal::Signal;
+use crate::task::start::check_size;
+use crate::task::thread::UserStart;
+
+const CLONE_VM: u64 = 0x100;
+const CLONE_VFORK: u64 = 0x4000;
+const CLONE_SETTLS: u64 = 0x8_0000;
+const CLONE_PARENT_SETTID: u64 = 0x10_0000;
+const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
+const CLONE_CHILD_SETTID: u64 = 0x100_0000;
+/// The signal that the parent is told by.
+const CLONE_SIGNAL: u64 = 0xff;
+
+pub fn fork(call: &mut Call<'_>) -> Result<u64> {
+    begin(call, Beginning::default())
+}
+
+pub fn vfork(call: &mut Call<'_>) -> Result<u64> {
+    begin(call, Beginning { flags: CLONE_VM | CLONE_VFORK, ..Beginning::default() })
+}
+
+pub fn clone(call: &mut Call<'_>) -> Result<u64> {
+    let [flags, stack, parent_identity_at, child_identity_at, thread_base, _] = call.arguments;
+    begin(call, Beginning { flags, stack, parent_identity_at, child_identity_at, thread_base })
+}
+
+/// How a process is to begin; nothing but the memory is shared, and that only with a parent that waits.
+#[derive(Default)]
+struct Beginning {
+    flags: u64,
+    /// 0: as the parent's.
+    stack: u64,
+    parent_identity_at: u64,
+    child_identity_at: u64,
+    thread_base: u64,
+}
+
+const KNOWN: u64 = CLONE_VM
+    | CLONE_VFORK
+    | CLONE_SETTLS
+    | CLONE_PARENT_SETTID
+    | CLONE_CHILD_CLEARTID
+    | CLONE_CHILD_SETTID
+    | CLONE_SIGNAL;
+
+fn begin(call: &mut Call<'_>, wanted: Beginning) -> Result<u64> {
+    let flags = wanted.flags;
+    let has = |flag| flags & flag != 0;
+    let signal = flags & CLONE_SIGNAL;
+    if flags & !KNOWN != 0 || signal != 0 && signal != u64::from(Signal::CHILD.number()) {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    // Two that run at once in one memory are threads, which are not there.
+    if has(CLONE_VM) && !has(CLONE_VFORK) {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let thread = scheduler::current();
+    let user = thread.user().ok_or(FileSystemErrorKind::NotPermitted)?;
+    let process = call.process;
+    let own = process.space()?;
+    let space = if has(CLONE_VM) { own.clone() } else { SharedSpace::new(own.lock().fork()?)? };
+    let mut frame = call.frame.clone();
+    frame.rax = 0;
+    if wanted.stack != 0 {
+        frame.rsp = wanted.stack;
+    }
+    let thread_base = if has(CLONE_SETTLS) { wanted.thread_base } else { user.thread_base() };
+    if thread_base >= crate::arch::user::USER_END {
+        return fail(FileSystemErrorKind::NotPermitted);
+    }
+    let start = UserStart {
+        frame,
+        floating_point: user.copy_floating_point(),
+        thread_base,
+        identity_at: has(CLONE_CHILD_SETTID).then_some(wanted.child_identity_at),
+        cleared_at_end: if has(CLONE_CHILD_CLEARTID) { wanted.child_identity_at } else { 0 },
+    };
+    let files = process.files().duplicate()?;
+    let dispositions = process.dispositions().clone();
+    let parts = Parts { space, files, place: (*process.place()?).clone(), name: process.name(), dispositions };
+    let child = Process::start(Some(process), parts, start)?;
+    if has(CLONE_PARENT_SETTID) {
+        // As on Linux a bad address is the program's own affair.
+        let _ = user_memory::write(wanted.parent_identity_at, &child.pid().to_le_bytes());
+    }
+    if has(CLONE_VFORK) {
+        child.wait_until_not_in(&own);
+    }
+    Ok(u64::from(child.pid()))
+}
+
+/// The most texts of a vector of them; more would not fit.
+const TEXTS_MAX: usize = 64 << 10;
+
+/// The texts that a vector of addresses leads to; none at address 0, as on Linux.
+fn texts(address: u64, bytes: &mut usize) -> Result<Vec<Vec<u8>>> {
+    let mut texts = Vec::new();
+    if address == 0 {
+        return Ok(texts);
+    }
+    while texts.len() < TEXTS_MAX {
+        let [text] = user_memory::read_words(address.wrapping_add(8 * texts.len() as u64))?;
+        if text == 0 {
+            return Ok(texts);
+        }
+        let text = user_memory::read_text(text, TEXT_MAX, FileSystemErrorKind::ArgumentListTooLong)?;
+        *bytes += text.len();
+        check_size(texts.len(), *bytes)?;
+        page::admit(2 * size_of::<Vec<u8>>() * (texts.len() + 1))?;
+        texts.push(text);
+    }
+    fail(FileSystemErrorKind::ArgumentListTooLong)
+}
+
+/// The longest single text (`MAX_ARG_STRLEN`).
+const TEXT_MAX: usize = 128 << 10;
+
+pub fn execve(call: &mut Call<'_>) -> Result<u64> {
+    let path = call.path(0)?;
+    let mut bytes = 0;
+    let arguments = texts(call.arguments[1], &mut bytes)?;
+    let environment = texts(call.arguments[2], &mut bytes)?;
+    let place = call.process.place()?;
+    let loaded = exec::load(&place, &path, arguments, &environment)?;
+    let thread = scheduler::current();
+    let user = thread.user().ok_or(FileSystemErrorKind::NotPermitted)?;
+    call.process.replace(loaded.space, loaded.name);
+    user.reset();
+    *call.frame = loaded.frame;
+    Ok(0)
+}
+
+pub fn exit(call: &mut Call<'_>) -> Result<u64> {
+    call.process.end(Ending::Exited(call.word(0) as u8));
+    Ok(0)
+}
+
+/// A process has one thread.
+pub fn exit_group(call: &mut Call<'_>) -> Result<u64> {
+    exit(call)
+}
+
+const WNOHANG: u32 = 1;
+/// Nothing is stopped or goes on: who asks for that as well waits for what ends.
+const WUNTRACED: u32 = 2;
+const WCONTINUED: u32 = 8;
+
+/// There is one group of processes: whoever asks for a child of the own group (0) or of any (-1) asks for the same. Times
+/// are not counted, so nobody is told them.
+pub fn wait4(call: &mut Call<'_>) -> Result<u64> {
+    let [pid, status_at, _, usage_at, ..] = call.arguments;
+    let flags = call.flags(2, WNOHANG | WUNTRACED | WCONTINUED)?;
+    if usage_at != 0 {
+        return fail(FileSystemErrorKind::NotImplemented);
+    }
+    let pid = match pid as i32 {
+        pid @ 1.. => Some(pid as u32),
+        0 | -1 => None,
+        _ => return fail(FileSystemErrorKind::NoChild),
+    };
+    let Some((child, ending)) = call.process.wait_for_child(pid, flags & WNOHANG != 0)? else { return Ok(0) };
+    if status_at != 0 {
+        user_memory::write(status_at, &ending.wait_status().to_le_bytes())?;
+    }
+    Ok(u64::from(child))
+}

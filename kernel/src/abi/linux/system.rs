@@ -1,0 +1,119 @@
+//! The machine, its limits, and what a thread may set of itself.
+
+use vfs::error::{FileSystemErrorKind, Result, fail};
+
+use super::call::Call;
+use crate::arch::{random, user};
+use crate::mm::user_memory;
+use crate::task::{files, scheduler, start};
+
+const ARCH_SET_FS: u32 = 0x1002;
+const ARCH_GET_FS: u32 = 0x1003;
+
+pub fn arch_prctl(call: &mut Call<'_>) -> Result<u64> {
+    let address = call.arguments[1];
+    let thread = scheduler::current();
+    let user = thread.user().ok_or(FileSystemErrorKind::NotPermitted)?;
+    match call.word(0) {
+        ARCH_SET_FS if address >= user::USER_END => fail(FileSystemErrorKind::NotPermitted),
+        ARCH_SET_FS => {
+            user.set_thread_base(address);
+            Ok(0)
+        }
+        ARCH_GET_FS => call.write_words(1, [user.thread_base()]),
+        _ => fail(FileSystemErrorKind::InvalidArgument),
+    }
+}
+
+pub fn set_tid_address(call: &mut Call<'_>) -> Result<u64> {
+    if let Some(user) = scheduler::current().user() {
+        user.set_cleared_at_end(call.arguments[0]);
+    }
+    Ok(u64::from(call.process.pid()))
+}
+
+pub fn sched_yield(_call: &mut Call<'_>) -> Result<u64> {
+    scheduler::give_way();
+    Ok(0)
+}
+
+const RLIMIT_STACK: u32 = 3;
+const RLIMIT_CORE: u32 = 4;
+const RLIMIT_NOFILE: u32 = 7;
+/// Numbers of limits are below this.
+const LIMITS: u32 = 16;
+const UNLIMITED: u64 = u64::MAX;
+
+/// A limit, now and at most.
+fn limit(resource: u32) -> Result<[u64; 2]> {
+    match resource {
+        RLIMIT_STACK => Ok([start::STACK_SIZE; 2]),
+        RLIMIT_CORE => Ok([0; 2]),
+        RLIMIT_NOFILE => Ok([files::LIMIT as u64; 2]),
+        0..LIMITS => Ok([UNLIMITED; 2]),
+        _ => fail(FileSystemErrorKind::InvalidArgument),
+    }
+}
+
+/// Limits can be read, not set (`EPERM`, as for one that nobody may raise).
+pub fn prlimit64(call: &mut Call<'_>) -> Result<u64> {
+    let [pid, resource, new, old, ..] = call.arguments;
+    if pid as u32 != 0 && pid as u32 != call.process.pid() {
+        return fail(FileSystemErrorKind::NoProcess);
+    }
+    let limit = limit(resource as u32)?;
+    if new != 0 && user_memory::read_words::<2>(new)? != limit {
+        return fail(FileSystemErrorKind::NotPermitted);
+    }
+    if old != 0 {
+        user_memory::write_words(old, limit)?;
+    }
+    Ok(0)
+}
+
+pub fn getrlimit(call: &mut Call<'_>) -> Result<u64> {
+    call.write_words(1, limit(call.word(0))?)
+}
+
+/// `GRND_NONBLOCK`, `GRND_RANDOM`, `GRND_INSECURE`: all the same here, where there are always enough.
+const RANDOM_FLAGS: u32 = 7;
+
+pub fn getrandom(call: &mut Call<'_>) -> Result<u64> {
+    call.flags(2, RANDOM_FLAGS)?;
+    let [address, length, ..] = call.arguments;
+    let length = length.min(0x7fff_ffff);
+    let mut done = 0;
+    let mut chunk = [0; 256];
+    while done < length {
+        let step = (length - done).min(chunk.len() as u64);
+        random::fill(&mut chunk[..step as usize]);
+        match user_memory::write(address.wrapping_add(done), &chunk[..step as usize]) {
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => break,
+            Ok(()) => done += step,
+        }
+    }
+    Ok(done)
+}
+
+/// What programs take the kernel for: they look for an interface, and this one is Linux's.
+const NAMES: [&[u8]; 6] = [
+    b"Linux",
+    b"strata",
+    b"6.1.0-strata",
+    concat!("Strata ", env!("CARGO_PKG_VERSION")).as_bytes(),
+    b"x86_64",
+    b"(none)",
+];
+
+/// Bytes of each name in `struct utsname`.
+const NAME_SIZE: usize = 65;
+
+pub fn uname(call: &mut Call<'_>) -> Result<u64> {
+    let mut names = [[0; NAME_SIZE]; NAMES.len()];
+    for (field, name) in names.iter_mut().zip(NAMES) {
+        field[..name.len()].copy_from_slice(name);
+    }
+    user_memory::write(call.arguments[0], names.as_flattened())?;
+    Ok(0)
+}

@@ -1,0 +1,441 @@
+//! Programs for tests: a list of system calls, and the small program that makes them one after the other.
+//!
+//! ```text
+//!   0x400000  code      the program below
+//!   0x500000  steps     what it does, ten words for each step
+//!   0x600000  data      texts; results from 0x610000 on
+//! ```
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::arch::global_asm;
+
+use vfs::context::Credentials;
+use vfs::drivers::tmpfs::{Tmpfs, TmpfsOptions};
+use vfs::error::Result;
+use vfs::file::{FileObject, OpenFlags};
+use vfs::manager::VfsManager;
+
+use crate::abi::linux::table;
+use crate::fs::{devices, unnamed};
+use crate::session;
+use crate::task::exec;
+use crate::task::files::{Descriptor, Files};
+use crate::task::process::{Ending, Place, Process};
+
+global_asm!(
+    r#"
+    .section .rodata
+    .balign 16
+.global test_program
+test_program:                   # A step: number or address, six arguments, which of them are places of values,
+    mov r12d, 0x500000          # where the result goes, where to go on unless it is 0.
+    mov r13, rsp
+1:  mov rbx, [r12 + 56]
+    mov rax, [r12]
+    mov rdi, [r12 + 8]
+    mov rsi, [r12 + 16]
+    mov rdx, [r12 + 24]
+    mov r10, [r12 + 32]
+    mov r8, [r12 + 40]
+    mov r9, [r12 + 48]
+    test bl, 1
+    jz 2f
+    mov rdi, [rdi]
+2:  test bl, 2
+    jz 2f
+    mov rsi, [rsi]
+2:  test bl, 4
+    jz 2f
+    mov rdx, [rdx]
+2:  cmp rax, 0x10000
+    jae 3f
+    syscall
+    jmp 4f
+3:  call rax
+4:  mov rcx, [r12 + 64]
+    mov [rcx], rax
+    mov rcx, [r12 + 72]
+    add r12, 80
+    test rax, rax
+    jz 1b
+    test rcx, rcx
+    jz 1b
+    mov r12, rcx
+    jmp 1b
+
+.global test_divide
+test_divide:
+    xor ecx, ecx
+    mov eax, 1
+    cdq
+    div ecx
+.global test_illegal
+test_illegal:
+    ud2
+.global test_privileged
+test_privileged:
+    hlt
+.global test_breakpoint
+test_breakpoint:
+    int3
+.global test_jump
+test_jump:
+    jmp rdi
+.global test_load
+test_load:                      # the word at rdi
+    mov rax, [rdi]
+    ret
+.global test_store
+test_store:                     # rsi to the word at rdi
+    mov [rdi], rsi
+    xor eax, eax
+    ret
+.global test_recurse
+test_recurse:
+    push rdi
+    jmp test_recurse
+.global test_touch
+test_touch:                     # a byte of each of rsi pages from rdi on
+    xor eax, eax
+5:  test rsi, rsi
+    jz 6f
+    movzx ecx, byte ptr [rdi]
+    add rax, rcx
+    add rdi, 4096
+    dec rsi
+    jmp 5b
+6:  ret
+.global test_sum
+test_sum:                       # the sum of rdi and rsi
+    lea rax, [rdi + rsi]
+    ret
+.global test_fill
+test_fill:                      # a word in each of rsi pages from rdi on
+    mov [rdi], rsi
+    add rdi, 4096
+    dec rsi
+    jnz test_fill
+    ret
+.global test_await
+test_await:                     # until the word at rdi is not 0; what xmm0 has then, having had rsi before
+    movq xmm0, rsi
+7:  cmp qword ptr [rdi], 0
+    je 7b
+    movq rax, xmm0
+    ret
+.global test_vector
+test_vector:                    # rsi to xmm0
+    movq xmm0, rsi
+    xor eax, eax
+    ret
+.global test_arguments
+test_arguments:                 # writes all arguments and the environment to the standard output, with their NULs
+    lea r14, [r13 + 8]
+8:  mov rsi, [r14]
+    add r14, 8
+    test rsi, rsi
+    jz 9f
+    xor edx, edx
+2:  inc rdx
+    cmp byte ptr [rsi + rdx - 1], 0
+    jne 2b
+    mov edi, 1
+    mov eax, 1
+    syscall
+    jmp 8b
+9:  inc r15
+    cmp r15, 2
+    jne 8b
+    ret
+.global test_program_end
+test_program_end:
+    .text
+    "#
+);
+
+unsafe extern "C" {
+    static test_program: u8;
+    static test_program_end: u8;
+    static test_divide: u8;
+    static test_illegal: u8;
+    static test_privileged: u8;
+    static test_breakpoint: u8;
+    static test_jump: u8;
+    static test_load: u8;
+    static test_store: u8;
+    static test_recurse: u8;
+    static test_touch: u8;
+    static test_sum: u8;
+    static test_fill: u8;
+    static test_await: u8;
+    static test_vector: u8;
+    static test_arguments: u8;
+}
+
+const CODE: u64 = 0x40_0000;
+const STEPS: u64 = 0x50_0000;
+const DATA: u64 = 0x60_0000;
+const RESULTS: u64 = 0x61_0000;
+/// Where the memory of the results ends: nothing is mapped there.
+pub const DATA_END: u64 = 0x62_0000;
+
+/// The number under which the results are written.
+const RESULTS_FILE: u64 = 3;
+
+/// Something that a step does other than a system call.
+#[derive(Clone, Copy)]
+pub enum Act {
+    Divide,
+    Illegal,
+    Privileged,
+    Breakpoint,
+    Jump,
+    Load,
+    Store,
+    Recurse,
+    Touch,
+    Sum,
+    Fill,
+    Await,
+    Vector,
+    Arguments,
+}
+
+impl Act {
+    /// Its address in the program.
+    pub fn address(self) -> u64 {
+        let place = match self {
+            Self::Divide => &raw const test_divide,
+            Self::Illegal => &raw const test_illegal,
+            Self::Privileged => &raw const test_privileged,
+            Self::Breakpoint => &raw const test_breakpoint,
+            Self::Jump => &raw const test_jump,
+            Self::Load => &raw const test_load,
+            Self::Store => &raw const test_store,
+            Self::Recurse => &raw const test_recurse,
+            Self::Touch => &raw const test_touch,
+            Self::Sum => &raw const test_sum,
+            Self::Fill => &raw const test_fill,
+            Self::Await => &raw const test_await,
+            Self::Vector => &raw const test_vector,
+            Self::Arguments => &raw const test_arguments,
+        };
+        CODE + (place as u64 - &raw const test_program as u64)
+    }
+}
+
+/// The result of a step: a place in the program's memory.
+#[derive(Clone, Copy)]
+pub struct Slot(pub u64);
+
+/// An argument.
+#[derive(Clone, Copy)]
+pub enum Argument {
+    Is(u64),
+    /// What is in that place when the step is done.
+    At(u64),
+}
+
+impl From<u64> for Argument {
+    fn from(value: u64) -> Self {
+        Self::Is(value)
+    }
+}
+
+impl From<Slot> for Argument {
+    fn from(slot: Slot) -> Self {
+        Self::At(slot.0)
+    }
+}
+
+/// A program in the making.
+#[derive(Default)]
+pub struct Program {
+    steps: Vec<[u64; 10]>,
+    data: Vec<u8>,
+    slots: u64,
+}
+
+impl Program {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The address of bytes with a NUL behind them, at a multiple of 8.
+    pub fn bytes(&mut self, bytes: &[u8]) -> u64 {
+        let address = DATA + self.data.len() as u64;
+        self.data.extend_from_slice(bytes);
+        self.data.push(0);
+        self.data.resize(self.data.len().next_multiple_of(8), 0);
+        address
+    }
+
+    /// The address of words.
+    pub fn words(&mut self, words: &[u64]) -> u64 {
+        self.bytes(words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>().as_slice())
+    }
+
+    /// A place of `words` words for something to be written to; they are among the results.
+    pub fn room(&mut self, words: u64) -> Slot {
+        let slot = Slot(RESULTS + 8 * self.slots);
+        self.slots += words;
+        assert!(slot.0 + 8 * words <= DATA_END);
+        slot
+    }
+
+    fn step(&mut self, what: u64, arguments: &[Argument]) -> Slot {
+        let slot = self.room(1);
+        let mut step = [0; 10];
+        step[0] = what;
+        for (index, argument) in arguments.iter().enumerate() {
+            match *argument {
+                Argument::Is(value) => step[1 + index] = value,
+                Argument::At(place) => {
+                    assert!(index < 3, "places are for the first arguments");
+                    step[1 + index] = place;
+                    step[7] |= 1 << index;
+                }
+            }
+        }
+        step[8] = slot.0;
+        self.steps.push(step);
+        slot
+    }
+
+    /// Makes a system call.
+    pub fn call(&mut self, name: &str, arguments: &[Argument]) -> Slot {
+        let (number, _) = table::all().find(|(_, entry)| entry.name == name).expect("Linux has it");
+        self.call_number(number, arguments)
+    }
+
+    /// Makes the system call of that number.
+    pub fn call_number(&mut self, number: u64, arguments: &[Argument]) -> Slot {
+        self.step(number, arguments)
+    }
+
+    /// Does something else.
+    pub fn act(&mut self, act: Act, arguments: &[Argument]) -> Slot {
+        self.step(act.address(), arguments)
+    }
+
+    /// Lets another process begin by the call of that name and do what `child` says, which must end it.
+    pub fn begin(&mut self, name: &str, child: impl FnOnce(&mut Self)) -> Slot {
+        let slot = self.call(name, &[]);
+        let index = self.steps.len() - 1;
+        child(self);
+        self.steps[index][9] = STEPS + 80 * self.steps.len() as u64;
+        slot
+    }
+
+    /// Ends the process.
+    pub fn exit(&mut self, status: u64) {
+        self.call("exit_group", &[status.into()]);
+    }
+
+    /// The program as a file, which ends by writing its results.
+    pub fn elf(mut self) -> Vec<u8> {
+        let length = 8 * self.slots;
+        self.call("write", &[RESULTS_FILE.into(), RESULTS.into(), length.into()]);
+        self.exit(0);
+        // SAFETY: both are labels of one piece of constant memory, in this order.
+        let code = unsafe {
+            let (start, end) = (&raw const test_program, &raw const test_program_end);
+            core::slice::from_raw_parts(start, end.offset_from_unsigned(start))
+        };
+        let steps: Vec<u8> = self.steps.as_flattened().iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert!(self.data.len() as u64 <= RESULTS - DATA && STEPS + steps.len() as u64 <= DATA);
+        let (read, write, execute) = (4, 2, 1);
+        let parts = [
+            (CODE, read | execute, code.to_vec(), code.len() as u64),
+            (STEPS, read, steps.clone(), steps.len() as u64),
+            (DATA, read | write, self.data, DATA_END - DATA),
+        ];
+        file(CODE, &parts)
+    }
+}
+
+/// An ELF file of these segments: address, rights, bytes in the file, bytes in memory.
+pub fn file(entry: u64, segments: &[(u64, u32, Vec<u8>, u64)]) -> Vec<u8> {
+    let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0".to_vec();
+    [entry, 64, 0].iter().for_each(|word| file.extend_from_slice(&word.to_le_bytes()));
+    file.extend_from_slice(&[0, 0, 0, 0, 64, 0, 56, 0, segments.len() as u8, 0, 0, 0, 0, 0, 0, 0]);
+    let mut offset = 4096;
+    for (address, rights, bytes, memory) in segments {
+        file.extend_from_slice(&1u32.to_le_bytes());
+        file.extend_from_slice(&rights.to_le_bytes());
+        let words = [offset, *address, *address, bytes.len() as u64, *memory, 4096];
+        words.iter().for_each(|word| file.extend_from_slice(&word.to_le_bytes()));
+        offset += (bytes.len() as u64).next_multiple_of(4096);
+    }
+    for (_, _, bytes, _) in segments {
+        file.resize(file.len().next_multiple_of(4096), 0);
+        file.extend_from_slice(bytes);
+    }
+    file
+}
+
+/// A namespace of its own in which programs run.
+pub struct Machine {
+    pub manager: Arc<VfsManager>,
+}
+
+impl Machine {
+    pub fn new() -> Self {
+        let environment = session::environment();
+        Self { manager: VfsManager::new(Tmpfs::new(TmpfsOptions::default(), &environment), environment) }
+    }
+
+    pub fn open(&self, path: &str, flags: OpenFlags) -> Result<Arc<FileObject>> {
+        self.manager.open(&self.manager.root_context(), path.as_bytes(), flags, 0o755)
+    }
+
+    /// Makes a file that may be executed.
+    pub fn write(&self, path: &str, bytes: &[u8]) {
+        let file = self.open(path, OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE).expect("it can be made");
+        assert_eq!(file.write(&Credentials::root(), &mut &*bytes), Ok(bytes.len()));
+    }
+
+    pub fn read(&self, path: &str) -> Vec<u8> {
+        let file = self.open(path, OpenFlags::READ).expect("it is there");
+        let mut bytes = [0].repeat(file.metadata().expect("it is a file").size as usize);
+        assert_eq!(file.read(&mut &mut bytes[..]), Ok(bytes.len()));
+        bytes
+    }
+
+    /// Starts the program at `path`, with `/out` as its output, `/results` for its results, and `more` files from
+    /// number 4 on.
+    pub fn start(&self, path: &str, arguments: &[&str], more: &[Arc<FileObject>]) -> Result<Arc<Process>> {
+        let written = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
+        let out = self.open("/out", written | OpenFlags::APPEND)?;
+        let results = self.open("/results", written)?;
+        let mut files = Files::default();
+        let own = [unnamed::open_device(devices::NULL, OpenFlags::READ)?, out.clone(), out, results];
+        for file in own.iter().chain(more) {
+            files.add(Descriptor { file: file.clone(), close_on_exec: false }, 0)?;
+        }
+        let place = Place { manager: self.manager.clone(), context: self.manager.root_context() };
+        let arguments = arguments.iter().map(|text| text.as_bytes().to_vec()).collect();
+        exec::start(place, path.as_bytes(), arguments, &[b"A=1".to_vec()], files)
+    }
+
+    /// Runs a program to its end.
+    pub fn run(&self, program: Program) -> Ending {
+        self.write("/program", &program.elf());
+        self.start("/program", &["program"], &[]).expect("it begins").wait()
+    }
+
+    /// What was in that place when the program ended by itself.
+    pub fn result(&self, slot: Slot) -> i64 {
+        let results = self.read("/results");
+        let at = (slot.0 - RESULTS) as usize;
+        i64::from_le_bytes(results[at..at + 8].try_into().expect("eight bytes"))
+    }
+}
+
+/// Runs a program to its end, in a namespace of its own.
+pub fn run(program: Program) -> (Machine, Ending) {
+    let machine = Machine::new();
+    let ending = machine.run(program);
+    (machine, ending)
+}

@@ -1,0 +1,3 @@
+//! What programs ask of the kernel.
+
+pub mod linux;

@@ -1,0 +1,226 @@
+//! User mode: going there, coming back by `syscall`, and the registers that the kernel itself does not use.
+//!
+//! A system call saves the same [`TrapFrame`] as an interrupt does, at the top of the thread's stack, so that whatever
+//! looks at or changes a program's registers finds them in one place. The kernel is compiled without floating-point
+//! registers: a program's stay in the processor until another program runs.
+
+use core::arch::{asm, global_asm};
+use core::cell::UnsafeCell;
+
+use x86_64::VirtAddr;
+use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
+use x86_64::registers::model_specific::{FsBase, LStar, SFMask, Star};
+use x86_64::registers::rflags::RFlags;
+use x86_64::structures::gdt::SegmentSelector;
+
+use super::gdt;
+use super::trap::TrapFrame;
+
+/// In place of an interrupt's vector: the frame is a system call's.
+pub const SYSTEM_CALL: u64 = 0x100;
+
+/// The first address that is not the user's.
+pub const USER_END: u64 = 0x0000_7fff_ffff_f000;
+
+global_asm!(
+    r#"
+    .bss
+    .balign 8
+user_stack: .quad 0
+.global kernel_stack
+kernel_stack: .quad 0
+
+    .text
+    .balign 16
+.global system_call_entry
+system_call_entry:
+    movq %rsp, user_stack(%rip)
+    movq kernel_stack(%rip), %rsp
+    pushq ${data}
+    pushq user_stack(%rip)
+    pushq %r11
+    pushq ${code}
+    pushq %rcx
+    pushq $0
+    pushq ${vector}
+    pushq %rax
+    pushq %rbx
+    pushq %rcx
+    pushq %rdx
+    pushq %rsi
+    pushq %rdi
+    pushq %rbp
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, %rdi
+    call system_call_dispatch
+    # What `sysret` cannot restore goes by `iret`: the dispatcher says so.
+    testb %al, %al
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rbp
+    popq %rdi
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rbx
+    popq %rax
+    jnz 1f
+    movq 16(%rsp), %rcx
+    movq 32(%rsp), %r11
+    movq 40(%rsp), %rsp
+    sysretq
+1:  addq $16, %rsp
+    iretq
+
+.global enter_user_mode
+enter_user_mode:                # rdi: the frame
+    movq %rdi, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rbp
+    popq %rdi
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rbx
+    popq %rax
+    addq $16, %rsp
+    iretq
+    "#,
+    data = const gdt::USER_DATA,
+    code = const gdt::USER_CODE,
+    vector = const SYSTEM_CALL,
+    options(att_syntax)
+);
+
+unsafe extern "C" {
+    static system_call_entry: u8;
+    static mut kernel_stack: u64;
+    fn enter_user_mode(frame: &TrapFrame) -> !;
+}
+
+/// Makes `syscall` lead here, and floating-point instructions work in user mode.
+pub(super) fn init() {
+    let code = SegmentSelector(gdt::KERNEL_CODE);
+    let data = SegmentSelector(gdt::KERNEL_CODE + 8);
+    Star::write(SegmentSelector(gdt::USER_CODE), SegmentSelector(gdt::USER_DATA), code, data)
+        .expect("the segments lie in the order that `sysret` wants");
+    LStar::write(VirtAddr::from_ptr(&raw const system_call_entry));
+    SFMask::write(
+        RFlags::INTERRUPT_FLAG
+            | RFlags::DIRECTION_FLAG
+            | RFlags::TRAP_FLAG
+            | RFlags::ALIGNMENT_CHECK
+            | RFlags::NESTED_TASK
+            | RFlags::IOPL_LOW
+            | RFlags::IOPL_HIGH,
+    );
+    // SAFETY: the entry is set; the kernel does not use what else these bits change.
+    unsafe {
+        Efer::update(|flags| *flags |= EferFlags::SYSTEM_CALL_EXTENSIONS);
+        Cr0::update(|flags| {
+            *flags -= Cr0Flags::EMULATE_COPROCESSOR;
+            *flags |= Cr0Flags::MONITOR_COPROCESSOR | Cr0Flags::NUMERIC_ERROR;
+        });
+        Cr4::update(|flags| *flags |= Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE);
+    }
+}
+
+/// Goes to user mode with these registers; the next entry into the kernel begins at the top of the stack again.
+///
+/// # Safety
+/// The frame must be of user mode (its segments are), its addresses the user's, and the running thread's address space
+/// the one they are meant in.
+pub unsafe fn enter(frame: &TrapFrame) -> ! {
+    // SAFETY: the frame ends with what `iret` takes; the caller vouches for what is in it.
+    unsafe { enter_user_mode(frame) }
+}
+
+/// Whether `sysret` can take a program back to where a frame says: it wants an address that is the user's, and sets
+/// neither the trap flag nor other registers.
+pub fn returns_plainly(frame: &TrapFrame) -> bool {
+    frame.rip < USER_END && frame.vector == SYSTEM_CALL && frame.rflags & RFlags::TRAP_FLAG.bits() == 0
+}
+
+/// A frame with which a program begins at `entry` with its stack at `stack`.
+pub fn first_frame(entry: u64, stack: u64) -> TrapFrame {
+    TrapFrame {
+        rip: entry,
+        rsp: stack,
+        cs: u64::from(gdt::USER_CODE),
+        ss: u64::from(gdt::USER_DATA),
+        rflags: RFlags::INTERRUPT_FLAG.bits() | 2,
+        // What `sysret` does not restore a new program must not depend on.
+        vector: 0,
+        ..TrapFrame::default()
+    }
+}
+
+/// Lets entries from user mode begin at `top`. Interrupts must be off.
+pub fn set_kernel_stack(top: u64) {
+    gdt::set_kernel_stack(top);
+    // SAFETY: only the entry reads it, in user mode's place, and interrupts are off.
+    unsafe { (&raw mut kernel_stack).write(top) };
+}
+
+/// Where thread-local storage begins (`arch_prctl(ARCH_SET_FS)`).
+pub fn set_thread_base(address: u64) {
+    FsBase::write(VirtAddr::new_truncate(address));
+}
+
+/// A program's floating-point registers.
+#[repr(C, align(16))]
+pub struct FloatingPoint(UnsafeCell<[u8; 512]>);
+
+// SAFETY: touched only by the thread that they belong to, or while that is switched.
+unsafe impl Sync for FloatingPoint {}
+
+impl Default for FloatingPoint {
+    /// As a program finds them when it begins: all exceptions masked, 64-bit precision.
+    fn default() -> Self {
+        let mut registers = [0; 512];
+        registers[..2].copy_from_slice(&0x037fu16.to_le_bytes());
+        registers[24..28].copy_from_slice(&0x1f80u32.to_le_bytes());
+        Self(UnsafeCell::new(registers))
+    }
+}
+
+impl Clone for FloatingPoint {
+    fn clone(&self) -> Self {
+        // SAFETY: only the thread that they belong to copies them.
+        Self(UnsafeCell::new(unsafe { *self.0.get() }))
+    }
+}
+
+impl FloatingPoint {
+    /// Takes them from the processor.
+    pub fn save(&self) {
+        // SAFETY: 512 bytes, aligned, and nobody else's.
+        unsafe { asm!("fxsave64 [{}]", in(reg) self.0.get(), options(nostack)) };
+    }
+
+    /// Gives them to the processor.
+    pub fn load(&self) {
+        // SAFETY: as for `save`; what is there was saved, or is the default, so no reserved bit is set.
+        unsafe { asm!("fxrstor64 [{}]", in(reg) self.0.get(), options(nostack)) };
+    }
+}

@@ -1,0 +1,49 @@
+//! Nodes for what is open and has no name: the ends of a pipe, the console of a program that the kernel itself starts.
+//!
+//! They are on a tmpfs that is mounted nowhere else.
+
+use alloc::format;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use spin::Once;
+use vfs::context::Context;
+use vfs::drivers::tmpfs::{Tmpfs, TmpfsOptions};
+use vfs::error::Result;
+use vfs::file::{FileObject, OpenFlags};
+use vfs::manager::VfsManager;
+use vfs::metadata::DeviceNumber;
+use vfs::node::NewKind;
+
+use crate::session;
+
+fn namespace() -> &'static Arc<VfsManager> {
+    static NAMESPACE: Once<Arc<VfsManager>> = Once::new();
+    NAMESPACE.call_once(|| {
+        let environment = session::environment();
+        VfsManager::new(Tmpfs::new(TmpfsOptions::default(), &environment), environment)
+    })
+}
+
+/// Does something with a new node, which loses its name after that.
+///
+/// # Errors
+/// `ENOMEM`; what `body` answers.
+pub fn with_node<R>(kind: NewKind<'_>, body: impl FnOnce(&VfsManager, &Context, &[u8]) -> Result<R>) -> Result<R> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let manager = namespace();
+    let context = manager.root_context();
+    let name = format!("/{}", NEXT.fetch_add(1, Ordering::Relaxed)).into_bytes();
+    manager.make_node(&context, &name, kind, 0o600)?;
+    let result = body(manager, &context, &name);
+    manager.unlink(&context, &name)?;
+    result
+}
+
+/// Opens a character device.
+///
+/// # Errors
+/// `ENXIO` for one that is not there; `ENOMEM`.
+pub fn open_device(device: DeviceNumber, flags: OpenFlags) -> Result<Arc<FileObject>> {
+    with_node(NewKind::CharDevice(device), |manager, context, name| manager.open(context, name, flags, 0))
+}

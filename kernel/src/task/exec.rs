@@ -1,0 +1,194 @@
+//! Programs: from a path to an address space and the registers to begin with (`execve(2)`).
+//!
+//! Static programs are run, at the addresses they want (`ET_EXEC`) or at one chosen for them (static-pie), and scripts
+//! with a `#!` line. Dynamic programs are not run yet (`ENOEXEC`), and set-id bits give no rights.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use vfs::content::{Content, PAGE_SIZE};
+use vfs::context::AccessMode;
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::manager::Follow;
+use vfs::metadata::FileType;
+use vfs::mount::MountFlags;
+
+use super::elf::{Elf, Segment};
+use super::files::Files;
+use super::process::{Parts, Place, Process};
+use super::signal::Dispositions;
+use super::start::{self, STACK_SIZE, STACK_TOP, Told};
+use super::thread::UserStart;
+use crate::arch::trap::TrapFrame;
+use crate::arch::user::{self, FloatingPoint};
+use crate::mm::space::{self, AddressSpace, Mapping, Rights, SharedSpace};
+
+/// How many scripts may name each other (Linux's limit).
+const SCRIPTS_MAX: usize = 4;
+
+/// What of a script's first line is looked at (Linux's `BINPRM_BUF_SIZE`).
+const SCRIPT_LINE_MAX: usize = 256;
+
+/// Where a program lies that can lie anywhere.
+const MOVED_TO: u64 = 0x5555_5555_4000;
+
+/// A program, ready to begin.
+pub struct Loaded {
+    /// Its memory.
+    pub space: Arc<SharedSpace>,
+    /// Its registers.
+    pub frame: TrapFrame,
+    /// The file's name, for messages.
+    pub name: Vec<u8>,
+}
+
+/// Loads the program at `path`.
+///
+/// # Errors
+/// Those of resolving the path; `EACCES` for what is no regular file or may not be executed, `ENOEXEC` for what is no
+/// program, `ELOOP` for scripts that lead to no program, `E2BIG`, `ENOMEM`.
+pub fn load(place: &Place, path: &[u8], mut arguments: Vec<Vec<u8>>, environment: &[Vec<u8>]) -> Result<Loaded> {
+    let mut file = path.to_vec();
+    let mut content = open(place, &file)?;
+    let mut scripts = 0;
+    while let Some(ScriptLine { interpreter, argument }) = script_line(&content)? {
+        scripts += 1;
+        if scripts > SCRIPTS_MAX {
+            return fail(FileSystemErrorKind::TooManySymlinks);
+        }
+        let words = [Some(interpreter.clone()), argument, Some(file)].into_iter().flatten();
+        // The script's own name takes the place of the first argument.
+        arguments.splice(..arguments.len().min(1), words);
+        file = interpreter;
+        content = open(place, &file)?;
+    }
+    let elf = Elf::parse(&content)?;
+    let moved_by = if elf.movable { MOVED_TO } else { 0 };
+    let mut space = AddressSpace::new()?;
+    map_segments(&mut space, &elf.segments, &content, moved_by)?;
+    let credentials = &place.context.credentials;
+    let told = Told {
+        path,
+        headers_address: if elf.headers_address == 0 { 0 } else { elf.headers_address + moved_by },
+        headers: elf.headers,
+        entry: elf.entry.wrapping_add(moved_by),
+        ids: (credentials.uid, credentials.gid),
+    };
+    let (stack, pointer) = start::stack(&arguments, environment, &told)?;
+    let stack = Mapping::private(stack, 0, Rights::READ | Rights::WRITE)?;
+    space.map(space::Place::IfFree(STACK_TOP - STACK_SIZE), STACK_SIZE, stack)?;
+    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path).to_vec();
+    // An address that is not the user's cannot be returned to.
+    if told.entry >= user::USER_END {
+        return fail(FileSystemErrorKind::NotExecutable);
+    }
+    Ok(Loaded { space: SharedSpace::new(space)?, frame: user::first_frame(told.entry, pointer), name })
+}
+
+/// Starts the program at `path` as a process that is nobody's child.
+///
+/// # Errors
+/// Those of [`load`]; `EAGAIN` when there are too many processes.
+pub fn start(
+    place: Place,
+    path: &[u8],
+    arguments: Vec<Vec<u8>>,
+    environment: &[Vec<u8>],
+    files: Files,
+) -> Result<Arc<Process>> {
+    let Loaded { space, frame, name } = load(&place, path, arguments, environment)?;
+    let parts = Parts { space, files, place, name, dispositions: Dispositions::default() };
+    let start = UserStart {
+        frame,
+        floating_point: FloatingPoint::default(),
+        thread_base: 0,
+        identity_at: None,
+        cleared_at_end: 0,
+    };
+    Process::start(None, parts, start)
+}
+
+/// What a file holds that may be executed.
+fn open(place: &Place, path: &[u8]) -> Result<Content> {
+    let path = place.manager.resolve(&place.context, path, Follow::Yes)?;
+    let node = path.node()?;
+    if node.kind() != FileType::Regular || path.mount.flags().contains(MountFlags::NO_EXECUTE) {
+        return fail(FileSystemErrorKind::PermissionDenied);
+    }
+    place.context.credentials.check(&**node, AccessMode::EXECUTE)?;
+    match node.content() {
+        Err(error) if error.kind() == FileSystemErrorKind::NotSupported => fail(FileSystemErrorKind::NotExecutable),
+        content => content,
+    }
+}
+
+/// What a script's first line says.
+struct ScriptLine {
+    interpreter: Vec<u8>,
+    /// The one argument that it gives the interpreter.
+    argument: Option<Vec<u8>>,
+}
+
+/// What a script's first line says; `None` for what is no script.
+fn script_line(content: &Content) -> Result<Option<ScriptLine>> {
+    let mut buffer = [0; SCRIPT_LINE_MAX];
+    let count = content.read(0, &mut &mut buffer[..])?;
+    let Some(text) = buffer[..count].strip_prefix(b"#!") else { return Ok(None) };
+    let line = match text.iter().position(|&byte| byte == b'\n') {
+        Some(end) => &text[..end],
+        // Cut in the middle, the name would be another's.
+        None if count == SCRIPT_LINE_MAX => return fail(FileSystemErrorKind::NotExecutable),
+        None => text,
+    };
+    let line = line.trim_ascii();
+    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
+    let (interpreter, argument) = (&line[..end], line[end..].trim_ascii());
+    if interpreter.is_empty() {
+        return fail(FileSystemErrorKind::NotExecutable);
+    }
+    let argument = (!argument.is_empty()).then(|| argument.to_vec());
+    Ok(Some(ScriptLine { interpreter: interpreter.to_vec(), argument }))
+}
+
+/// Maps what the program wants mapped; the heap begins behind it.
+fn map_segments(space: &mut AddressSpace, segments: &[Segment], content: &Content, moved_by: u64) -> Result<()> {
+    let mut end = 0;
+    for segment in segments {
+        let start = segment.start().checked_add(moved_by).ok_or(FileSystemErrorKind::NotExecutable)?;
+        let length = segment.end() - segment.start();
+        let before = segment.address - segment.start();
+        // Where there is more in memory than in the file, what is behind the file's part is zeros: the content is cut
+        // there. Else the page is left as it is, for all who have it.
+        let in_file = if segment.file_size > 0 { before + segment.file_size } else { 0 };
+        let file_length = in_file.next_multiple_of(PAGE_SIZE);
+        if file_length > 0 {
+            let mut part = content.clone();
+            let offset = segment.offset - before;
+            if part.len() < offset + in_file {
+                return fail(FileSystemErrorKind::NotExecutable);
+            }
+            if segment.memory_size > segment.file_size {
+                part.set_len(offset + in_file)?;
+            }
+            let mapping = Mapping::private(part, offset, segment.rights)?;
+            space.map(space::Place::IfFree(start), file_length, mapping).map_err(not_executable)?;
+        }
+        if length > file_length {
+            let zeros = Mapping::anonymous(length - file_length, segment.rights, false)?;
+            space
+                .map(space::Place::IfFree(start + file_length), length - file_length, zeros)
+                .map_err(not_executable)?;
+        }
+        end = start + length;
+    }
+    space.set_heap_start(end);
+    Ok(())
+}
+
+/// Where a segment cannot lie (too low, on another) the file is at fault.
+fn not_executable(error: vfs::error::FileSystemError) -> vfs::error::FileSystemError {
+    match error.kind() {
+        FileSystemErrorKind::AlreadyExists => FileSystemErrorKind::NotExecutable.into(),
+        _ => error,
+    }
+}

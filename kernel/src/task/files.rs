@@ -1,0 +1,102 @@
+//! The open files of a process, by their numbers.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file::FileObject;
+
+/// Numbers are below this (`RLIMIT_NOFILE`).
+pub const LIMIT: usize = 1024;
+
+/// A file with a number.
+#[derive(Clone)]
+pub struct Descriptor {
+    /// The file.
+    pub file: Arc<FileObject>,
+    /// Whether another program does not get it (`FD_CLOEXEC`).
+    pub close_on_exec: bool,
+}
+
+/// The open files of a process.
+#[derive(Default)]
+pub struct Files {
+    /// Room for [`LIMIT`] at most, and for no more than there ever were.
+    slots: Vec<Option<Descriptor>>,
+}
+
+impl Files {
+    /// The same files with the same numbers (`fork(2)`).
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn duplicate(&self) -> Result<Self> {
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(self.slots.len()).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+        slots.extend_from_slice(&self.slots);
+        Ok(Self { slots })
+    }
+
+    /// The file of that number.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn get(&self, number: u64) -> Result<&Descriptor> {
+        let slot = usize::try_from(number).ok().and_then(|number| self.slots.get(number));
+        slot.and_then(Option::as_ref).ok_or(FileSystemErrorKind::BadFileDescriptor.into())
+    }
+
+    /// The file of that number, to be changed.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn get_mut(&mut self, number: u64) -> Result<&mut Descriptor> {
+        let slot = usize::try_from(number).ok().and_then(|number| self.slots.get_mut(number));
+        slot.and_then(Option::as_mut).ok_or(FileSystemErrorKind::BadFileDescriptor.into())
+    }
+
+    /// Gives the lowest free number from `from` on to a file.
+    ///
+    /// # Errors
+    /// `EMFILE`, `ENOMEM`.
+    pub fn add(&mut self, descriptor: Descriptor, from: usize) -> Result<u64> {
+        let free = (from..self.slots.len()).find(|&number| self.slots[number].is_none());
+        let number = free.unwrap_or(self.slots.len().max(from));
+        if number >= LIMIT {
+            return fail(FileSystemErrorKind::TooManyOpenFiles);
+        }
+        self.set(number, descriptor)?;
+        Ok(number as u64)
+    }
+
+    /// Gives a number to a file; returns what had it.
+    ///
+    /// # Errors
+    /// `EBADF` for a number beyond the limit, `ENOMEM`.
+    pub fn set(&mut self, number: usize, descriptor: Descriptor) -> Result<Option<Descriptor>> {
+        if number >= LIMIT {
+            return fail(FileSystemErrorKind::BadFileDescriptor);
+        }
+        if number >= self.slots.len() {
+            let missing = number + 1 - self.slots.len();
+            self.slots.try_reserve(missing).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+            self.slots.resize(number + 1, None);
+        }
+        Ok(self.slots[number].replace(descriptor))
+    }
+
+    /// Takes a number away; returns the file, which is closed when nobody else has it.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn remove(&mut self, number: u64) -> Result<Descriptor> {
+        self.get(number)?;
+        self.slots[number as usize].take().ok_or(FileSystemErrorKind::BadFileDescriptor.into())
+    }
+
+    /// Takes away what another program does not get, and returns it.
+    pub fn close_on_exec(&mut self) -> Vec<Descriptor> {
+        let closing = |slot: &mut Option<Descriptor>| slot.take_if(|descriptor| descriptor.close_on_exec);
+        self.slots.iter_mut().filter_map(closing).collect()
+    }
+}

@@ -1,0 +1,131 @@
+//! What a program finds on its stack when it begins: arguments, environment, and what the kernel has to tell
+//! (System V ABI for AMD64, 3.4.1; `getauxval(3)`).
+//!
+//! ```text
+//!   stack →  count │ arguments … 0 │ environment … 0 │ kernel's pairs … 0 0 │ texts, 16 random bytes │ top
+//! ```
+
+use alloc::vec::Vec;
+
+use vfs::content::Content;
+use vfs::error::{FileSystemErrorKind, Result, fail};
+
+use super::elf::HEADER_ENTRY_SIZE;
+use crate::arch::random;
+
+/// The end of the stack.
+pub const STACK_TOP: u64 = crate::arch::user::USER_END;
+
+/// How large the stack may grow (`RLIMIT_STACK`).
+pub const STACK_SIZE: u64 = 8 << 20;
+
+/// The most that arguments and environment may take, with what leads to them.
+const TEXTS_MAX: usize = 512 << 10;
+
+/// What each text takes besides its bytes: a NUL and a pointer.
+const TEXT_OVERHEAD: usize = 9;
+
+/// What the kernel has to tell a program.
+pub struct Told<'a> {
+    /// What it was started as.
+    pub path: &'a [u8],
+    /// Where its program headers are.
+    pub headers_address: u64,
+    /// How many program headers.
+    pub headers: u16,
+    /// Where it begins.
+    pub entry: u64,
+    /// User and group.
+    pub ids: (u32, u32),
+}
+
+/// Fails with `E2BIG` when texts of `bytes` bytes, `count` of them, are too much.
+///
+/// # Errors
+/// `E2BIG`.
+pub fn check_size(count: usize, bytes: usize) -> Result<()> {
+    let size = count.saturating_mul(TEXT_OVERHEAD).saturating_add(bytes);
+    if size <= TEXTS_MAX { Ok(()) } else { fail(FileSystemErrorKind::ArgumentListTooLong) }
+}
+
+/// What stands behind the stack, and where its pointer begins.
+///
+/// # Errors
+/// `E2BIG`, `ENOMEM`.
+pub fn stack(arguments: &[Vec<u8>], environment: &[Vec<u8>], told: &Told<'_>) -> Result<(Content, u64)> {
+    let texts = || arguments.iter().chain(environment);
+    let bytes = texts().map(Vec::len).sum::<usize>() + told.path.len();
+    check_size(arguments.len() + environment.len(), bytes)?;
+    page::admit(4 * TEXTS_MAX)?;
+    let mut tail = Vec::new();
+    let mut offsets = Vec::new();
+    for text in texts() {
+        offsets.push(tail.len() as u64);
+        tail.extend_from_slice(text);
+        tail.push(0);
+    }
+    let path_at = tail.len() as u64;
+    tail.extend_from_slice(told.path);
+    tail.push(0);
+    let random_at = tail.len() as u64;
+    let mut seed = [0; 16];
+    random::fill(&mut seed);
+    tail.extend_from_slice(&seed);
+    let base = STACK_TOP - (tail.len() as u64).next_multiple_of(16);
+
+    let (uid, gid) = (u64::from(told.ids.0), u64::from(told.ids.1));
+    let pairs = [
+        (AT_PHDR, told.headers_address),
+        (AT_PHENT, HEADER_ENTRY_SIZE),
+        (AT_PHNUM, u64::from(told.headers)),
+        (AT_PAGESZ, page::SIZE as u64),
+        (AT_ENTRY, told.entry),
+        (AT_UID, uid),
+        (AT_EUID, uid),
+        (AT_GID, gid),
+        (AT_EGID, gid),
+        (AT_CLKTCK, 100),
+        (AT_SECURE, 0),
+        (AT_RANDOM, base + random_at),
+        (AT_HWCAP, 0),
+        (AT_EXECFN, base + path_at),
+        (AT_NULL, 0),
+    ];
+    let mut words: Vec<u64> = Vec::new();
+    words.push(arguments.len() as u64);
+    words.extend(offsets[..arguments.len()].iter().map(|offset| base + offset));
+    words.push(0);
+    words.extend(offsets[arguments.len()..].iter().map(|offset| base + offset));
+    words.push(0);
+    words.extend(pairs.iter().flat_map(|&(key, value)| [key, value]));
+    let pointer = (base - 8 * words.len() as u64) & !15;
+
+    let mut content = Content::new();
+    content.set_len(STACK_SIZE)?;
+    let offset_of = |address: u64| STACK_SIZE - (STACK_TOP - address);
+    let head: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    write(&mut content, offset_of(pointer), &head)?;
+    write(&mut content, offset_of(base), &tail)?;
+    Ok((content, pointer))
+}
+
+fn write(content: &mut Content, offset: u64, bytes: &[u8]) -> Result<()> {
+    let count = content.write(offset, &mut &*bytes)?;
+    if count == bytes.len() { Ok(()) } else { fail(FileSystemErrorKind::OutOfMemory) }
+}
+
+const AT_NULL: u64 = 0;
+const AT_PHDR: u64 = 3;
+const AT_PHENT: u64 = 4;
+const AT_PHNUM: u64 = 5;
+const AT_PAGESZ: u64 = 6;
+const AT_ENTRY: u64 = 9;
+const AT_UID: u64 = 11;
+const AT_EUID: u64 = 12;
+const AT_GID: u64 = 13;
+const AT_EGID: u64 = 14;
+const AT_HWCAP: u64 = 16;
+const AT_CLKTCK: u64 = 17;
+const AT_SECURE: u64 = 23;
+const AT_RANDOM: u64 = 25;
+const AT_EXECFN: u64 = 31;
