@@ -131,26 +131,24 @@ fn which(call: &mut Call<'_, '_>, path: &[u8]) -> Done {
 
 /// One line for a layer: number, role, type, path.
 fn describe(layer: &LayerInfo) -> String {
-    let role = match (layer.number, layer.written) {
-        (0, true) => "upper",
-        (0, false) => "upper, read-only",
-        _ if layer.frozen => "lower, frozen",
-        _ if layer.data => "data",
-        _ => "lower",
-    };
-    format!("{}  {role}  {}  {}", layer.number, layer.type_name, Plain(&layer.name))
+    let frozen = if layer.frozen { ", frozen" } else { "" };
+    format!("{}  {}{frozen}  {}  {}", layer.number, role(layer), layer.type_name, Plain(&layer.name))
 }
 
 /// A layer within a sentence.
 fn short(layers: &[LayerInfo], number: usize) -> String {
-    let name = layers.iter().find(|layer| layer.number == number).map(|layer| Plain(&layer.name).to_string());
-    let data = layers.iter().any(|layer| layer.number == number && layer.data);
-    let role = match number {
+    match layers.iter().find(|layer| layer.number == number) {
+        Some(layer) => format!("{} {number} ({})", role(layer), Plain(&layer.name)),
+        None => format!("layer {number}"),
+    }
+}
+
+fn role(layer: &LayerInfo) -> &'static str {
+    match layer.number {
         0 => "upper",
-        _ if data => "data",
+        _ if layer.data => "data",
         _ => "lower",
-    };
-    format!("{role} {number} ({})", name.unwrap_or_default())
+    }
 }
 
 fn merged(layers: &[LayerInfo], numbers: &[usize]) -> String {

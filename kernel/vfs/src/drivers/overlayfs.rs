@@ -309,10 +309,11 @@ impl OverlayFS {
         self.root.upper().ok_or(FileSystemErrorKind::ReadOnlyFileSystem.into())
     }
 
-    /// Whether a node is the root of a layer: then one layer is inside another, and what it shows would change while
-    /// it is looked at.
+    /// Whether a node is the root of a layer, or the work directory: found in a layer, that is inside another, and what
+    /// it shows would change while it is looked at.
     fn is_layer_root(&self, node: NodeId) -> bool {
         self.layers.read().roots.binary_search(&node).is_ok()
+            || self.work.as_ref().is_some_and(|work| work.id() == node)
     }
 }
 
@@ -367,7 +368,7 @@ impl FileSystemOperations for OverlayFS {
     }
 
     fn read_only(&self) -> bool {
-        self.layers.read().upper.as_ref().is_none_or(|upper| upper.read_only())
+        self.layers.read().upper.is_none()
     }
 
     fn stacking_depth(&self) -> usize {

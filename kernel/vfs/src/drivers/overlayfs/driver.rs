@@ -2,7 +2,7 @@
 
 use super::OverlayFS;
 use super::layer::Layer;
-use super::mount_checks::{Refusal, check_paths};
+use super::mount_checks::{Place, Refusal, check_places};
 use super::options::{self, Request};
 use crate::driver::{FileSystemDriver, MountRequest};
 use crate::error::{FileSystemErrorKind, Result};
@@ -39,30 +39,20 @@ impl FileSystemDriver for OverlayDriver {
 
 fn mount(request: &MountRequest<'_>) -> core::result::Result<Arc<OverlayFS>, Refusal> {
     let Request { lowers, data, upper, options } = options::parse(request.options)?;
-    let directories = |names: &[Box<[u8]>]| -> core::result::Result<Vec<_>, Refusal> {
-        names.iter().map(|name| Ok((name.clone(), directory(request, name)?))).collect()
+    let place = |name: Box<[u8]>| -> core::result::Result<Place, Refusal> {
+        Ok(Place { path: directory(request, &name)?, name })
     };
-    let lower_places = directories(&lowers)?;
-    let data_places = directories(&data)?;
-    let upper_path = upper.as_deref().map(|path| directory(request, path)).transpose()?;
-    let work_path = options.work.as_deref().map(|path| directory(request, path)).transpose()?;
-    check_paths(lower_places.iter().chain(&data_places), upper_path.as_ref(), work_path.as_ref())?;
+    let places = |names: Vec<_>| names.into_iter().map(place).collect::<core::result::Result<Vec<_>, _>>();
+    let (lowers, data) = (places(lowers)?, places(data)?);
+    let (upper, work) = (upper.map(place).transpose()?, options.work.clone().map(place).transpose()?);
+    check_places(lowers.iter().chain(&data), upper.as_ref(), work.as_ref())?;
 
-    let layer = |name: &[u8], path: &Path| -> core::result::Result<Layer, Refusal> {
-        Ok(Layer::new(name, request.manager.private_tree(path)?))
+    let layer = |place: &Place| -> core::result::Result<Layer, Refusal> {
+        Ok(Layer::new(&place.name, request.manager.private_tree(&place.path)?))
     };
-    let layers = |places: &[(Box<[u8]>, Path)]| -> core::result::Result<Vec<_>, Refusal> {
-        places.iter().map(|(name, path)| layer(name, path)).collect()
-    };
-    let (lowers, data) = (layers(&lower_places)?, layers(&data_places)?);
-    let upper = match (&upper, &upper_path) {
-        (Some(name), Some(path)) => Some(layer(name, path)?),
-        _ => None,
-    };
-    let work = match (&options.work, &work_path) {
-        (Some(name), Some(path)) => Some(layer(name, path)?),
-        _ => None,
-    };
+    let layers = |places: &[Place]| places.iter().map(layer).collect::<core::result::Result<Vec<_>, _>>();
+    let (lowers, data) = (layers(&lowers)?, layers(&data)?);
+    let (upper, work) = (upper.as_ref().map(layer).transpose()?, work.as_ref().map(layer).transpose()?);
     OverlayFS::build(upper, lowers, data, work, options)
 }
 

@@ -23,8 +23,6 @@ pub struct LayerInfo {
     pub name: Vec<u8>,
     /// The type of the file system its root is on.
     pub type_name: &'static str,
-    /// Whether the overlay writes it.
-    pub written: bool,
     /// Whether it was the upper until another was pushed on top, and is again when that is popped.
     pub frozen: bool,
     /// Whether it holds but data.
@@ -79,15 +77,14 @@ impl OverlayFS {
     /// The layers, topmost first.
     pub fn layers(&self) -> Vec<LayerInfo> {
         let stack = self.stack();
-        let writable = !stack.upper.as_ref().is_none_or(|upper| upper.read_only());
         stack
             .with_data()
             .map(|layer| {
                 let number = self.number_of(layer);
                 let type_name = layer.root().file_system().type_name();
-                let (written, frozen) = (writable && number == 0, number > 0 && layer.is_own());
+                let frozen = number > 0 && layer.is_own();
                 let data = stack.data.iter().any(|other| Arc::ptr_eq(other, layer));
-                LayerInfo { number, name: layer.name().to_vec(), type_name, written, frozen, data }
+                LayerInfo { number, name: layer.name().to_vec(), type_name, frozen, data }
             })
             .collect()
     }

@@ -47,6 +47,10 @@ pub(super) fn shown(layer: &Layer) -> Cow<'_, str> {
 }
 
 /// Checks layers against each other and against what an overlay needs of them.
+///
+/// # Errors
+/// `EINVAL` for none or too many, an upper layer that cannot be written, or too many overlays on top of each other;
+/// `ENOTDIR` for a layer that is no directory, `ELOOP` for one given twice.
 pub fn check_layers(layers: &LayerStack) -> Result<(), Refusal> {
     if layers.lowers.is_empty() {
         return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, "no lower layer given".into()));
@@ -64,7 +68,7 @@ pub fn check_layers(layers: &LayerStack) -> Result<(), Refusal> {
             return Err(Refusal::new(FileSystemErrorKind::NotADirectory, message));
         }
         if roots.contains(&root.id()) {
-            let message = format!("{}: given twice", shown(layer));
+            let message = format!("{}: is a layer already, under another name", shown(layer));
             return Err(Refusal::new(FileSystemErrorKind::TooManySymlinks, message));
         }
         roots.push(root.id());
@@ -73,45 +77,79 @@ pub fn check_layers(layers: &LayerStack) -> Result<(), Refusal> {
             return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
         }
     }
-    if let Some(upper) = &layers.upper
-        && !upper.read_only()
-    {
-        // A commit of nothing succeeds where commits are possible.
-        let root = upper.root();
-        root.file_system().commit(&[], DirectoryTimes::Keep).map_err(|error| match error.kind() {
-            FileSystemErrorKind::NotSupported => {
-                let kind = root.file_system().type_name();
-                let message = format!("{}: a file system of type {kind} cannot be an upper layer", shown(upper));
-                Refusal::new(FileSystemErrorKind::InvalidArgument, message)
-            }
-            _ => Refusal::from(error),
-        })?;
+    layers.upper.as_deref().map_or(Ok(()), check_upper)
+}
+
+/// Checks that names can be changed in the root of an upper layer.
+fn check_upper(upper: &Layer) -> Result<(), Refusal> {
+    if upper.read_only() {
+        let message = format!("{}: is mounted read-only", shown(upper));
+        return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
     }
-    Ok(())
+    let [ground, ..] = upper.mounts() else { return Ok(()) };
+    let file_system = ground.superblock.operations();
+    // A commit of nothing succeeds where commits are possible.
+    file_system.commit(&[], DirectoryTimes::Keep).map_err(|error| match error.kind() {
+        FileSystemErrorKind::NotSupported => {
+            let kind = file_system.type_name();
+            let message = format!("{}: a file system of type {kind} cannot be an upper layer", shown(upper));
+            Refusal::new(FileSystemErrorKind::InvalidArgument, message)
+        }
+        _ => Refusal::from(error),
+    })
+}
+
+/// A directory that the options name, and where it is.
+pub struct Place {
+    /// As the options have it.
+    pub name: Box<[u8]>,
+    /// Where that leads.
+    pub path: Path,
+}
+
+impl Place {
+    fn shown(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.name)
+    }
+
+    fn is_above(&self, other: &Self) -> bool {
+        self.path.entry.is_above(&other.path.entry)
+    }
+
+    /// Says of this one what it is to the other, which is the same directory or above it.
+    fn overlap(&self, other: &Self) -> String {
+        let how = if self.is_above(other) { "is the same directory as" } else { "is inside" };
+        format!("{}: {how} {}", self.shown(), other.shown())
+    }
 }
 
 /// Checks the places of layers against each other (what [`check_layers`] cannot see): none inside another, work and
-/// upper separate, on one mount. An upper inside a lower is possible, as on Linux: looking it up from there is `ELOOP`.
-pub fn check_paths<'a>(
-    lowers: impl Iterator<Item = &'a (Box<[u8]>, Path)> + Clone,
-    upper: Option<&'a Path>,
-    work: Option<&'a Path>,
+/// upper separate, on one mount. Upper or work directory inside a lower layer are possible, as on Linux: looking them up
+/// from there is `ELOOP`.
+///
+/// # Errors
+/// `ELOOP` for a lower layer that is inside another directory, or the same; `EINVAL` for upper and work directory.
+pub fn check_places<'a>(
+    lowers: impl Iterator<Item = &'a Place> + Clone,
+    upper: Option<&'a Place>,
+    work: Option<&'a Place>,
 ) -> Result<(), Refusal> {
     if let (Some(upper), Some(work)) = (upper, work) {
-        if !Arc::ptr_eq(&upper.mount, &work.mount) {
-            let message = "upperdir and workdir must be on one mount".into();
-            return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
+        let invalid = |message| Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
+        if !Arc::ptr_eq(&upper.path.mount, &work.path.mount) {
+            return invalid(format!("{}: is not on the mount that {} is on", work.shown(), upper.shown()));
         }
-        if upper.is_above(work) || work.is_above(upper) {
-            let message = "upperdir and workdir must be separate subtrees".into();
-            return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
+        if upper.is_above(work) {
+            return invalid(work.overlap(upper));
+        }
+        if work.is_above(upper) {
+            return invalid(upper.overlap(work));
         }
     }
-    for (index, (name, lower)) in lowers.clone().enumerate() {
-        let others = lowers.clone().enumerate().filter(|(other, _)| *other != index).map(|(_, (_, path))| path);
-        if others.chain(upper).chain(work).any(|other| other.entry.is_above(&lower.entry)) {
-            let message = format!("{}: is inside another layer, or one given twice", String::from_utf8_lossy(name));
-            return Err(Refusal::new(FileSystemErrorKind::TooManySymlinks, message));
+    for (index, lower) in lowers.clone().enumerate() {
+        let others = lowers.clone().enumerate().filter(|(other, _)| *other != index).map(|(_, place)| place);
+        if let Some(other) = others.chain(upper).chain(work).find(|other| other.is_above(lower)) {
+            return Err(Refusal::new(FileSystemErrorKind::TooManySymlinks, lower.overlap(other)));
         }
     }
     Ok(())

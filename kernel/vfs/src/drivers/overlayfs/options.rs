@@ -127,7 +127,6 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
     let mut listed = false;
     let mut metacopy = false;
     let mut nfs_export = false;
-    let mut redirect_given = None;
     for option in split(text, b',') {
         if option.is_empty() {
             continue;
@@ -141,11 +140,14 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
                 read_lower_list(required(name, value)?, &mut request)?;
                 listed = true;
             }
+            b"lowerdir+" | b"datadir+" if listed => {
+                return refuse(format!("option '{}' cannot follow 'lowerdir'", text_of(name)));
+            }
             b"lowerdir+" if !request.data.is_empty() => {
-                return refuse("option 'lowerdir+' cannot follow layers that hold but data".into());
+                return refuse("option 'lowerdir+' cannot follow 'datadir+'".into());
             }
             b"lowerdir+" => request.lowers.push(path(name, required(name, value)?)?),
-            b"datadir+" if listed || request.lowers.is_empty() => {
+            b"datadir+" if request.lowers.is_empty() => {
                 return refuse("option 'datadir+' needs 'lowerdir+' before it".into());
             }
             b"datadir+" => request.data.push(path(name, required(name, value)?)?),
@@ -162,7 +164,6 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
                     ("nofollow", RedirectMode::NoFollow),
                 ];
                 request.options.redirect = choice(name, value, &modes)?;
-                redirect_given = Some(request.options.redirect);
             }
             // A clone of content costs the same whatever its size: there is nothing to put off. Uppers that have
             // files with metadata only are read all the same.
@@ -187,13 +188,19 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
             _ => return refuse(format!("unknown option '{}'", text_of(option))),
         }
     }
-    if metacopy && nfs_export {
+    let writable = request.upper.is_some();
+    // Without an upper layer these ask for nothing that the other forbids.
+    let exported = nfs_export && (writable || request.options.redirect == RedirectMode::NoFollow);
+    if metacopy && exported {
         return refuse("options 'metacopy=on' and 'nfs_export=on' contradict each other".into());
     }
-    if nfs_export && request.options.index == Index::Off {
+    if exported && request.options.index == Index::Off {
         return refuse("options 'nfs_export=on' and 'index=off' contradict each other".into());
     }
-    if metacopy && redirect_given.is_some_and(|mode| mode != RedirectMode::On) {
+    if metacopy
+        && (request.options.redirect == RedirectMode::NoFollow
+            || writable && request.options.redirect == RedirectMode::Follow)
+    {
         return refuse("option 'metacopy=on' needs 'redirect_dir=on'".into());
     }
     if request.lowers.is_empty() {
@@ -203,10 +210,10 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
     if lowers > LOWERS_MAX {
         return refuse(format!("option 'lowerdir' has {lowers} layers, at most {LOWERS_MAX} are possible"));
     }
-    if request.upper.is_none() && lowers < 2 {
+    if !writable && lowers < 2 {
         return refuse("option 'lowerdir' needs at least two layers where 'upperdir' is missing".into());
     }
-    if request.upper.is_none() {
+    if !writable {
         // As on Linux these mean nothing there, and do no harm.
         (request.options.work, request.options.fsync) = (None, Fsync::Auto);
     }

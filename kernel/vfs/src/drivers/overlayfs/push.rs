@@ -142,8 +142,8 @@ impl OverlayFS {
     /// # Errors
     /// `EINVAL` for options that say anything else, or to pop where nothing was pushed; `EBUSY` for an upper that is in
     /// use, or to pop what is in use; `ENOTEMPTY` for a directory to push that is not empty, `ELOOP` for one inside a
-    /// layer, `EROFS` for one that cannot be written; those of looking it up, of the layers, and `ENOMEM`. The request
-    /// is told why. Nothing has changed then.
+    /// layer; those of [`check_layers`], of looking it up, of the layers, and `ENOMEM`. The request is told why. Nothing
+    /// has changed then.
     pub(super) fn change_stack(&self, request: &mut MountRequest<'_>) -> Result<()> {
         let changed = match parse(request.options) {
             Ok(Some(Change::Push(path))) => self.push_directory(request, &path),
@@ -170,10 +170,6 @@ impl OverlayFS {
     fn push(&self, pushes: &mut Pushes, upper: Layer, path: &Path) -> core::result::Result<(), Refusal> {
         let claim = InUse::claim(Some(&upper), None)?;
         self.check_outside(&upper, path)?;
-        if upper.read_only() {
-            let message = format!("{}: cannot be written", shown(&upper));
-            return Err(Refusal::new(FileSystemErrorKind::ReadOnlyFileSystem, message));
-        }
         if has_uppers_inside(self.id) {
             return busy("another overlay has its upper layer in this one's".into());
         }

@@ -22,6 +22,7 @@ mod overlay {
     mod listing;
     mod lookup;
     mod lower_index;
+    mod mount_checks;
     mod mounting;
     mod names;
     mod namespaces;

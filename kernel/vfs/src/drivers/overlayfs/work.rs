@@ -32,9 +32,6 @@ const DIRTY: &[u8] = b"dirty";
 pub fn prepare(work: &Arc<Layer>, options: &OverlayOptions) -> core::result::Result<(), Refusal> {
     let path = || String::from_utf8_lossy(work.name());
     let root = work.root();
-    if work.read_only() {
-        return Ok(());
-    }
     let present = child(root.node(), NAME)?;
     let marks = match &present {
         Some(present) => child(present, INCOMPATIBLE)?,

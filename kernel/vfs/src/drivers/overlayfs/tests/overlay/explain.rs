@@ -79,8 +79,8 @@ vfs_test! {
         let stage = Stage::oci();
         stage.overlay("/1:/2");
         let layers = stage.file_system().layers();
-        let told: Vec<_> = layers.iter().map(|layer| (layer.number, &layer.name[..], layer.written)).collect();
-        assert_eq!(told, [(0, &b"/u"[..], true), (1, b"/1", false), (2, b"/2", false)]);
+        let told: Vec<_> = layers.iter().map(|layer| (layer.number, &layer.name[..], layer.type_name)).collect();
+        assert_eq!(told, [(0, &b"/u"[..], "tmpfs"), (1, b"/1", "tmpfs"), (2, b"/2", "tmpfs")]);
     }
 
     fn the_difference_the_upper_makes_is_told() {

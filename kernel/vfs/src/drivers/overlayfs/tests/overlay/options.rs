@@ -26,7 +26,8 @@ vfs_test! {
     fn lowers_are_separated_by_colons_and_escapes_protect_them() {
         assert_eq!(lowers("lowerdir=/a:/b:/c"), ["/a", "/b", "/c"]);
         assert_eq!(lowers("lowerdir=/a\\:b:/c\\,d:/e\\\\f"), ["/a:b", "/c,d", "/e\\f"]);
-        assert_eq!(lowers("lowerdir=/a:/b,lowerdir+=/c:d"), ["/a", "/b", "/c:d"]);
+        assert_eq!(lowers("lowerdir+=/a,lowerdir+=/c:d,upperdir=/u"), ["/a", "/c:d"]);
+        assert_eq!(lowers("lowerdir+=/a,lowerdir=/b:/c"), ["/b", "/c"]);
         assert_eq!(lowers("lowerdir=/x:/y,lowerdir=/a:/b"), ["/a", "/b"]);
         assert_eq!(good("lowerdir=/l,upperdir=/u\\,p:q").upper.as_deref(), Some(&b"/u,p:q"[..]));
     }
@@ -54,6 +55,9 @@ vfs_test! {
         let request = good("lowerdir=/l,upperdir=/u,index=on,xino=auto,metacopy=off,nfs_export=off,uuid=on,fsync=strict");
         assert_eq!(request.options.redirect, RedirectMode::On);
         assert_eq!(request.options.fsync, Fsync::Strict);
+        for nothing_to_forbid in ["metacopy=on,redirect_dir=follow", "nfs_export=on,index=off", "nfs_export=on,metacopy=on"] {
+            good(&format!("lowerdir=/a:/b,{nothing_to_forbid}"));
+        }
     }
 
     fn what_is_wrong_is_named() {
@@ -79,6 +83,7 @@ vfs_test! {
             ("lowerdir=/a:/b,datadir+=/d", "datadir+"),
             ("lowerdir+=/a,datadir+=/d,lowerdir+=/b", "lowerdir+"),
             ("lowerdir=/a::/d,lowerdir+=/b", "lowerdir+"),
+            ("lowerdir=/a:/b,lowerdir+=/c", "lowerdir+"),
             ("lowerdir=/a", "upperdir"),
             ("upperdir=/u", "lowerdir"),
             ("", "lowerdir"),
@@ -89,6 +94,8 @@ vfs_test! {
             ("lowerdir=/a:/b,upperdir=/u\0", "upperdir"),
             ("lowerdir=/a,upperdir=/u,metacopy=on,nfs_export=on", "metacopy"),
             ("lowerdir=/a,upperdir=/u,metacopy=on,redirect_dir=off", "metacopy"),
+            ("lowerdir=/a:/b,metacopy=on,redirect_dir=nofollow", "metacopy"),
+            ("lowerdir=/a:/b,nfs_export=on,index=off,redirect_dir=nofollow", "index"),
         ] {
             assert!(refused(text).contains(word), "{text}: {}", refused(text));
         }

@@ -58,7 +58,7 @@ vfs_test! {
         stage.mkdir("/other").vfs.remount(&stage.root, b"/ro", MountFlags::READ_ONLY, b"").expect("it remounts");
         stage.world.mount("tmpfs", "/other", "").expect("it mounts");
         assert!(stage.vfs.remount(&stage.root, b"/other", MountFlags::READ_ONLY, b"").is_ok());
-        assert_eq!(refused(&stage, "push=/other"), (Kind::ReadOnlyFileSystem, "overlay: /other: cannot be written".into()));
+        assert_eq!(refused(&stage, "push=/other"), (Kind::InvalidArgument, "overlay: /other: is mounted read-only".into()));
         assert_eq!(stage.list("/m"), "bound in made");
         assert_eq!(refused(&stage, "pop"), (Kind::InvalidArgument, "overlay: no layer has been pushed".into()));
     }
