@@ -68,7 +68,9 @@ kinds! {
     TooManyLinks = 31 "EMLINK" "Too many links";
     BrokenPipe = 32 "EPIPE" "Broken pipe";
     OutOfRange = 34 "ERANGE" "Numerical result out of range";
+    Deadlock = 35 "EDEADLK" "Resource deadlock avoided";
     NameTooLong = 36 "ENAMETOOLONG" "File name too long";
+    NoLocks = 37 "ENOLCK" "No locks available";
     NotImplemented = 38 "ENOSYS" "Function not implemented";
     DirectoryNotEmpty = 39 "ENOTEMPTY" "Directory not empty";
     TooManySymlinks = 40 "ELOOP" "Too many levels of symbolic links";

@@ -6,6 +6,7 @@
 //! Locks: `position` is held over a read, write or listing that moves it, before any lock of the file system.
 
 mod copy;
+mod lock;
 
 use crate::context::Credentials;
 use crate::environment::OpenStream;
@@ -146,6 +147,11 @@ impl FileObject {
 
     fn require(&self, access: OpenFlags) -> Result<()> {
         if self.flags().contains(access) { Ok(()) } else { fail(FileSystemErrorKind::BadFileDescriptor) }
+    }
+
+    /// That it is more than a place (`O_PATH`), which can only be named.
+    fn require_more_than_place(&self) -> Result<()> {
+        if self.flags().contains(OpenFlags::PATH) { fail(FileSystemErrorKind::BadFileDescriptor) } else { Ok(()) }
     }
 
     fn seekable(&self) -> bool {
@@ -389,6 +395,7 @@ fn counts_as_writer(node: &NodeRef, flags: OpenFlags) -> bool {
 
 impl Drop for FileObject {
     fn drop(&mut self) {
+        self.release_own_locks();
         if counts_as_writer(&self.node, self.flags()) {
             self.place.mount.remove_writer();
         }

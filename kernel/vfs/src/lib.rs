@@ -27,6 +27,7 @@ pub mod error;
 pub mod file;
 pub mod file_system;
 pub mod io;
+pub mod lock;
 pub mod manager;
 pub mod metadata;
 pub mod mount;

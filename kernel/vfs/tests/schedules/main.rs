@@ -8,6 +8,7 @@
 
 mod copy_up;
 mod index;
+mod locks;
 mod names;
 mod pushes;
 mod renames;
