@@ -5,7 +5,7 @@ use crate::call::{Call, Done, Failed};
 use crate::destination::base_name;
 use crate::quoting::{Plain, Quoted};
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use vfs::drivers::overlayfs::OverlayFS;
