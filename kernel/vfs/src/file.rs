@@ -41,7 +41,7 @@ bitflags! {
         const DIRECTORY = 1 << 6;
         /// `O_NOFOLLOW`: it must not be a symbolic link.
         const NO_FOLLOW = 1 << 7;
-        /// `O_TMPFILE`: a file without a name, in the directory given.
+        /// `O_TMPFILE`: a file without a name, in the directory given; with [`OpenFlags::EXCLUSIVE`] it gets none ever.
         const TEMPORARY = 1 << 8;
         /// `O_PATH`: the place only.
         const PATH = 1 << 9;

@@ -334,7 +334,8 @@ impl Generator {
         let slot = self.random.u8(..SLOTS);
         let mode = self.mode();
         if self.chance(6) {
-            let flags = self.pick(&[OpenFlags::WRITE, OpenFlags::READ | OpenFlags::WRITE]) | OpenFlags::TEMPORARY;
+            let mut flags = self.pick(&[OpenFlags::WRITE, OpenFlags::READ | OpenFlags::WRITE]) | OpenFlags::TEMPORARY;
+            flags.set(OpenFlags::EXCLUSIVE, self.chance(20));
             return Operation::Open { slot, place: self.place(), flags, mode };
         }
         if self.chance(15) {

@@ -7,7 +7,7 @@ use super::{Follow, VfsManager};
 use crate::context::{AccessMode, Capabilities, Context, Credentials};
 use crate::entry::VfsEntry;
 use crate::error::{FileSystemErrorKind, Result, fail};
-use crate::file::FileObject;
+use crate::file::{FileObject, OpenFlags};
 use crate::metadata::{DeviceNumber, FileType};
 use crate::mount::Path;
 use crate::name::check_path;
@@ -89,18 +89,19 @@ impl VfsManager {
     /// `EMLINK`, `ENOSPC`.
     pub fn link(&self, context: &Context, old: &[u8], new: &[u8], follow: Follow) -> Result<()> {
         let old = self.resolve(context, old, follow)?;
-        self.link_place(context, &old, new)
+        self.link_place(context, &old, new, true)
     }
 
     /// Gives an open file one more name, or its first one if it was opened with `O_TMPFILE`.
     ///
     /// # Errors
-    /// Those of [`VfsManager::link`].
+    /// Those of [`VfsManager::link`]; `ENOENT` if it was opened with `O_TMPFILE|O_EXCL`, which keeps names from it.
     pub fn link_file(&self, context: &Context, file: &FileObject, new: &[u8]) -> Result<()> {
-        self.link_place(context, file.path(), new)
+        let nameless = file.flags().contains(OpenFlags::TEMPORARY | OpenFlags::EXCLUSIVE);
+        self.link_place(context, file.path(), new, !nameless)
     }
 
-    fn link_place(&self, context: &Context, old: &Path, new: &[u8]) -> Result<()> {
+    fn link_place(&self, context: &Context, old: &Path, new: &[u8], may_be_named: bool) -> Result<()> {
         let target = self.free_name(context, new, false)?;
         if !Arc::ptr_eq(&old.mount, &target.parent.mount) {
             return fail(FileSystemErrorKind::CrossDevice);
@@ -110,7 +111,7 @@ impl VfsManager {
         if node.kind() == FileType::Directory {
             return fail(FileSystemErrorKind::NotPermitted);
         }
-        if !node.may_be_named() {
+        if !may_be_named || !node.may_be_named() {
             return fail(FileSystemErrorKind::NotFound);
         }
         target.parent.node()?.link(&target.name, node)

@@ -122,6 +122,17 @@ vfs_test! {
         fails(world.open("/d/named", flags), Kind::NotADirectory);
     }
 
+    /// `O_EXCL` with `O_TMPFILE` says that it never gets one.
+    fn an_unnamed_file_opened_exclusively_gets_no_name() {
+        let world = World::new();
+        world.mkdir("/d").write("/f", "");
+        let flags = WRITE | OpenFlags::TEMPORARY | OpenFlags::EXCLUSIVE;
+        let file = world.open("/d", flags).unwrap_or_else(|error| panic!("{error:?}"));
+        fails(world.vfs.link_file(&world.root, &file, b"/d/named"), Kind::NotFound);
+        fails(world.vfs.link_file(&world.root, &file, b"/f"), Kind::AlreadyExists);
+        assert_eq!(world.list("/d"), "");
+    }
+
     fn writing_nothing_leaves_the_position_also_when_appending() {
         let world = World::new();
         world.write("/f", "text");

@@ -1,9 +1,9 @@
 //! What happens to a lower file that is changed.
 
 use super::super::{Stage, fails, in_both_formats};
-use crate::context::AccessMode;
-use crate::error::FileSystemErrorKind as Kind;
-use crate::file::{OpenFlags, SeekFrom};
+use crate::context::{AccessMode, Context};
+use crate::error::{FileSystemErrorKind as Kind, Result};
+use crate::file::{FileObject, OpenFlags, SeekFrom};
 use crate::manager::Follow;
 use crate::metadata::{DeviceNumber, FileType, Metadata};
 use crate::node::{Allocate, NewKind};
@@ -200,6 +200,91 @@ vfs_test! {
         assert_eq!(file.seek(SeekFrom::Data(4096)), Ok(8192));
         assert_eq!(stage.stat("/m/f").size, 3 * 4096);
         assert_eq!(stage.stat("/1/f").blocks, 24);
+    }
+
+    /// ```text
+    /// u                                          where data and holes are shows alike through a descriptor from before
+    /// 1   f: page 0, a hole, page 4, a hole      the copy-up, one from after it, and before and after it
+    /// ```
+    fn holes_are_the_same_before_and_after_the_copy_up() {
+        const P: i64 = 4096;
+        in_both_formats(|stage| {
+            let writer = &stage.root.credentials;
+            stage.write("/1/f", "data");
+            let lower = stage.open("/1/f", RW).expect("opens");
+            assert_eq!(lower.write_at(writer, 4 * P as u64, &mut &b"data"[..]), Ok(4));
+            assert_eq!(lower.truncate(writer, 8 * P as u64), Ok(()));
+            drop(lower);
+            stage.overlay("/1");
+            let holes = |file: &FileObject| {
+                let seek = |to| file.seek(to).map_err(|error| error.kind());
+                assert_eq!([0, 1, P - 1].map(|at| seek(SeekFrom::Hole(at))), [Ok(P as u64); 3]);
+                assert_eq!([P, 3 * P].map(|at| seek(SeekFrom::Data(at))), [Ok(4 * P as u64); 2]);
+                assert_eq!(seek(SeekFrom::Data(7)), Ok(7));
+                assert_eq!(seek(SeekFrom::Hole(4 * P)), Ok(5 * P as u64));
+                let beyond = Err(Kind::NoSuchDeviceOrAddress);
+                assert_eq!([5 * P, 8 * P].map(|at| seek(SeekFrom::Data(at))), [beyond; 2]);
+                assert_eq!(seek(SeekFrom::Hole(8 * P)), beyond);
+                assert_eq!(seek(SeekFrom::Data(-1)), beyond);
+            };
+            let before = stage.open("/m/f", OpenFlags::READ).expect("opens");
+            holes(&before);
+            assert_eq!(stage.list("/u"), "");
+            let after = stage.open("/m/f", RW).expect("opens");
+            assert_eq!(stage.list("/u"), "f");
+            holes(&before);
+            holes(&after);
+            assert_eq!(stage.stat("/u/f").blocks, 16);
+
+            assert_eq!(after.write_at(writer, 2 * P as u64, &mut &b"x"[..]), Ok(1));
+            assert_eq!(before.seek(SeekFrom::Data(P)), Ok(2 * P as u64));
+            assert_eq!(after.allocate(writer, Allocate::PunchHole, 2 * P as u64, P as u64), Ok(()));
+            holes(&before);
+            assert_eq!(after.allocate(writer, Allocate::Reserve { keep_size: true }, 8 * P as u64, 1), Ok(()));
+            assert_eq!(stage.stat("/m/f").size, 8 * P as u64, "kept");
+            assert_eq!(after.allocate(writer, Allocate::Zero { keep_size: false }, 0, 9 * P as u64), Ok(()));
+            assert_eq!(stage.stat("/m/f").size, 9 * P as u64);
+            assert!(stage.read("/m/f").split("\\x00").all(str::is_empty), "zeros");
+            assert_eq!(stage.stat("/1/f").size, 8 * P as u64);
+        });
+    }
+
+    /// ```text
+    /// u                      a user changes the content, or anybody the owner: the copy has lost the bits, and the
+    /// 1   f (mode 6777)      lower file keeps them; a superuser's write leaves them in the copy too
+    /// ```
+    fn set_id_bits_go_with_the_change_that_copies_up() {
+        type Change = fn(&Stage, &Context) -> Result<()>;
+        let changes: [(&str, Change, u32); 6] = [
+            ("write", |stage, who| {
+                let file = stage.vfs.open(who, b"/m/f", OpenFlags::WRITE, 0)?;
+                file.write(&who.credentials, &mut &b"x"[..]).map(drop)
+            }, 0o6777),
+            ("O_TRUNC", |stage, who| {
+                stage.vfs.open(who, b"/m/f", OpenFlags::WRITE | OpenFlags::TRUNCATE, 0).map(drop)
+            }, 0o6777),
+            ("truncate", |stage, who| stage.vfs.truncate(who, b"/m/f", 2), 0o6777),
+            ("fallocate", |stage, who| {
+                let file = stage.vfs.open(who, b"/m/f", OpenFlags::WRITE, 0)?;
+                file.allocate(&who.credentials, Allocate::PunchHole, 0, 1)
+            }, 0o6777),
+            // Whoever does it.
+            ("chown", |stage, who| stage.vfs.set_owner(who, b"/m/f", None, Some(5), Follow::Yes), 0o777),
+            ("open alone", |stage, who| stage.vfs.open(who, b"/m/f", OpenFlags::WRITE, 0).map(drop), 0o6777),
+        ];
+        for (what, change, by_root) in changes {
+            for user in [false, true] {
+                let stage = Stage::oci();
+                stage.write("/1/f", "lower");
+                assert_eq!((stage.chown("/1/f", 5, 5), stage.chmod("/1/f", 0o6777)), (Ok(()), Ok(())));
+                stage.overlay("/1");
+                let who = if user { stage.user(5, 5) } else { stage.root.clone() };
+                assert_eq!(change(&stage, &who), Ok(()), "{what}");
+                let expected = if user && what != "open alone" { 0o777 } else { by_root };
+                assert_eq!([stage.stat("/m/f").mode, stage.stat("/u/f").mode], [expected; 2], "{what}, by a user: {user}");
+                assert_eq!(stage.stat("/1/f").mode, 0o6777, "{what}");
+            }
+        }
     }
 
     /// Copy-up shares the pages: a large lower file costs what is written, not what it holds.

@@ -226,6 +226,69 @@ vfs_test! {
     }
 
     /// ```text
+    /// u   a/-g                           every change that is refused leaves the upper as it is: no copy, no mark,
+    /// 1   a/f  a/g  b/f  c  f (attribute)      and no whiteout gone
+    /// ```
+    fn what_is_refused_leaves_nothing_in_the_upper() {
+        in_both_formats(|stage| {
+            stage.mkdir("/1/a").mkdir("/1/b").mkdir("/1/c").write("/1/f", "f");
+            stage.write("/1/a/f", "").write("/1/a/g", "").write("/1/b/f", "");
+            assert_eq!(stage.set_xattr("/1/f", "user.a", "1"), Ok(()));
+            assert_eq!(stage.set_times("/1/a", 1, 2), Ok(()));
+            stage.overlay("/1");
+            assert_eq!(stage.unlink("/m/a/g"), Ok(()));
+            let (seen, upper) = (tree(stage, "/m"), tree(stage, "/u"));
+            let times = || [stage.stat("/m/a"), stage.stat("/m"), stage.stat("/m/f")].map(|shown| shown.modified);
+            let before = times();
+            let (vfs, root, user) = (&stage.vfs, &stage.root, &stage.user(5, 5));
+            let exclusive = OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
+            let set_xattr = |name: &[u8], how| vfs.set_xattr(root, b"/m/f", name, b"2", how, Follow::No);
+            for (number, (result, expected)) in [
+                (stage.rmdir("/m/a"), Kind::DirectoryNotEmpty),
+                (stage.rmdir("/m/b"), Kind::DirectoryNotEmpty),
+                (stage.rename("/m/c", "/m/a"), Kind::DirectoryNotEmpty),
+                (stage.rename("/m/a", "/m/b"), Kind::DirectoryNotEmpty),
+                (stage.rename("/m/a/f", "/m/a"), Kind::DirectoryNotEmpty),
+                (stage.rename("/m/f", "/m/c"), Kind::IsADirectory),
+                (stage.rename("/m/c", "/m/f"), Kind::NotADirectory),
+                (stage.rename("/m/b", "/m/b/below"), Kind::InvalidArgument),
+                (stage.rename("/m/f", &format!("/m/{}", "n".repeat(256))), Kind::NameTooLong),
+                (stage.move_with("/m/f", "/m/b/f", RenameFlags::NO_REPLACE), Kind::AlreadyExists),
+                (stage.move_with("/m/f", "/m/none", RenameFlags::EXCHANGE), Kind::NotFound),
+                (stage.move_with("/m/f", "/m/new", RenameFlags::WHITEOUT), Kind::InvalidArgument),
+                (stage.rename("/m/f", "/1/new"), Kind::CrossDevice),
+                (stage.link("/m/f", "/m/b/f"), Kind::AlreadyExists),
+                (stage.link("/m/b", "/m/new"), Kind::NotPermitted),
+                (stage.link("/m/f", "/m/b/f/x"), Kind::NotADirectory),
+                (stage.unlink("/m/b"), Kind::IsADirectory),
+                (stage.try_mkdir("/m/b"), Kind::AlreadyExists),
+                (stage.device("/m/b/f", 1, 3), Kind::AlreadyExists),
+                (stage.device("/m/new", 0, 0), Kind::NotPermitted),
+                (stage.try_write("/m/b/f", exclusive, ""), Kind::AlreadyExists),
+                (stage.try_write("/m/b", OpenFlags::empty(), ""), Kind::IsADirectory),
+                (stage.try_write("/m/f", OpenFlags::DIRECTORY, ""), Kind::NotADirectory),
+                (vfs.truncate(root, b"/m/f", 1 << 63), Kind::FileTooLarge),
+                (set_xattr(b"user.a", SetXattr::Create), Kind::AlreadyExists),
+                (set_xattr(b"user.b", SetXattr::Replace), Kind::NoData),
+                (vfs.remove_xattr(root, b"/m/f", b"user.b", Follow::No), Kind::NoData),
+                (vfs.open(user, b"/m/f", OpenFlags::WRITE, 0).map(drop), Kind::PermissionDenied),
+                (vfs.truncate(user, b"/m/f", 0), Kind::PermissionDenied),
+                (vfs.set_mode(user, b"/m/f", 0o777, Follow::Yes), Kind::NotPermitted),
+                (vfs.set_owner(user, b"/m/f", Some(5), None, Follow::Yes), Kind::NotPermitted),
+                (vfs.unlink(user, b"/m/b/f"), Kind::PermissionDenied),
+                (vfs.rename(user, b"/m/f", b"/m/g", RenameFlags::empty()), Kind::PermissionDenied),
+                (vfs.link(user, b"/m/f", b"/m/g", Follow::No), Kind::PermissionDenied),
+            ].into_iter().enumerate() {
+                assert_eq!(result, Err(expected.into()), "the one with number {number}");
+            }
+            assert_eq!((tree(stage, "/u"), tree(stage, "/m")), (upper, seen));
+            assert_eq!(times(), before);
+            assert_eq!(stage.unlink("/m/a/f"), Ok(()));
+            assert_eq!(stage.rmdir("/m/a"), Ok(()));
+        });
+    }
+
+    /// ```text
     /// u   on a tmpfs of a few pages        unlink f, fill the tmpfs, make f again: ENOSPC, and 1's f stays hidden
     /// 1   f
     /// ```

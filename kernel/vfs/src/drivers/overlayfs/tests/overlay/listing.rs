@@ -96,6 +96,44 @@ vfs_test! {
         });
     }
 
+    /// ```text
+    /// 1   f00 … f09    note where each entry ends; remove every third, add others, copy up the rest:
+    /// 2   f05 … f14    from each place noted the listing goes on with the entry that followed it, if that is still there
+    /// ```
+    fn a_place_in_a_listing_leads_to_what_followed_it_whatever_came_and_went() {
+        in_both_formats(|stage| {
+            for number in 0..10 {
+                stage.write(&format!("/1/f{number:02}"), "").write(&format!("/2/f{:02}", number + 5), "");
+            }
+            stage.overlay("/1:/2");
+            let stream = open(stage, "/m");
+            let mut noted = Vec::new();
+            loop {
+                let place = stream.position();
+                let [name] = &take(&stream, 1)[..] else { break };
+                noted.push((place, name.clone()));
+            }
+            assert_eq!(noted.len(), 15);
+            for (number, (_, name)) in noted.iter().enumerate() {
+                match number % 3 {
+                    0 => assert_eq!(stage.unlink(&format!("/m/{name}")), Ok(())),
+                    1 => assert_eq!(stage.chmod(&format!("/m/{name}"), 0o600), Ok(())),
+                    _ => drop(stage.write(&format!("/m/new{number}"), "")),
+                }
+            }
+            // But the first is the beginning, which has all there are now.
+            for (number, (place, name)) in noted.iter().enumerate().skip(1).rev() {
+                assert_eq!(stream.seek(SeekFrom::Start(*place as i64)), Ok(*place));
+                let next = take(&stream, 1);
+                // Of what was removed the one behind it follows, which was not.
+                let expected = if number % 3 == 0 { &noted[number + 1].1 } else { name };
+                assert_eq!(next, core::slice::from_ref(expected), "from the place of {name}");
+            }
+            assert_eq!(stream.seek(SeekFrom::Start(0)), Ok(0));
+            assert_eq!(take(&stream, 100).len(), 15);
+        });
+    }
+
     /// Emptying a directory while listing it one name at a time ends, with the directory empty.
     fn rm_r_sees_every_name() {
         in_both_formats(|stage| {
