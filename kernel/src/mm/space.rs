@@ -317,6 +317,20 @@ impl AddressSpace {
         if length == 0 && start.is_multiple_of(PAGE) {
             return Ok(());
         }
+        let range = self.check_mapped(start, length)?;
+        self.split(range.start)?;
+        self.split(range.end)?;
+        self.areas.range_mut(range.clone()).for_each(|(_, area)| area.mapping.rights = rights);
+        // What is still allowed comes back with the next fault.
+        self.tables.unmap(range);
+        Ok(())
+    }
+
+    /// The pages of `length` bytes from `start` on, all of which must be mapped.
+    ///
+    /// # Errors
+    /// `EINVAL` for an address that is no page's; `ENOMEM` where not all of it is mapped.
+    pub fn check_mapped(&self, start: u64, length: u64) -> Result<Range<u64>> {
         let range = user_range(start, length)?;
         let mut at = range.start;
         while at < range.end {
@@ -325,11 +339,26 @@ impl AddressSpace {
                 _ => return fail(FileSystemErrorKind::OutOfMemory),
             }
         }
+        Ok(range)
+    }
+
+    /// Makes `length` bytes from `start` on zeros again (`MADV_DONTNEED`). What is shared stays as it is.
+    ///
+    /// # Errors
+    /// Those of [`AddressSpace::check_mapped`]; `EINVAL` also for a file's, whose content as it was is not kept.
+    pub fn clear(&mut self, start: u64, length: u64) -> Result<()> {
+        let range = self.check_mapped(start, length)?;
         self.split(range.start)?;
         self.split(range.end)?;
-        self.areas.range_mut(range.clone()).for_each(|(_, area)| area.mapping.rights = rights);
-        // What is still allowed comes back with the next fault.
-        self.tables.unmap(range);
+        self.tables.unmap(range.clone());
+        for (start, Area { end, mapping }) in self.areas.range(range) {
+            if mapping.limit != u64::MAX {
+                return fail(FileSystemErrorKind::InvalidArgument);
+            }
+            if !mapping.shared {
+                mapping.backing.lock().punch(mapping.first * PAGE, end - start)?;
+            }
+        }
         Ok(())
     }
 

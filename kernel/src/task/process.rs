@@ -176,6 +176,16 @@ impl Process {
         self.name.lock().clone()
     }
 
+    /// Calls it something else.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn set_name(&self, name: &[u8]) -> Result<()> {
+        page::admit(name.len())?;
+        *self.name.lock() = name.to_vec();
+        Ok(())
+    }
+
     /// Its open files.
     pub fn files(&self) -> sync::MutexGuard<'_, Files> {
         self.files.lock()
@@ -352,6 +362,11 @@ fn number(process: &Weak<Process>) -> u32 {
             return next;
         }
     }
+}
+
+/// How many processes there are, those included that have ended and nobody has asked for.
+pub fn count() -> usize {
+    PROCESSES.lock().len()
 }
 
 /// The process that runs.

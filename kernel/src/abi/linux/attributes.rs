@@ -1,12 +1,16 @@
-//! What is known of a file.
+//! What is known of a file, and changing it.
 
-use vfs::error::Result;
-use vfs::manager::Follow;
-use vfs::metadata::Metadata;
+use vfs::context::AccessMode;
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::manager::{Follow, VfsManager};
+use vfs::metadata::{Metadata, SetTime};
+use vfs::mount::Path;
+use vfs::node::Allocate;
 
 use super::call::Call;
-use super::flags::{AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, follow_unless};
+use super::flags::{AT_EACCESS, AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, follow_unless};
 use super::structures;
+use crate::mm::user_memory;
 
 /// Writes `struct stat` to the address of an argument.
 fn show(call: &Call<'_>, index: usize, metadata: &Metadata) -> Result<u64> {
@@ -14,26 +18,186 @@ fn show(call: &Call<'_>, index: usize, metadata: &Metadata) -> Result<u64> {
 }
 
 pub fn stat(call: &mut Call<'_>) -> Result<u64> {
-    let metadata = call.with_path(0, |manager, context, path| manager.metadata(context, path, Follow::Yes))?;
-    show(call, 1, &metadata)
+    show(call, 1, &call.named(0, Follow::Yes)?.node()?.metadata()?)
 }
 
 pub fn lstat(call: &mut Call<'_>) -> Result<u64> {
-    let metadata = call.with_path(0, |manager, context, path| manager.metadata(context, path, Follow::No))?;
-    show(call, 1, &metadata)
+    show(call, 1, &call.named(0, Follow::No)?.node()?.metadata()?)
 }
 
 pub fn fstat(call: &mut Call<'_>) -> Result<u64> {
     show(call, 1, &call.place_file(0)?.metadata()?)
 }
 
+/// What a path at arguments 0 and 1 names, under the usual flags, which argument `flags` is.
+fn named(call: &Call<'_>, flags: usize, more: u32) -> Result<Path> {
+    let flags = call.flags(flags, AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW | more)?;
+    call.named_at(0, 1, follow_unless(flags, AT_SYMLINK_NOFOLLOW), flags)
+}
+
 pub fn newfstatat(call: &mut Call<'_>) -> Result<u64> {
-    let flags = call.flags(3, AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW)?;
-    let metadata = match call.named_by_number(0, 1, flags)? {
-        Some(place) => place.node()?.metadata()?,
-        None => call.with_path_at(0, 1, |manager, context, path| {
-            manager.metadata(context, path, follow_unless(flags, AT_SYMLINK_NOFOLLOW))
-        })?,
+    show(call, 2, &named(call, 3, 0)?.node()?.metadata()?)
+}
+
+/// `AT_STATX_FORCE_SYNC` and `AT_STATX_DONT_SYNC`: what is known is always true here.
+const AT_STATX_SYNC: u32 = 0x6000;
+
+pub fn statx(call: &mut Call<'_>) -> Result<u64> {
+    let metadata = named(call, 2, AT_STATX_SYNC)?.node()?.metadata()?;
+    call.write_words(4, structures::statx(&metadata))
+}
+
+fn check_access(call: &Call<'_>, path: &Path, mode: u32) -> Result<u64> {
+    let wanted = AccessMode::from_bits(mode as _).ok_or(FileSystemErrorKind::InvalidArgument)?;
+    VfsManager::check_access_at(&call.credentials()?, path, wanted)?;
+    Ok(0)
+}
+
+pub fn access(call: &mut Call<'_>) -> Result<u64> {
+    check_access(call, &call.named(0, Follow::Yes)?, call.word(1))
+}
+
+pub fn faccessat(call: &mut Call<'_>) -> Result<u64> {
+    check_access(call, &call.named_at(0, 1, Follow::Yes, 0)?, call.word(2))
+}
+
+/// Who a process is for files is who it is, so that `AT_EACCESS` makes no difference.
+pub fn faccessat2(call: &mut Call<'_>) -> Result<u64> {
+    check_access(call, &named(call, 3, AT_EACCESS)?, call.word(2))
+}
+
+fn set_mode(call: &Call<'_>, path: &Path, mode: u32) -> Result<u64> {
+    VfsManager::set_mode_at(&call.credentials()?, path, mode)?;
+    Ok(0)
+}
+
+pub fn chmod(call: &mut Call<'_>) -> Result<u64> {
+    set_mode(call, &call.named(0, Follow::Yes)?, call.word(1))
+}
+
+pub fn fchmod(call: &mut Call<'_>) -> Result<u64> {
+    set_mode(call, call.file(0)?.path(), call.word(1))
+}
+
+pub fn fchmodat(call: &mut Call<'_>) -> Result<u64> {
+    set_mode(call, &call.named_at(0, 1, Follow::Yes, 0)?, call.word(2))
+}
+
+/// In place of a user or group: as it is.
+const SAME: u32 = u32::MAX;
+
+fn set_owner(call: &Call<'_>, path: &Path, uid: u32, gid: u32) -> Result<u64> {
+    let given = |id: u32| (id != SAME).then_some(id);
+    VfsManager::set_owner_at(&call.credentials()?, path, given(uid), given(gid))?;
+    Ok(0)
+}
+
+pub fn chown(call: &mut Call<'_>) -> Result<u64> {
+    set_owner(call, &call.named(0, Follow::Yes)?, call.word(1), call.word(2))
+}
+
+pub fn lchown(call: &mut Call<'_>) -> Result<u64> {
+    set_owner(call, &call.named(0, Follow::No)?, call.word(1), call.word(2))
+}
+
+pub fn fchown(call: &mut Call<'_>) -> Result<u64> {
+    set_owner(call, call.file(0)?.path(), call.word(1), call.word(2))
+}
+
+pub fn fchownat(call: &mut Call<'_>) -> Result<u64> {
+    set_owner(call, &named(call, 4, 0)?, call.word(2), call.word(3))
+}
+
+/// Times of access and modification; both now, if there are none.
+type Times = [Option<SetTime>; 2];
+
+const NOW: Times = [Some(SetTime::Now); 2];
+
+/// Two `struct timespec` at an address, if it is not 0.
+fn times_at(address: u64) -> Result<Times> {
+    if address == 0 {
+        return Ok(NOW);
+    }
+    let [accessed, since, modified, later] = user_memory::read_words(address)?;
+    Ok([structures::set_time([accessed, since])?, structures::set_time([modified, later])?])
+}
+
+/// Two `struct timeval` at an address, if it is not 0.
+fn old_times_at(address: u64) -> Result<Times> {
+    if address == 0 {
+        return Ok(NOW);
+    }
+    let [accessed, since, modified, later] = user_memory::read_words(address)?;
+    let time = |seconds, microseconds: u64| match microseconds {
+        0..1_000_000 => structures::set_time([seconds, microseconds * 1_000]),
+        _ => fail(FileSystemErrorKind::InvalidArgument),
     };
-    show(call, 2, &metadata)
+    Ok([time(accessed, since)?, time(modified, later)?])
+}
+
+fn set_times(call: &Call<'_>, path: &Path, [accessed, modified]: Times) -> Result<u64> {
+    VfsManager::set_times_at(&call.credentials()?, path, accessed, modified)?;
+    Ok(0)
+}
+
+pub fn utimensat(call: &mut Call<'_>) -> Result<u64> {
+    let times = times_at(call.arguments[2])?;
+    if times == [None; 2] {
+        // As on Linux, nothing to do is done whatever the path.
+        return Ok(0);
+    }
+    // Without a path it is the file itself (`futimens(3)`).
+    let path = if call.arguments[1] == 0 { call.file(0)?.path().clone() } else { named(call, 3, 0)? };
+    set_times(call, &path, times)
+}
+
+pub fn futimesat(call: &mut Call<'_>) -> Result<u64> {
+    let times = old_times_at(call.arguments[2])?;
+    set_times(call, &call.named_at(0, 1, Follow::Yes, 0)?, times)
+}
+
+pub fn utimes(call: &mut Call<'_>) -> Result<u64> {
+    let times = old_times_at(call.arguments[1])?;
+    set_times(call, &call.named(0, Follow::Yes)?, times)
+}
+
+pub fn utime(call: &mut Call<'_>) -> Result<u64> {
+    let times = match call.arguments[1] {
+        0 => NOW,
+        address => {
+            let [accessed, modified] = user_memory::read_words(address)?;
+            [structures::set_time([accessed, 0])?, structures::set_time([modified, 0])?]
+        }
+    };
+    set_times(call, &call.named(0, Follow::Yes)?, times)
+}
+
+pub fn truncate(call: &mut Call<'_>) -> Result<u64> {
+    let size = call.offset(1)?;
+    call.with_path(0, |manager, context, path| manager.truncate(context, path, size))?;
+    Ok(0)
+}
+
+pub fn ftruncate(call: &mut Call<'_>) -> Result<u64> {
+    let size = call.offset(1)?;
+    call.file(0)?.truncate(&call.credentials()?, size)?;
+    Ok(0)
+}
+
+const FALLOC_FL_KEEP_SIZE: u32 = 1;
+const FALLOC_FL_PUNCH_HOLE: u32 = 2;
+const FALLOC_FL_ZERO_RANGE: u32 = 16;
+
+pub fn fallocate(call: &mut Call<'_>) -> Result<u64> {
+    let (offset, length) = (call.offset(2)?, call.offset(3)?);
+    let mode = call.word(1);
+    let keep_size = mode & FALLOC_FL_KEEP_SIZE != 0;
+    let what = match mode & !FALLOC_FL_KEEP_SIZE {
+        0 => Allocate::Reserve { keep_size },
+        FALLOC_FL_PUNCH_HOLE if keep_size => Allocate::PunchHole,
+        FALLOC_FL_ZERO_RANGE => Allocate::Zero { keep_size },
+        _ => return fail(FileSystemErrorKind::NotSupported),
+    };
+    call.file(0)?.allocate(&call.credentials()?, what, offset, length)?;
+    Ok(0)
 }

@@ -3,10 +3,10 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use vfs::context::Context;
+use vfs::context::{Context, Credentials};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
-use vfs::manager::VfsManager;
+use vfs::manager::{Follow, VfsManager};
 use vfs::metadata::FileType;
 use vfs::mount::Path;
 
@@ -87,8 +87,11 @@ impl Call<'_> {
     /// Where a relative path starts: the directory whose number an argument is; `None` for the current one.
     ///
     /// # Errors
-    /// `EBADF`, `ENOTDIR`.
+    /// `EBADF`, `ENOTDIR`; `ENOENT` for an empty path, wherever it starts.
     pub fn directory(&self, index: usize, path: &[u8]) -> Result<Option<Path>> {
+        if path.is_empty() {
+            return fail(FileSystemErrorKind::NotFound);
+        }
         if path.starts_with(b"/") || self.word(index) == AT_FDCWD {
             return Ok(None);
         }
@@ -99,19 +102,61 @@ impl Call<'_> {
         Ok(Some(file.path().clone()))
     }
 
-    /// The place that arguments mean by an empty path and `AT_EMPTY_PATH`: that of the file whose number argument
-    /// `directory` is, or the current directory. `None` where `path` names something.
+    /// The context in which `path` is looked up, which starts at argument `directory`.
     ///
     /// # Errors
-    /// Those of [`Call::path`]; `EBADF`.
-    pub fn named_by_number(&self, directory: usize, path: usize, flags: u32) -> Result<Option<Path>> {
-        if flags & AT_EMPTY_PATH == 0 || !self.path(path)?.is_empty() {
-            return Ok(None);
+    /// Those of [`Call::directory`].
+    pub fn context_at(&self, directory: usize, path: &[u8]) -> Result<Context> {
+        let directory = self.directory(directory, path)?;
+        let context = &self.process.place()?.context;
+        Ok(match directory {
+            None => context.clone(),
+            Some(directory) => context.at(directory),
+        })
+    }
+
+    /// What the path at argument `path` names.
+    ///
+    /// # Errors
+    /// Those of [`Call::path`] and of a walk.
+    pub fn named(&self, path: usize, follow: Follow) -> Result<Path> {
+        self.with_path(path, |manager, context, path| manager.resolve(context, path, follow))
+    }
+
+    /// What the path at argument `path` names, which starts at argument `directory`. With `AT_EMPTY_PATH` among `flags` an
+    /// empty one is the file whose number argument `directory` is, or the current directory.
+    ///
+    /// # Errors
+    /// Those of [`Call::path`], [`Call::directory`] and of a walk.
+    pub fn named_at(&self, directory: usize, path: usize, follow: Follow, flags: u32) -> Result<Path> {
+        let text = self.path(path)?;
+        if text.is_empty() && flags & AT_EMPTY_PATH != 0 {
+            return self.place_of(directory);
         }
-        if self.word(directory) == AT_FDCWD {
-            return Ok(Some(self.process.place()?.context.cwd.clone()));
+        let place = self.process.place()?;
+        match self.directory(directory, &text)? {
+            None => place.manager.resolve(&place.context, &text, follow),
+            Some(start) => place.manager.resolve(&place.context.at(start), &text, follow),
         }
-        Ok(Some(self.place_file(directory)?.path().clone()))
+    }
+
+    /// The place of the file whose number an argument is; the current directory is one too.
+    ///
+    /// # Errors
+    /// `EBADF`.
+    pub fn place_of(&self, index: usize) -> Result<Path> {
+        if self.word(index) == AT_FDCWD {
+            return Ok(self.process.place()?.context.cwd.clone());
+        }
+        Ok(self.place_file(index)?.path().clone())
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// `ENOENT` for one that has ended.
+    pub fn credentials(&self) -> Result<Credentials> {
+        Ok(self.process.place()?.context.credentials.clone())
     }
 
     /// Does something with the path at argument `path`.

@@ -7,6 +7,12 @@ use vfs::manager::Follow;
 pub const AT_FDCWD: u32 = -100i32 as u32;
 /// A link itself, not what it leads to.
 pub const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
+/// `unlinkat`: a directory.
+pub const AT_REMOVEDIR: u32 = 0x200;
+/// `faccessat2`: with the rights of the effective user.
+pub const AT_EACCESS: u32 = 0x200;
+/// `linkat`: what a link leads to.
+pub const AT_SYMLINK_FOLLOW: u32 = 0x400;
 /// Nothing is mounted on the way: nothing is, here.
 pub const AT_NO_AUTOMOUNT: u32 = 0x800;
 /// An empty path is the file whose number is given.

@@ -1,6 +1,6 @@
 //! Who a process is and where it stands.
 
-use vfs::context::AccessMode;
+use vfs::context::{AccessMode, Capabilities};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::metadata::FileType;
 
@@ -40,7 +40,7 @@ pub fn getegid(call: &mut Call<'_>) -> Result<u64> {
 }
 
 /// Changes where the process stands.
-fn change_place(call: &Call<'_>, change: impl FnOnce(&mut Place) -> Result<()>) -> Result<u64> {
+pub fn change_place(call: &Call<'_>, change: impl FnOnce(&mut Place) -> Result<()>) -> Result<u64> {
     let mut place = Place::clone(&*call.process.place()?);
     change(&mut place)?;
     call.process.set_place(place)?;
@@ -84,4 +84,38 @@ pub fn getcwd(call: &mut Call<'_>) -> Result<u64> {
     }
     user_memory::write(address, &name)?;
     Ok(name.len() as u64)
+}
+
+pub fn getgroups(call: &mut Call<'_>) -> Result<u64> {
+    let groups = &call.process.place()?.context.credentials.groups;
+    let room = call.word(0) as usize;
+    if room != 0 {
+        if groups.len() > room {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        for (index, group) in groups.iter().enumerate() {
+            user_memory::write(call.arguments[1].wrapping_add(4 * index as u64), &group.to_le_bytes())?;
+        }
+    }
+    Ok(groups.len() as u64)
+}
+
+const CLONE_FS: u64 = 0x200;
+const CLONE_FILES: u64 = 0x400;
+const CLONE_NEWNS: u64 = 0x2_0000;
+
+/// A namespace of its own; open files and directories are a process's own already.
+pub fn unshare(call: &mut Call<'_>) -> Result<u64> {
+    let flags = call.arguments[0];
+    if flags & !(CLONE_FS | CLONE_FILES | CLONE_NEWNS) != 0 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    if flags & CLONE_NEWNS == 0 {
+        return Ok(0);
+    }
+    change_place(call, |place| {
+        place.context.credentials.require(Capabilities::SYS_ADMIN)?;
+        (place.manager, place.context) = place.manager.duplicate(&place.context);
+        Ok(())
+    })
 }

@@ -92,3 +92,22 @@ pub fn mprotect(call: &mut Call<'_>) -> Result<u64> {
     call.process.space()?.lock().protect(call.arguments[0], call.arguments[1], rights)?;
     Ok(0)
 }
+
+const MADV_NORMAL: u32 = 0;
+const MADV_WILLNEED: u32 = 3;
+const MADV_DONTNEED: u32 = 4;
+const MADV_FREE: u32 = 8;
+
+/// What is going to be used makes no difference: pages come when they are touched.
+pub fn madvise(call: &mut Call<'_>) -> Result<u64> {
+    let [address, length, ..] = call.arguments;
+    match call.word(2) {
+        MADV_NORMAL..=MADV_WILLNEED | MADV_DONTNEED | MADV_FREE if length == 0 => {}
+        MADV_NORMAL..=MADV_WILLNEED => {
+            call.process.space()?.lock().check_mapped(address, length)?;
+        }
+        MADV_DONTNEED | MADV_FREE => call.process.space()?.lock().clear(address, length)?,
+        _ => return fail(FileSystemErrorKind::InvalidArgument),
+    }
+    Ok(0)
+}

@@ -7,8 +7,9 @@
 //! | `flags`, `structures` | numbers and layouts of Linux's interface |
 //! | `descriptors` | numbers of open files |
 //! | `transfer` | reading and writing |
-//! | `names` | opening files by their names |
-//! | `attributes` | what is known of a file |
+//! | `names` | opening, making, moving, removing and listing names |
+//! | `attributes`, `xattrs` | what is known of a file |
+//! | `mounts` | mounting, the root, and the figures of file systems |
 //! | `memory` | mappings and the heap |
 //! | `processes`, `identity`, `signals` | beginning, ending, waiting; who and where; what is wanted of signals |
 //! | `clocks`, `system` | times; the machine and its limits |
@@ -23,6 +24,7 @@ mod descriptors;
 mod flags;
 mod identity;
 mod memory;
+mod mounts;
 mod names;
 mod processes;
 mod signals;
@@ -30,6 +32,7 @@ mod structures;
 mod system;
 mod table;
 mod transfer;
+mod xattrs;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

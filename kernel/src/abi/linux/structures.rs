@@ -1,7 +1,7 @@
 //! Layouts of Linux's structures on x86_64, as words of 64 bits.
 
 use vfs::error::{FileSystemErrorKind, Result, fail};
-use vfs::metadata::{DeviceNumber, Metadata};
+use vfs::metadata::{DeviceNumber, Metadata, SetTime, Statistics};
 use vfs::time::Timestamp;
 
 use core::time::Duration;
@@ -13,6 +13,16 @@ const BLOCK: u64 = page::SIZE as u64;
 fn device(device: DeviceNumber) -> u64 {
     let (major, minor) = (u64::from(device.major), u64::from(device.minor));
     minor & 0xff | (major & 0xfff) << 8 | (minor & !0xff) << 12 | (major & !0xfff) << 32
+}
+
+/// The device that a number of 32 bits names.
+pub fn device_number(number: u32) -> DeviceNumber {
+    DeviceNumber::new(number >> 8 & 0xfff, number & 0xff | number >> 12 & 0xf_ff00)
+}
+
+/// Two fields of 32 bits.
+fn pair(low: u32, high: u32) -> u64 {
+    u64::from(low) | u64::from(high) << 32
 }
 
 /// `struct stat`.
@@ -40,6 +50,71 @@ pub fn stat(metadata: &Metadata) -> [u64; 18] {
         0,
         0,
     ]
+}
+
+/// What of `struct statx` is filled in (`STATX_BASIC_STATS`), whatever was asked for.
+const STATX_KNOWN: u32 = 0x7ff;
+
+/// `struct statx`.
+pub fn statx(metadata: &Metadata) -> [u64; 32] {
+    let mut words = [0; 32];
+    let mode = metadata.kind.mode_bits() | metadata.mode;
+    let time = |time: Timestamp| [time.seconds as u64, u64::from(time.nanoseconds)];
+    words[0] = pair(STATX_KNOWN, BLOCK as u32);
+    words[2] = pair(metadata.links as u32, metadata.uid);
+    words[3] = pair(metadata.gid, mode);
+    [words[4], words[5], words[6]] = [metadata.id.inode, metadata.size, metadata.blocks];
+    words[8..10].copy_from_slice(&time(metadata.accessed));
+    words[12..14].copy_from_slice(&time(metadata.changed));
+    words[14..16].copy_from_slice(&time(metadata.modified));
+    // `st_dev` taken apart as `stat` puts it together.
+    let file_system = metadata.id.file_system.0;
+    let (major, minor) =
+        (file_system >> 8 & 0xfff | file_system >> 32 & !0xfff, file_system & 0xff | file_system >> 12 & !0xff);
+    words[16] = pair(metadata.device.major, metadata.device.minor);
+    words[17] = pair(major as u32, minor as u32);
+    words
+}
+
+/// `struct statfs`.
+pub fn statfs(figures: &Statistics) -> [u64; 15] {
+    let free = figures.blocks_free;
+    let size = figures.block_size;
+    let file_system = 0;
+    let mut words = [0; 15];
+    words[..10].copy_from_slice(&[
+        figures.magic,
+        size,
+        figures.blocks,
+        free,
+        free,
+        figures.nodes,
+        figures.nodes_free,
+        file_system,
+        figures.name_max,
+        size,
+    ]);
+    words
+}
+
+/// In place of nanoseconds: now.
+const UTIME_NOW: u64 = 0x3fff_ffff;
+/// In place of nanoseconds: as it is.
+const UTIME_OMIT: u64 = 0x3fff_fffe;
+
+/// A `struct timespec` that a file's time is set to; `None` leaves it.
+///
+/// # Errors
+/// `EINVAL` for what is no time.
+pub fn set_time([seconds, nanoseconds]: [u64; 2]) -> Result<Option<SetTime>> {
+    match nanoseconds {
+        UTIME_NOW => Ok(Some(SetTime::Now)),
+        UTIME_OMIT => Ok(None),
+        0..1_000_000_000 => {
+            Ok(Some(SetTime::At(Timestamp { seconds: seconds as i64, nanoseconds: nanoseconds as u32 })))
+        }
+        _ => fail(FileSystemErrorKind::InvalidArgument),
+    }
 }
 
 /// `struct timespec`, as time that passes.

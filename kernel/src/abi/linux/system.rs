@@ -4,8 +4,9 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use crate::arch::{random, user};
-use crate::mm::user_memory;
-use crate::task::{files, scheduler, start};
+use crate::mm::{self, user_memory};
+use crate::task::{files, process, scheduler, start};
+use crate::time;
 
 const ARCH_SET_FS: u32 = 0x1002;
 const ARCH_GET_FS: u32 = 0x1003;
@@ -116,4 +117,64 @@ pub fn uname(call: &mut Call<'_>) -> Result<u64> {
     }
     user_memory::write(call.arguments[0], names.as_flattened())?;
     Ok(0)
+}
+
+const PR_SET_NAME: u32 = 15;
+const PR_GET_NAME: u32 = 16;
+
+/// The longest name of a thread, with its NUL.
+const THREAD_NAME_SIZE: usize = 16;
+
+/// Only the name is known here; all else is refused.
+pub fn prctl(call: &mut Call<'_>) -> Result<u64> {
+    let address = call.arguments[1];
+    match call.word(0) {
+        PR_SET_NAME => {
+            let mut name = [0; THREAD_NAME_SIZE - 1];
+            let mut length = 0;
+            while length < name.len() {
+                user_memory::read(address.wrapping_add(length as u64), &mut name[length..length + 1])?;
+                if name[length] == 0 {
+                    break;
+                }
+                length += 1;
+            }
+            call.process.set_name(&name[..length])?;
+            Ok(0)
+        }
+        PR_GET_NAME => {
+            let mut name = [0; THREAD_NAME_SIZE];
+            let shown = call.process.name();
+            let length = shown.len().min(THREAD_NAME_SIZE - 1);
+            name[..length].copy_from_slice(&shown[..length]);
+            user_memory::write(address, &name)?;
+            Ok(0)
+        }
+        _ => fail(FileSystemErrorKind::InvalidArgument),
+    }
+}
+
+/// Which processors: the only one.
+pub fn sched_getaffinity(call: &mut Call<'_>) -> Result<u64> {
+    let [pid, size, address, ..] = call.arguments;
+    if size < 8 || !size.is_multiple_of(8) {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    if pid as u32 != 0 && pid as u32 != call.process.pid() {
+        return fail(FileSystemErrorKind::NoProcess);
+    }
+    user_memory::write_words(address, [1])?;
+    Ok(8)
+}
+
+pub fn sysinfo(call: &mut Call<'_>) -> Result<u64> {
+    let usage = mm::usage();
+    let bytes = |frames: usize| (frames * mm::PAGE_SIZE) as u64;
+    let mut words = [0; 14];
+    words[0] = time::monotonic().as_secs();
+    (words[4], words[5], words[6]) = (bytes(usage.total_frames), bytes(usage.free_frames), bytes(usage.other_frames()));
+    words[10] = process::count() as u64 & 0xffff;
+    // The unit of all sizes.
+    words[13] = 1;
+    call.write_words(0, words)
 }

@@ -1,9 +1,11 @@
 //! Reading and writing open files.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use vfs::error::{FileSystemErrorKind, Result, fail};
-use vfs::file::{FileObject, SeekFrom};
+use vfs::file::{FileObject, OpenFlags, SeekFrom};
+use vfs::metadata::FileType;
 
 use super::call::Call;
 use crate::mm::user_memory::{self, UserSlice};
@@ -33,17 +35,22 @@ fn read_pieces(file: &FileObject, pieces: &[(u64, u64)], at: At) -> Result<u64> 
 
 fn write_pieces(call: &Call<'_>, file: &FileObject, pieces: &[(u64, u64)], at: At) -> Result<u64> {
     let mut source = UserSlice::new(pieces);
-    let writer = &call.process.place()?.context.credentials;
+    let writer = &call.credentials()?;
     let count = match at {
         At::Position => file.write(writer, &mut source),
         At::Offset(offset) => file.write_at(writer, offset, &mut source),
     };
-    if let Err(error) = count
+    tell_broken_pipe(call, &count);
+    Ok(count? as u64)
+}
+
+/// A process that writes where nobody reads any more is told so by a signal as well.
+fn tell_broken_pipe<T>(call: &Call<'_>, result: &Result<T>) {
+    if let Err(error) = result
         && error.kind() == FileSystemErrorKind::BrokenPipe
     {
         call.process.raise(Signal::PIPE);
     }
-    Ok(count? as u64)
 }
 
 /// The one piece that arguments 1 and 2 are.
@@ -108,4 +115,120 @@ pub fn lseek(call: &mut Call<'_>) -> Result<u64> {
         _ => return fail(FileSystemErrorKind::InvalidArgument),
     };
     call.file(0)?.seek(to)
+}
+
+pub fn preadv(call: &mut Call<'_>) -> Result<u64> {
+    let at = At::Offset(call.offset(3)?);
+    read_pieces(&*call.file(0)?, &pieces(call)?, at)
+}
+
+pub fn pwritev(call: &mut Call<'_>) -> Result<u64> {
+    let at = At::Offset(call.offset(3)?);
+    write_pieces(call, &*call.file(0)?, &pieces(call)?, at)
+}
+
+/// Where `preadv2` and `pwritev2` go; they know no flags here (`EOPNOTSUPP`).
+fn at_of_flagged(call: &Call<'_>) -> Result<At> {
+    if call.word(5) != 0 {
+        return fail(FileSystemErrorKind::NotSupported);
+    }
+    if call.signed(3) == -1 { Ok(At::Position) } else { Ok(At::Offset(call.offset(3)?)) }
+}
+
+pub fn preadv2(call: &mut Call<'_>) -> Result<u64> {
+    read_pieces(&*call.file(0)?, &pieces(call)?, at_of_flagged(call)?)
+}
+
+pub fn pwritev2(call: &mut Call<'_>) -> Result<u64> {
+    write_pieces(call, &*call.file(0)?, &pieces(call)?, at_of_flagged(call)?)
+}
+
+/// What `sendfile` moves at a time.
+const CHUNK: usize = 16 << 10;
+
+/// An offset at an address, which is moved on in place of the file's position.
+fn offset_at(address: u64) -> Result<Option<u64>> {
+    if address == 0 {
+        return Ok(None);
+    }
+    let [offset] = user_memory::read_words(address)?;
+    if (offset as i64) < 0 { fail(FileSystemErrorKind::InvalidArgument) } else { Ok(Some(offset)) }
+}
+
+pub fn sendfile(call: &mut Call<'_>) -> Result<u64> {
+    let (to, from) = (call.file(0)?, call.file(1)?);
+    let given = offset_at(call.arguments[2])?;
+    let count = call.arguments[3].min(BYTES_MAX);
+    if to.flags().contains(OpenFlags::APPEND) || from.seek(SeekFrom::Current(0)).is_err() {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let start = given.unwrap_or_else(|| from.position());
+    page::admit(CHUNK)?;
+    let mut buffer = vec![0; CHUNK];
+    let writer = call.credentials()?;
+    let mut done = 0;
+    let result = loop {
+        let wanted = (count - done).min(CHUNK as u64) as usize;
+        let read = match from.read_at(start + done, &mut &mut buffer[..wanted]) {
+            Ok(0) => break Ok(()),
+            Ok(read) => read,
+            Err(error) => break Err(error),
+        };
+        match to.write(&writer, &mut &buffer[..read]) {
+            Ok(written) => done += written as u64,
+            Err(error) => break Err(error),
+        }
+        if done == count {
+            break Ok(());
+        }
+    };
+    if done == 0 {
+        tell_broken_pipe(call, &result);
+        result?;
+    }
+    move_on(&from, call.arguments[2], given, start + done)?;
+    Ok(done)
+}
+
+/// Moves on the offset that was given, or the file's position.
+fn move_on(file: &FileObject, address: u64, given: Option<u64>, to: u64) -> Result<()> {
+    match given {
+        Some(_) => user_memory::write_words(address, [to]),
+        None => file.seek(SeekFrom::Start(to as i64)).map(|_| ()),
+    }
+}
+
+pub fn copy_file_range(call: &mut Call<'_>) -> Result<u64> {
+    let (from, to) = (call.file(0)?, call.file(2)?);
+    let (given, to_given) = (offset_at(call.arguments[1])?, offset_at(call.arguments[3])?);
+    call.flags(5, 0)?;
+    let start = given.unwrap_or_else(|| from.position());
+    let to_start = to_given.unwrap_or_else(|| to.position());
+    let length = call.arguments[4].min(BYTES_MAX);
+    let copied = from.copy_range(&call.credentials()?, start, &to, to_start, length)?;
+    move_on(&from, call.arguments[1], given, start + copied)?;
+    move_on(&to, call.arguments[3], to_given, to_start + copied)?;
+    Ok(copied)
+}
+
+pub fn fsync(call: &mut Call<'_>) -> Result<u64> {
+    call.file(0)?.sync()?;
+    Ok(0)
+}
+
+pub fn fdatasync(call: &mut Call<'_>) -> Result<u64> {
+    fsync(call)
+}
+
+/// What is going to be read makes no difference: all of it is in memory.
+pub fn fadvise64(call: &mut Call<'_>) -> Result<u64> {
+    const POSIX_FADV_NOREUSE: u32 = 5;
+    let file = call.file(0)?;
+    if file.node().kind() == FileType::Fifo {
+        return fail(FileSystemErrorKind::IllegalSeek);
+    }
+    if call.word(3) > POSIX_FADV_NOREUSE || call.signed(2) < 0 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    Ok(0)
 }

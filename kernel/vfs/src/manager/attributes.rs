@@ -41,13 +41,20 @@ impl VfsManager {
     /// # Errors
     /// Those of [`VfsManager::resolve`]; `EACCES`, `EROFS` for writing where nothing can be changed.
     pub fn check_access(&self, context: &Context, path: &[u8], wanted: AccessMode, follow: Follow) -> Result<()> {
-        let path = self.resolve(context, path, follow)?;
+        Self::check_access_at(&context.credentials, &self.resolve(context, path, follow)?, wanted)
+    }
+
+    /// As [`VfsManager::check_access`], for a place already resolved.
+    ///
+    /// # Errors
+    /// As [`VfsManager::check_access`].
+    pub fn check_access_at(credentials: &Credentials, path: &Path, wanted: AccessMode) -> Result<()> {
         let node = path.node()?;
         let changes_fs = matches!(node.kind(), FileType::Regular | FileType::Directory | FileType::Symlink);
         if wanted.contains(AccessMode::WRITE) && changes_fs {
             path.mount.check_writable()?;
         }
-        context.credentials.check(&**node, wanted)
+        credentials.check(&**node, wanted)
     }
 
     /// Sets the permission bits (`fchmodat(2)`).

@@ -88,7 +88,22 @@ impl VfsManager {
     /// Those of [`VfsManager::resolve`]; `EEXIST`, `EXDEV` between mounts, `EPERM` for a directory, `EROFS`, `EACCES`,
     /// `EMLINK`, `ENOSPC`.
     pub fn link(&self, context: &Context, old: &[u8], new: &[u8], follow: Follow) -> Result<()> {
-        let old = self.resolve(context, old, follow)?;
+        self.link_between(context, old, context, new, follow)
+    }
+
+    /// As [`VfsManager::link`], with a context for the old name that may start elsewhere. Who asks is the second.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::link`].
+    pub fn link_between(
+        &self,
+        old_context: &Context,
+        old: &[u8],
+        context: &Context,
+        new: &[u8],
+        follow: Follow,
+    ) -> Result<()> {
+        let old = self.resolve(old_context, old, follow)?;
         self.link_place(context, &old, new, true)
     }
 

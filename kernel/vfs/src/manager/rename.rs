@@ -16,16 +16,34 @@ impl VfsManager {
     /// directory moved below itself, `EEXIST` under `RENAME_NOREPLACE`, `ENOTEMPTY`, `EISDIR`, `ENOTDIR`, `EBUSY` for
     /// `.`, `..`, a root, or what is mounted on, `EACCES`, `EPERM` in a sticky directory.
     pub fn rename(&self, context: &Context, old: &[u8], new: &[u8], flags: RenameFlags) -> Result<()> {
+        self.rename_between(context, old, context, new, flags)
+    }
+
+    /// As [`VfsManager::rename`], with a context for the new name that may start elsewhere (`renameat2(2)`). Who asks is
+    /// the first.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::rename`].
+    pub fn rename_between(
+        &self,
+        context: &Context,
+        old: &[u8],
+        new_context: &Context,
+        new: &[u8],
+        flags: RenameFlags,
+    ) -> Result<()> {
         let exchange = flags.contains(RenameFlags::EXCHANGE);
         if exchange && flags.intersects(RenameFlags::NO_REPLACE | RenameFlags::WHITEOUT) {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
-        retry_stale(|| self.rename_once(context, old, new, flags))
+        retry_stale(|| {
+            let from = self.tree.resolve_name(context, old, Follow::No)?;
+            let to = self.tree.resolve_name(new_context, new, Follow::No)?;
+            self.rename_once(context, from, to, flags)
+        })
     }
 
-    fn rename_once(&self, context: &Context, old: &[u8], new: &[u8], flags: RenameFlags) -> Result<()> {
-        let from = self.tree.resolve_name(context, old, Follow::No)?;
-        let to = self.tree.resolve_name(context, new, Follow::No)?;
+    fn rename_once(&self, context: &Context, from: End, to: End, flags: RenameFlags) -> Result<()> {
         if !Arc::ptr_eq(from.mount(), to.mount()) {
             return fail(FileSystemErrorKind::CrossDevice);
         }

@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 
 use vfs::file::OpenFlags;
+use vfs::manager::Follow;
+use vfs::node::SetXattr;
 
 use super::program::{Act, Argument, DATA_END, Machine, Program};
 use super::{EFAULT, error};
@@ -15,6 +17,12 @@ use crate::task::process::Ending;
 const BAD: u64 = 0xbad_add4e55;
 /// In place of an argument: the address of a path.
 const PATH: u64 = 0x900d_9a74;
+/// In place of an argument: the address of the path of a link.
+const LINK: u64 = 0x900d_114c;
+/// In place of an argument: the address of the name of an attribute that the path has.
+const NAME: u64 = 0x900d_4a3e;
+/// In place of a directory's number: the current one.
+const CWD: u64 = 0xffff_ff9c;
 
 /// Every address that each call takes, one a row, with arguments under which it is looked at.
 const ADDRESSES: &[(&str, &[u64])] = &[
@@ -52,9 +60,102 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("clock_gettime", &[1, BAD]),
     ("clock_getres", &[1, BAD]),
     ("clock_nanosleep", &[1, 0, BAD, 0]),
-    ("openat", &[0xffff_ff9c, BAD, 0, 0]),
-    ("newfstatat", &[0xffff_ff9c, BAD, PATH, 0]),
-    ("newfstatat", &[0xffff_ff9c, PATH, BAD, 0]),
+    ("openat", &[CWD, BAD, 0, 0]),
+    ("newfstatat", &[CWD, BAD, PATH, 0]),
+    ("newfstatat", &[CWD, PATH, BAD, 0]),
+    ("mkdir", &[BAD, 0]),
+    ("mkdirat", &[CWD, BAD, 0]),
+    ("mknod", &[BAD, 0, 0]),
+    ("mknodat", &[CWD, BAD, 0, 0]),
+    ("symlink", &[BAD, PATH]),
+    ("symlink", &[PATH, BAD]),
+    ("symlinkat", &[BAD, CWD, PATH]),
+    ("symlinkat", &[PATH, CWD, BAD]),
+    ("link", &[BAD, PATH]),
+    ("link", &[PATH, BAD]),
+    ("linkat", &[CWD, BAD, CWD, PATH, 0]),
+    ("linkat", &[CWD, PATH, CWD, BAD, 0]),
+    ("unlink", &[BAD]),
+    ("rmdir", &[BAD]),
+    ("unlinkat", &[CWD, BAD, 0]),
+    ("rename", &[BAD, PATH]),
+    ("rename", &[PATH, BAD]),
+    ("renameat", &[CWD, BAD, CWD, PATH]),
+    ("renameat", &[CWD, PATH, CWD, BAD]),
+    ("renameat2", &[CWD, BAD, CWD, PATH, 0]),
+    ("renameat2", &[CWD, PATH, CWD, BAD, 0]),
+    ("readlink", &[BAD, PATH, 64]),
+    ("readlink", &[LINK, BAD, 64]),
+    ("readlinkat", &[CWD, BAD, PATH, 64]),
+    ("readlinkat", &[CWD, LINK, BAD, 64]),
+    ("getdents64", &[6, BAD, 4096]),
+    ("statx", &[CWD, BAD, 0, 0, PATH]),
+    ("statx", &[CWD, PATH, 0, 0, BAD]),
+    ("access", &[BAD, 0]),
+    ("faccessat", &[CWD, BAD, 0]),
+    ("faccessat2", &[CWD, BAD, 0, 0]),
+    ("chmod", &[BAD, 0]),
+    ("fchmodat", &[CWD, BAD, 0]),
+    ("chown", &[BAD, 0, 0]),
+    ("lchown", &[BAD, 0, 0]),
+    ("fchownat", &[CWD, BAD, 0, 0, 0]),
+    ("utimensat", &[CWD, BAD, 0, 0]),
+    ("utimensat", &[CWD, PATH, BAD, 0]),
+    ("futimesat", &[CWD, BAD, 0]),
+    ("futimesat", &[CWD, PATH, BAD]),
+    ("utimes", &[BAD, 0]),
+    ("utimes", &[PATH, BAD]),
+    ("utime", &[BAD, 0]),
+    ("utime", &[PATH, BAD]),
+    ("truncate", &[BAD, 0]),
+    ("setxattr", &[BAD, NAME, NAME, 4, 0]),
+    ("setxattr", &[PATH, BAD, NAME, 4, 0]),
+    ("setxattr", &[PATH, NAME, BAD, 4, 0]),
+    ("lsetxattr", &[BAD, NAME, NAME, 4, 0]),
+    ("lsetxattr", &[PATH, BAD, NAME, 4, 0]),
+    ("lsetxattr", &[PATH, NAME, BAD, 4, 0]),
+    ("fsetxattr", &[4, BAD, NAME, 4, 0]),
+    ("fsetxattr", &[4, NAME, BAD, 4, 0]),
+    ("getxattr", &[BAD, NAME, PATH, 8]),
+    ("getxattr", &[PATH, BAD, PATH, 8]),
+    ("getxattr", &[PATH, NAME, BAD, 8]),
+    ("lgetxattr", &[BAD, NAME, PATH, 8]),
+    ("lgetxattr", &[PATH, BAD, PATH, 8]),
+    ("lgetxattr", &[PATH, NAME, BAD, 8]),
+    ("fgetxattr", &[4, BAD, PATH, 8]),
+    ("fgetxattr", &[4, NAME, BAD, 8]),
+    ("listxattr", &[BAD, PATH, 64]),
+    ("listxattr", &[PATH, BAD, 64]),
+    ("llistxattr", &[BAD, PATH, 64]),
+    ("llistxattr", &[PATH, BAD, 64]),
+    ("flistxattr", &[4, BAD, 64]),
+    ("removexattr", &[BAD, NAME]),
+    ("removexattr", &[PATH, BAD]),
+    ("lremovexattr", &[BAD, NAME]),
+    ("lremovexattr", &[PATH, BAD]),
+    ("fremovexattr", &[4, BAD]),
+    ("mount", &[BAD, PATH, NAME, 0, 0]),
+    ("mount", &[PATH, BAD, NAME, 0, 0]),
+    ("mount", &[PATH, PATH, BAD, 0, 0]),
+    ("mount", &[PATH, PATH, NAME, 0, BAD]),
+    ("umount2", &[BAD, 0]),
+    ("chroot", &[BAD]),
+    ("pivot_root", &[BAD, PATH]),
+    ("pivot_root", &[PATH, BAD]),
+    ("statfs", &[BAD, PATH]),
+    ("statfs", &[PATH, BAD]),
+    ("fstatfs", &[4, BAD]),
+    ("preadv", &[4, BAD, 1, 0]),
+    ("pwritev", &[1, BAD, 1, 0]),
+    ("preadv2", &[4, BAD, 1, 0, 0, 0]),
+    ("pwritev2", &[1, BAD, 1, 0, 0, 0]),
+    ("sendfile", &[3, 4, BAD, 1]),
+    ("copy_file_range", &[4, BAD, 3, 0, 1, 0]),
+    ("copy_file_range", &[4, 0, 3, BAD, 1, 0]),
+    ("prctl", &[15, BAD]),
+    ("prctl", &[16, BAD]),
+    ("sched_getaffinity", &[0, 8, BAD]),
+    ("sysinfo", &[BAD]),
     ("pipe2", &[BAD, 0]),
     ("prlimit64", &[0, 7, BAD, 0]),
     ("prlimit64", &[0, 7, 0, BAD]),
@@ -90,6 +191,18 @@ const WITHOUT: &[&str] = &[
     "set_tid_address",
     "exit_group",
     "dup3",
+    "fchmod",
+    "fchown",
+    "ftruncate",
+    "fallocate",
+    "sync",
+    "syncfs",
+    "fsync",
+    "fdatasync",
+    "fadvise64",
+    "unshare",
+    "madvise",
+    "getgroups",
 ];
 
 ktest! {
@@ -105,15 +218,21 @@ ktest! {
     fn a_bad_address_is_efault_in_every_call() {
         let machine = Machine::new();
         machine.write("/f", &[b'x'; 100]);
+        let root = machine.manager.root_context();
+        machine.manager.make_symlink(&root, b"/f", b"/link").expect("it can be made");
+        let set = machine.manager.set_xattr(&root, b"/f", b"user.a", b"value", SetXattr::Any, Follow::Yes);
+        assert_eq!(set, Ok(()));
         let half = DATA_END - 1;
         for bad in [8, 0x1000, DATA_END, crate::mm::HEAP_START, 1 << 63, u64::MAX - 7, half] {
             let mut program = Program::new();
-            let path = program.bytes(b"/f");
+            let [path, link, attribute] = [&b"/f"[..], b"/link", b"user.a"].map(|text| program.bytes(text));
             let mut calls = Vec::new();
             for &(name, arguments) in ADDRESSES {
                 let address = |&argument: &u64| match argument {
                     BAD => bad,
                     PATH => path,
+                    LINK => link,
+                    NAME => attribute,
                     other => other,
                 };
                 let arguments: Vec<Argument> = arguments.iter().map(address).map(Argument::Is).collect();
@@ -123,8 +242,9 @@ ktest! {
             }
             machine.write("/program", &program.elf());
             let file = machine.open("/f", OpenFlags::READ).expect("it is there");
+            let directory = machine.open("/", OpenFlags::READ).expect("it is there");
             let terminal = unnamed::open_device(devices::CONSOLE, OpenFlags::READ).expect("it is there");
-            let process = machine.start("/program", &["x"], &[file, terminal]).expect("it begins");
+            let process = machine.start("/program", &["x"], &[file, terminal, directory]).expect("it begins");
             assert_eq!(process.wait(), Ending::Exited(0), "{bad:#x}");
             for (name, call) in calls {
                 assert_eq!(machine.result(call), error(EFAULT), "{name} with {bad:#x}");

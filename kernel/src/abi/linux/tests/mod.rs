@@ -5,6 +5,7 @@ mod bad_programs;
 mod beginnings;
 mod descriptors;
 mod memory;
+mod names;
 mod program;
 
 use self::program::{Program, run};
@@ -27,6 +28,7 @@ const EACCES: i64 = 13;
 const EFAULT: i64 = 14;
 const EEXIST: i64 = 17;
 const ENODEV: i64 = 19;
+const ENOTDIR: i64 = 20;
 const EINVAL: i64 = 22;
 const ENOTTY: i64 = 25;
 const ESPIPE: i64 = 29;
