@@ -36,6 +36,26 @@ rm -dr todel
     Ok(())
 }
 
+/// As many layers as there may be, in one option string of several pages.
+#[test]
+fn five_hundred_layers_are_mounted_by_a_script_and_one_more_is_refused() -> Result<()> {
+    let layer = |number: usize| format!("layers/of/an/image/whose/directories/have/long/names/{number:03}");
+    let mut script = String::from("mkdir upper merged\n");
+    for number in 0..=500 {
+        let layer = layer(number);
+        script += &format!("mkdir -p {layer}; echo {number} > {layer}/{number}; echo {number} > {layer}/all\n");
+    }
+    for count in [501, 500] {
+        let layers = (0..count).map(layer).collect::<Vec<_>>().join(":");
+        script += &format!("mount -t overlay -o lowerdir={layers},upperdir=upper overlay merged; echo $?\n");
+    }
+    script += "ls merged | wc -l; cat merged/all merged/499\nrm merged/499 merged/all; ls -A upper\n";
+    let text = Run::new()?.script(&script)?.text()?;
+    let refused = "mount: merged: overlay: option 'lowerdir' has 501 layers, at most 500 are possible.\n32\n";
+    assert_eq!(text, format!("{refused}0\n501\n0\n499\n.wh.499\n.wh.all\n"));
+    Ok(())
+}
+
 /// The last command's status is the script's, and only that.
 #[test]
 fn the_status_of_the_last_command_is_the_exit_status() -> Result<()> {
