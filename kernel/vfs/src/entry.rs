@@ -13,12 +13,13 @@
 //! Locks: `children` before `place`; neither is held while a file system is called, but for a directory's `change()`,
 //! which waits for nobody.
 
+use crate::inotify::Watches;
 use crate::metadata::FileType;
 use crate::name::Name;
 use crate::node::NodeRef;
 use crate::recent::Slot;
-use crate::sync::RwLock;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Mutex, RwLock};
 use alloc::sync::{Arc, Weak};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Bucket;
@@ -48,6 +49,8 @@ pub struct VfsEntry {
     mounts: AtomicU32,
     /// Its slot among the superblock's recent entries.
     pub(crate) slot: Slot,
+    /// Who is to be told when nobody uses it any more, its name being gone.
+    mourners: Mutex<Weak<Watches>>,
 }
 
 struct Place {
@@ -125,6 +128,7 @@ impl VfsEntry {
             used: AtomicBool::new(true),
             mounts: AtomicU32::new(0),
             slot: Slot::none(),
+            mourners: Mutex::new(Weak::new()),
         }
     }
 
@@ -324,6 +328,11 @@ impl VfsEntry {
         }
     }
 
+    /// Lets its watchers be told when nobody uses it any more.
+    pub(crate) fn set_mourners(&self, watches: &Arc<Watches>) {
+        *self.mourners.lock() = Arc::downgrade(watches);
+    }
+
     /// Whether a mount stands on it in some namespace.
     pub(crate) fn is_mounted_on(&self) -> bool {
         self.mounts.load(Ordering::Acquire) != 0
@@ -365,6 +374,9 @@ fn take_child(children: &mut HashTable<Child>, name: &[u8], entry: &VfsEntry) ->
 
 impl Drop for VfsEntry {
     fn drop(&mut self) {
+        if let (Some(node), Some(watches)) = (&self.node, self.mourners.get_mut().upgrade()) {
+            watches.unused(node);
+        }
         let place = self.place.get_mut();
         let name = core::mem::take(&mut place.name);
         let Some(mut parent) = place.parent.take() else { return };

@@ -11,6 +11,7 @@ mod lock;
 use crate::context::Credentials;
 use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::inotify::WatchMask;
 use crate::io::{Sink, Source};
 use crate::manager::attributes::{mode_after_write, set_size};
 use crate::metadata::{FileType, Metadata, SetAttributes};
@@ -191,10 +192,16 @@ impl FileObject {
     fn read_from(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
         self.require(OpenFlags::READ)?;
         let count = match &self.stream {
-            Some(stream) => return stream.read(offset, sink),
-            None => self.node.read(offset, sink)?,
+            Some(stream) => stream.read(offset, sink)?,
+            None => {
+                let count = self.node.read(offset, sink)?;
+                self.note_access();
+                count
+            }
         };
-        self.note_access();
+        if count > 0 {
+            self.place.tell_of_use(WatchMask::ACCESS);
+        }
         Ok(count)
     }
 
@@ -245,19 +252,33 @@ impl FileObject {
                 WriteAt::Offset(offset) => offset,
                 WriteAt::End => 0,
             };
-            return Ok((offset, stream.write(offset, source)?));
+            let count = stream.write(offset, source)?;
+            self.tell_of_writing(count);
+            return Ok((offset, count));
         }
         if source.remaining() == 0 {
             return Ok((0, 0));
         }
         self.drop_set_id(writer)?;
-        self.node.write(at, source)
+        let (start, count) = self.node.write(at, source)?;
+        self.tell_of_writing(count);
+        Ok((start, count))
+    }
+
+    fn tell_of_writing(&self, count: usize) {
+        if count > 0 {
+            self.place.tell_of_use(WatchMask::MODIFY);
+        }
     }
 
     /// Takes the set-id bits away that a change of the content takes away.
     fn drop_set_id(&self, writer: &Credentials) -> Result<()> {
         match mode_after_write(writer, &self.node) {
-            Some(mode) => self.node.set_attributes(&SetAttributes { mode: Some(mode), ..SetAttributes::default() }),
+            Some(mode) => {
+                self.node.set_attributes(&SetAttributes { mode: Some(mode), ..SetAttributes::default() })?;
+                self.place.tell_of_change(WatchMask::ATTRIB);
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -303,6 +324,13 @@ impl FileObject {
             return fail(FileSystemErrorKind::NotADirectory);
         }
         self.require(OpenFlags::READ)?;
+        self.list_on(emit)?;
+        self.note_access();
+        self.place.tell_of_use(WatchMask::ACCESS);
+        Ok(())
+    }
+
+    fn list_on(&self, emit: &mut dyn FnMut(&DirectoryItem<'_>) -> bool) -> Result<()> {
         let mut position = self.position.lock();
         let kind = FileType::Directory;
         if *position < FIRST_CURSOR {
@@ -323,8 +351,6 @@ impl FileObject {
             *position = FIRST_CURSOR;
         }
         *position = self.node.list(*position, &mut |item| emit(&item))?;
-        drop(position);
-        self.note_access();
         Ok(())
     }
 
@@ -357,7 +383,9 @@ impl FileObject {
         if !self.flags().contains(OpenFlags::WRITE) || self.node.kind() != FileType::Regular {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
-        set_size(writer, &self.node, size, None)
+        let cut = set_size(writer, &self.node, size, None)?;
+        self.place.tell_of_change(cut);
+        Ok(())
     }
 
     /// `fallocate(2)`.
@@ -373,7 +401,9 @@ impl FileObject {
         match self.node.kind() {
             FileType::Regular => {
                 self.drop_set_id(writer)?;
-                self.node.allocate(what, offset, length)
+                self.node.allocate(what, offset, length)?;
+                self.place.tell_of_use(WatchMask::MODIFY);
+                Ok(())
             }
             FileType::Fifo => fail(FileSystemErrorKind::IllegalSeek),
             _ => fail(FileSystemErrorKind::NoSuchDevice),
@@ -395,8 +425,13 @@ fn counts_as_writer(node: &NodeRef, flags: OpenFlags) -> bool {
 
 impl Drop for FileObject {
     fn drop(&mut self) {
+        let flags = self.flags();
+        if !flags.contains(OpenFlags::PATH) {
+            let writes = flags.contains(OpenFlags::WRITE);
+            self.place.tell_of_use(if writes { WatchMask::CLOSE_WRITE } else { WatchMask::CLOSE_NOWRITE });
+        }
         self.release_own_locks();
-        if counts_as_writer(&self.node, self.flags()) {
+        if counts_as_writer(&self.node, flags) {
             self.place.mount.remove_writer();
         }
     }

@@ -26,6 +26,7 @@ pub mod environment;
 pub mod error;
 pub mod file;
 pub mod file_system;
+pub mod inotify;
 pub mod io;
 pub mod lock;
 pub mod manager;

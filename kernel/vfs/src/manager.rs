@@ -3,7 +3,8 @@
 //! Every operation takes a [`Context`]: who asks, and from where. Nothing here stands for "the" current directory or
 //! "the" namespace. Permission, read-only mounts and the rules that do not depend on a file system are checked here,
 //! once, for everyone; what changes is left to the node. The operations are in files of their own: [`open`], [`names`]
-//! (make, link, remove), [`rename`], [`attributes`], [`xattr`] and [`mounts`].
+//! (make, link, remove), [`rename`], [`attributes`], [`xattr`], [`watches`] and
+//! [`mounts`].
 //!
 //! Locks: none of its own but the mount tree's; a rename between directories takes the superblock's rename lock.
 
@@ -13,7 +14,8 @@ pub mod names;
 pub mod open;
 pub mod rename;
 #[cfg(any(test, feature = "selftest"))]
-mod tests;
+pub(crate) mod tests;
+pub mod watches;
 pub mod xattr;
 
 use crate::context::{AccessMode, Capabilities, Context, Credentials};

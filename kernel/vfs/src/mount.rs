@@ -8,6 +8,7 @@
 
 use crate::entry::VfsEntry;
 use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::inotify::Watches;
 use crate::node::NodeRef;
 use crate::superblock::SuperBlock;
 use crate::sync::RwLock;
@@ -40,6 +41,8 @@ bitflags! {
 pub struct MountPoint {
     id: u64,
     superblock: Arc<SuperBlock>,
+    /// Those on the superblock, at hand for every read and write.
+    watches: Arc<Watches>,
     root: Arc<VfsEntry>,
     source: Box<[u8]>,
     flags: AtomicU32,
@@ -54,6 +57,7 @@ impl MountPoint {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Arc::new(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            watches: superblock.watches().clone(),
             superblock,
             root,
             source: source.into(),
@@ -76,6 +80,12 @@ impl MountPoint {
     /// What it shows.
     pub fn superblock(&self) -> &Arc<SuperBlock> {
         &self.superblock
+    }
+
+    /// Who watches nodes of what it shows.
+    #[inline]
+    pub(crate) fn watches(&self) -> &Arc<Watches> {
+        &self.watches
     }
 
     /// From where downwards it shows it.

@@ -10,10 +10,12 @@
 use crate::entry::{Bound, STALE, VfsEntry};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
+use crate::inotify::Watches;
 use crate::metadata::FileType;
 use crate::node::NodeRef;
 use crate::recent::Recent;
 use crate::sync::{Mutex, MutexGuard};
+use alloc::format;
 use alloc::sync::{Arc, Weak};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -31,6 +33,7 @@ pub struct SuperBlock {
     /// way than this cache) brings its entry, and all that hangs on it, along.
     directories: Mutex<HashMap<u64, Weak<VfsEntry>, FxBuildHasher>>,
     rename: Mutex<()>,
+    watches: Arc<Watches>,
 }
 
 /// What the file system says that a name is bound to, and the directory's `change()` from before.
@@ -56,6 +59,7 @@ impl SuperBlock {
             recent: Recent::new(DEFAULT_CACHE_BOUND),
             directories: Mutex::new(HashMap::with_hasher(FxBuildHasher)),
             rename: Mutex::new(()),
+            watches: Arc::default(),
         })
     }
 
@@ -67,6 +71,12 @@ impl SuperBlock {
     /// The root's entry.
     pub fn root(&self) -> &Arc<VfsEntry> {
         &self.root
+    }
+
+    /// Who watches its nodes.
+    #[inline]
+    pub(crate) fn watches(&self) -> &Arc<Watches> {
+        &self.watches
     }
 
     /// How many entries the cache holds now.
@@ -169,9 +179,11 @@ impl SuperBlock {
         }
     }
 
-    /// The entry of a node that has no name (`O_TMPFILE`). Nobody finds it by walking.
-    pub(crate) fn unnamed(&self, node: NodeRef) -> Arc<VfsEntry> {
-        VfsEntry::unhashed(node, self.root.clone(), b"")
+    /// The entry of a node that was made in a directory without a name (`O_TMPFILE`). Nobody finds it by walking; who
+    /// watches the directory sees it by its number.
+    pub(crate) fn unnamed(directory: &Arc<VfsEntry>, node: NodeRef) -> Arc<VfsEntry> {
+        let name = format!("#{}", node.id().inode);
+        VfsEntry::unhashed(node, directory.clone(), name.as_bytes())
     }
 
     /// Binds a name to the answer from when the directory's `change()` was `since`, and keeps the entry for a while;
@@ -202,8 +214,9 @@ impl SuperBlock {
             }
         }
         self.recent.add(&entry);
-        // Who removes or moves a name lets go of its entry, but not of one that comes only after.
-        if parent.node().is_none_or(|directory| directory.change() != since) {
+        // Who removes or moves a name lets go of its entry, but not of one that comes only after; and who removes a
+        // directory, of what is known in it by then.
+        if parent.is_dead() || parent.node().is_none_or(|directory| directory.change() != since) {
             self.recent.remove(&entry);
         }
         Some(entry)
@@ -227,6 +240,8 @@ impl SuperBlock {
     /// Keeps an entry whose name was removed no longer, nor what is known below it: only missing names, as it was
     /// empty. The last user of the node then frees it, and not the cache some time later.
     fn let_go(&self, entry: &VfsEntry) {
+        // Whether or not it is watched: whoever holds it may yet do that.
+        entry.set_mourners(&self.watches);
         self.recent.remove(entry);
         if entry.is_directory() {
             entry.set_dead();
@@ -265,5 +280,11 @@ impl SuperBlock {
                 }
             }
         }
+    }
+}
+
+impl Drop for SuperBlock {
+    fn drop(&mut self) {
+        self.watches.unmounted();
     }
 }

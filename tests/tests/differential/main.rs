@@ -12,6 +12,7 @@
 //! | `generate` | cases from seeds |
 //! | `strata`, `linux` | the two sides |
 //! | `run`, `streams`, `exchange` | a case on both sides |
+//! | `events` | what those who watch are told meanwhile |
 //! | `compare`, `deliberate`, `examples` | what counts as the same |
 //! | `shrink`, `script` | what a person gets to see of a failure |
 //!
@@ -25,6 +26,7 @@ mod answer;
 mod case;
 mod compare;
 mod deliberate;
+mod events;
 mod examples;
 mod exchange;
 mod generate;
@@ -89,6 +91,32 @@ fn compare(kind: Kind, wanted: usize) {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// Compares the events of so many cases, with our side as `ours`.
+fn compare_events(ours: Kind, wanted: usize) {
+    if let Err(reason) = linux::enter_namespace() {
+        eprintln!("skipped: {reason}");
+        return;
+    }
+    let soak = number("SOAK").is_some_and(|value| value != 0);
+    let first = number("SEED").unwrap_or(0);
+    let last = number("SEED").unwrap_or(if soak { 20 * wanted as u64 } else { wanted as u64 });
+    let mut compared = 0;
+    for seed in first..=last {
+        let (case, plan) = events::case(seed);
+        match events::run(&case, &plan, ours) {
+            Ok(count) => compared += count,
+            Err(failure) => {
+                let again = |case: &case::Case| events::run(case, &plan, ours).is_err();
+                let small = shrink::shrink(case, SHRINK_LIMIT, again);
+                let what = events::run(&small, &plan, ours).map_or_else(|failure| failure.what, |_| failure.what);
+                panic!("{}", script::script(&small, &format!("events, {ours:?}, SEED={seed}\n{what}")));
+            }
+        }
+    }
+    println!("{ours:?}: {compared} events");
+    assert!(soak || number("SEED").is_some() || compared > 5 * wanted, "{compared} events are too few to mean much");
+}
+
 /// Makes the case small, and tells it as a script.
 fn explain(kind: Kind, seed: u64, mut case: case::Case, failure: &run::Failure) -> String {
     let setup = case.setup.len();
@@ -117,6 +145,17 @@ fn a_read_only_overlay_answers_as_linux_does() {
 #[test]
 fn a_nested_overlay_answers_as_linux_does() {
     compare_cases(Kind::Nested, 20_000, 20);
+}
+
+#[test]
+fn a_tmpfs_tells_those_who_watch_as_linux_does() {
+    compare_events(Kind::Plain, 1_000);
+}
+
+/// Linux's own loses events when a file is copied up.
+#[test]
+fn an_overlay_tells_those_who_watch_what_linuxs_tmpfs_does() {
+    compare_events(Kind::Overlay, 1_000);
 }
 
 #[test]

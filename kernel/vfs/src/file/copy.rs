@@ -5,6 +5,7 @@ use super::{FileObject, OpenFlags};
 use crate::content::{Content, Excerpt, MAX_LEN};
 use crate::context::Credentials;
 use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::inotify::WatchMask;
 use crate::metadata::FileType;
 use crate::node::{Allocate, WriteAt, same_node};
 
@@ -34,7 +35,7 @@ impl FileObject {
         }
         to.drop_set_id(writer)?;
         let copied = to.take_range(&content, offset, to_offset, length)?;
-        self.note_access();
+        self.tell_of_copying(to, copied);
         Ok(copied)
     }
 
@@ -47,8 +48,17 @@ impl FileObject {
         let content = from.node.content()?;
         self.drop_set_id(writer)?;
         self.node.set_content(content)?;
-        from.note_access();
+        from.tell_of_copying(self, 1);
         Ok(())
+    }
+
+    /// So many bytes of this file, at least, are in the other.
+    fn tell_of_copying(&self, to: &Self, copied: u64) {
+        self.note_access();
+        if copied > 0 {
+            self.place.tell_of_use(WatchMask::ACCESS);
+            to.place.tell_of_use(WatchMask::MODIFY);
+        }
     }
 
     fn check_transfer(&self, to: &Self) -> Result<()> {

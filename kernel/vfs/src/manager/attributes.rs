@@ -3,6 +3,7 @@
 use super::{Follow, VfsManager};
 use crate::context::{AccessMode, Capabilities, Context, Credentials};
 use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::inotify::WatchMask;
 use crate::metadata::{FileType, Metadata, SetAttributes, SetTime};
 use crate::mount::{MountFlags, Path};
 use crate::node::NodeRef;
@@ -84,7 +85,9 @@ impl VfsManager {
         if !credentials.in_group(present.gid) && !credentials.capable(Capabilities::FSETID) {
             mode &= !SET_GID;
         }
-        node.set_attributes(&SetAttributes { mode: Some(mode), ..SetAttributes::default() })
+        node.set_attributes(&SetAttributes { mode: Some(mode), ..SetAttributes::default() })?;
+        path.tell_of_change(WatchMask::ATTRIB);
+        Ok(())
     }
 
     /// Sets owner and group (`fchownat(2)`); `None` leaves one as it is. What is no directory loses its set-id bits.
@@ -125,7 +128,11 @@ impl VfsManager {
         if set.mode.is_some() && !credentials.owns(present) {
             return fail(FileSystemErrorKind::NotPermitted);
         }
-        node.set_attributes(&set)
+        node.set_attributes(&set)?;
+        if set != SetAttributes::default() {
+            path.tell_of_change(WatchMask::ATTRIB);
+        }
+        Ok(())
     }
 
     /// Cuts or extends a regular file (`truncate(2)`).
@@ -146,7 +153,9 @@ impl VfsManager {
         context.credentials.check(&**node, AccessMode::WRITE)?;
         let present = node.metadata()?;
         let kept = present.size == size && present.blocks == 0;
-        set_size(&context.credentials, node, size, kept.then_some(SetTime::At(present.modified)))
+        let cut = set_size(&context.credentials, node, size, kept.then_some(SetTime::At(present.modified)))?;
+        path.tell_of_change(cut);
+        Ok(())
     }
 
     /// Sets access and modification time (`utimensat(2)`); `None` leaves one as it is.
@@ -191,17 +200,29 @@ impl VfsManager {
             }
             credentials.check(&**node, AccessMode::WRITE)?;
         }
-        node.set_attributes(&SetAttributes { accessed, modified, ..SetAttributes::default() })
+        node.set_attributes(&SetAttributes { accessed, modified, ..SetAttributes::default() })?;
+        path.tell_of_change(match (accessed, modified) {
+            (Some(_), None) => WatchMask::ACCESS,
+            (None, Some(_)) => WatchMask::MODIFY,
+            _ => WatchMask::ATTRIB,
+        });
+        Ok(())
     }
 }
 
-/// Cuts or extends; the modification time becomes `modified`, or now.
+/// Cuts or extends; the modification time becomes `modified`, or now. Returns what those who watch are to be told.
 ///
 /// # Errors
 /// What the node answers.
-pub(crate) fn set_size(credentials: &Credentials, node: &NodeRef, size: u64, modified: Option<SetTime>) -> Result<()> {
+pub(crate) fn set_size(
+    credentials: &Credentials,
+    node: &NodeRef,
+    size: u64,
+    modified: Option<SetTime>,
+) -> Result<WatchMask> {
     let mode = mode_after_write(credentials, node);
-    node.set_attributes(&SetAttributes { size: Some(size), mode, modified, ..SetAttributes::default() })
+    node.set_attributes(&SetAttributes { size: Some(size), mode, modified, ..SetAttributes::default() })?;
+    Ok(if mode.is_some() { WatchMask::MODIFY | WatchMask::ATTRIB } else { WatchMask::MODIFY })
 }
 
 /// The mode a node is left with when its set-id bits go; `None` when it has none that would.

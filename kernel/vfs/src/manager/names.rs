@@ -8,6 +8,7 @@ use crate::context::{AccessMode, Capabilities, Context, Credentials};
 use crate::entry::VfsEntry;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file::{FileObject, OpenFlags};
+use crate::inotify::WatchMask;
 use crate::metadata::{DeviceNumber, FileType};
 use crate::mount::Path;
 use crate::name::check_path;
@@ -66,7 +67,9 @@ impl VfsManager {
 
     fn make(&self, context: &Context, path: &[u8], kind: NewKind<'_>, mode: u32) -> Result<()> {
         let target = self.free_name(context, path, kind.file_type() == FileType::Directory)?;
-        create_in(&context.credentials, &target, kind, mode).map(drop)
+        create_in(&context.credentials, &target, kind, mode)?;
+        target.parent.tell_of_name(&target.name, kind.file_type(), WatchMask::CREATE);
+        Ok(())
     }
 
     /// The place for a new name.
@@ -129,7 +132,10 @@ impl VfsManager {
         if !may_be_named || !node.may_be_named() {
             return fail(FileSystemErrorKind::NotFound);
         }
-        target.parent.node()?.link(&target.name, node)
+        target.parent.node()?.link(&target.name, node)?;
+        target.parent.tell_of_links(node);
+        target.parent.tell_of_name(&target.name, node.kind(), WatchMask::CREATE);
+        Ok(())
     }
 
     /// Removes a name that is no directory's (`unlink(2)`).
@@ -155,7 +161,9 @@ impl VfsManager {
             }
             self.check_removal(&context.credentials, &target.parent, &target.entry, false)?;
             target.parent.node()?.unlink(&target.name, victim)?;
-            target.parent.mount.superblock().removed(&target.parent.entry, &target.name, &target.entry);
+            target.parent.tell_of_links(victim);
+            let kind = victim.kind();
+            removed(target, kind);
             Ok(())
         })
     }
@@ -181,7 +189,7 @@ impl VfsManager {
             let victim = target.entry.node().ok_or(FileSystemErrorKind::NotFound)?;
             self.check_removal(&context.credentials, &target.parent, &target.entry, true)?;
             target.parent.node()?.remove_directory(&target.name, victim)?;
-            target.parent.mount.superblock().removed(&target.parent.entry, &target.name, &target.entry);
+            removed(target, FileType::Directory);
             Ok(())
         })
     }
@@ -214,6 +222,15 @@ impl VfsManager {
         }
         Ok(())
     }
+}
+
+/// Sees to a name that was bound to something of that kind and was removed.
+fn removed(target: Target, kind: FileType) {
+    let Target { parent, name, entry, .. } = target;
+    parent.mount.superblock().removed(&parent.entry, &name, &entry);
+    // Who watches the file hears of its end before who watches the directory hears of the name's, if nobody uses it.
+    drop(entry);
+    parent.tell_of_name(&name, kind, WatchMask::DELETE);
 }
 
 /// Makes a node under a name that was free when it was looked at; `mode` is final but for the directory's set-gid

@@ -3,12 +3,15 @@
 use super::names::{create_in, new_node};
 use super::{Follow, VfsManager};
 use crate::context::{AccessMode, Context};
+use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file::{FileObject, OpenFlags};
+use crate::inotify::WatchMask;
 use crate::manager::attributes::set_size;
 use crate::metadata::FileType;
 use crate::mount::{MountFlags, Path};
-use crate::node::NewKind;
+use crate::node::{NewKind, NodeRef};
+use crate::superblock::SuperBlock;
 use alloc::sync::Arc;
 
 impl VfsManager {
@@ -81,9 +84,10 @@ impl VfsManager {
                 result => result?,
             };
             // The rights of a file one has just made are not asked for: a new file may be read-only to its maker.
-            let mount = target.parent.mount;
-            let entry = mount.superblock().created(&target.parent.entry, &target.name, node, before);
-            let place = Path { mount, entry };
+            let directory = target.parent;
+            let entry = directory.mount.superblock().created(&directory.entry, &target.name, node, before);
+            directory.tell_of_name(&target.name, FileType::Regular, WatchMask::CREATE);
+            let place = Path { mount: directory.mount, entry };
             self.finish_open(context, place, flags - OpenFlags::TRUNCATE)
         })
     }
@@ -102,7 +106,7 @@ impl VfsManager {
         context.credentials.check(&**parent, AccessMode::WRITE | AccessMode::EXECUTE)?;
         let new = new_node(&context.credentials, parent, NewKind::Regular, mode & 0o7777 & !context.umask);
         let node = parent.create_unnamed(&new)?;
-        let entry = directory.mount.superblock().unnamed(node);
+        let entry = SuperBlock::unnamed(&directory.entry, node);
         self.finish_open(context, Path { mount: directory.mount, entry }, flags - OpenFlags::TRUNCATE)
     }
 
@@ -141,19 +145,29 @@ impl VfsManager {
     fn finish_open(&self, context: &Context, place: Path, flags: OpenFlags) -> Result<Arc<FileObject>> {
         let node = place.node()?;
         let kind = node.kind();
-        if flags.contains(OpenFlags::TRUNCATE) && kind == FileType::Regular {
+        let truncated = if flags.contains(OpenFlags::TRUNCATE) && kind == FileType::Regular {
             // Before the node is opened: an overlay then has no content to copy up.
-            set_size(&context.credentials, node, 0, None)?;
-        }
-        let stream = match (node.open(flags.access())?, kind) {
+            set_size(&context.credentials, node, 0, None)?
+        } else {
+            WatchMask::empty()
+        };
+        let opened = self.open_stream(context, node, flags).inspect_err(|_| place.tell_of_change(truncated));
+        let file = FileObject::new(place, flags, opened?)?;
+        file.path().tell_of_use(WatchMask::OPEN);
+        file.path().tell_of_change(truncated);
+        Ok(file)
+    }
+
+    /// Opens a node, and what it stands for if that is a device or a FIFO.
+    fn open_stream(&self, context: &Context, node: &NodeRef, flags: OpenFlags) -> Result<Option<Arc<dyn OpenStream>>> {
+        let kind = node.kind();
+        match (node.open(flags.access())?, kind) {
             (None, FileType::CharDevice | FileType::BlockDevice | FileType::Fifo) => {
                 let device = node.metadata()?.device;
-                let devices = &self.environment.devices;
-                Some(devices.open(node, kind, device, flags.access(), context)?)
+                Ok(Some(self.environment.devices.open(node, kind, device, flags.access(), context)?))
             }
-            (stream, _) => stream,
-        };
-        FileObject::new(place, flags, stream)
+            (stream, _) => Ok(stream),
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use super::names::{check_directory_change, retry_stale};
 use super::{Follow, VfsManager};
 use crate::context::{AccessMode, Context};
 use crate::error::{FileSystemErrorKind, Result, fail};
-use crate::node::{Rename, RenameFlags, same_node};
+use crate::inotify::{WatchMask, next_cookie};
+use crate::node::{NodeRef, Rename, RenameFlags, same_node};
 use crate::walk::{End, Target};
 use alloc::sync::Arc;
 
@@ -140,6 +141,29 @@ impl VfsManager {
         } else {
             superblock.moved(&held, &from.entry, &to.parent.entry, &to.name);
         }
+        // Still in the order of the moves.
+        if from.parent.mount.watches().any() {
+            tell_of_move(from, to, if exchange { None } else { target });
+            if exchange {
+                tell_of_move(to, from, None);
+            }
+        }
         Ok(())
     }
+}
+
+/// Tells those who watch that what was at `from` is at `to` now, and that `replaced` has a name less.
+fn tell_of_move(from: &Target, to: &Target, replaced: Option<&NodeRef>) {
+    let watches = from.parent.mount.watches();
+    let (Ok(from_directory), Ok(to_directory), Some(node)) = (from.parent.node(), to.parent.node(), from.entry.node())
+    else {
+        return;
+    };
+    let cookie = next_cookie();
+    watches.tell_of_name(from_directory, &from.name, node.kind(), WatchMask::MOVED_FROM, cookie);
+    watches.tell_of_name(to_directory, &to.name, node.kind(), WatchMask::MOVED_TO, cookie);
+    if let Some(replaced) = replaced {
+        watches.tell_of_node(replaced, WatchMask::ATTRIB);
+    }
+    watches.tell_of_self(node, WatchMask::MOVE_SELF);
 }

@@ -14,7 +14,7 @@ use crate::error::{FileSystemErrorKind, Result};
 
 /// Asserts that an operation fails with that errno.
 #[track_caller]
-fn fails<T>(result: Result<T>, kind: FileSystemErrorKind) {
+pub(crate) fn fails<T>(result: Result<T>, kind: FileSystemErrorKind) {
     match result {
         Ok(_) => panic!("succeeded, {} expected", kind.name()),
         Err(error) => assert_eq!(error.kind(), kind),

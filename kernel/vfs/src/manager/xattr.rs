@@ -3,12 +3,14 @@
 use super::{Follow, VfsManager};
 use crate::context::{AccessMode, Capabilities, Context, Credentials};
 use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::inotify::WatchMask;
 use crate::metadata::FileType;
 use crate::mount::Path;
-use crate::name::XATTR_NAME_MAX;
 use crate::node::{NodeRef, SetXattr};
 use alloc::vec::Vec;
 
+/// The longest attribute name in bytes (`XATTR_NAME_MAX`).
+const NAME_MAX: usize = 255;
 /// The largest value in bytes (`XATTR_SIZE_MAX`).
 const VALUE_MAX: usize = 65_536;
 
@@ -22,7 +24,7 @@ enum Namespace {
 
 impl Namespace {
     fn of(name: &[u8]) -> Result<Self> {
-        if name.is_empty() || name.len() > XATTR_NAME_MAX {
+        if name.is_empty() || name.len() > NAME_MAX {
             return fail(FileSystemErrorKind::OutOfRange);
         }
         let (namespace, rest) = if let Some(rest) = name.strip_prefix(b"user.") {
@@ -99,7 +101,9 @@ impl VfsManager {
             return fail(FileSystemErrorKind::ArgumentListTooLong);
         }
         check_change(credentials, path, name)?;
-        path.node()?.set_xattr(name, value, how)
+        path.node()?.set_xattr(name, value, how)?;
+        path.tell_of_change(WatchMask::ATTRIB);
+        Ok(())
     }
 
     /// Removes an extended attribute.
@@ -117,7 +121,9 @@ impl VfsManager {
     /// As [`VfsManager::remove_xattr`].
     pub fn remove_xattr_at(credentials: &Credentials, path: &Path, name: &[u8]) -> Result<()> {
         check_change(credentials, path, name)?;
-        path.node()?.remove_xattr(name)
+        path.node()?.remove_xattr(name)?;
+        path.tell_of_change(WatchMask::ATTRIB);
+        Ok(())
     }
 
     /// The names of the extended attributes that the caller may know of.

@@ -30,7 +30,6 @@ mod overlay {
     mod push;
     mod push_busy;
     mod rename;
-    mod sync;
     mod work;
     mod xattr;
 }

@@ -1,11 +1,15 @@
 //! The cache: never stale, whoever changes a directory and how, and bounded.
 
+use super::fails;
+use crate::error::FileSystemErrorKind as Kind;
+use crate::file::OpenFlags;
 use crate::file_system::{DirectoryTimes, NameChange};
 use crate::manager::Follow;
 use crate::node::{NewKind, NewNode};
 use crate::selftest::world::World;
 use crate::vfs_test;
 use alloc::format;
+use alloc::sync::Arc;
 
 const FILE: NewNode<'static> = NewNode { kind: NewKind::Regular, mode: 0o644, uid: 0, gid: 0 };
 
@@ -47,6 +51,24 @@ vfs_test! {
         assert_eq!(world.probe("/a/sub"), "ENOENT");
         assert_eq!(world.probe("/b/sub"), "found");
         assert_eq!(world.vfs.path_name(&inside, &inside.cwd).as_deref(), Ok(&b"/b/sub"[..]));
+    }
+
+    /// ```text
+    /// /d (open, removed)         names looked for in it do not keep it once it is closed
+    /// ```
+    fn a_removed_directory_is_not_kept_by_what_was_looked_for_in_it() {
+        let world = World::new();
+        world.mkdir("/d");
+        let file = world.open("/d", OpenFlags::READ).unwrap_or_else(|error| panic!("{error:?}"));
+        let node = Arc::downgrade(file.node());
+        assert_eq!(world.probe("/d/before"), "ENOENT");
+        assert_eq!(world.rmdir("/d"), Ok(()));
+        let inside = world.root.at(file.path().clone());
+        fails(world.vfs.resolve(&inside, b"after", Follow::Yes), Kind::NotFound);
+        drop(inside);
+        assert!(node.upgrade().is_some());
+        drop(file);
+        assert!(node.upgrade().is_none());
     }
 
     fn the_cache_stays_within_its_bound_and_answers_all_the_same() {
