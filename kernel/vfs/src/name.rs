@@ -9,6 +9,9 @@ pub type Name = SmallVec<[u8; 24]>;
 /// The longest name in bytes (`NAME_MAX`).
 pub const NAME_MAX: usize = 255;
 
+/// The longest name of an extended attribute in bytes (`XATTR_NAME_MAX`).
+pub const XATTR_NAME_MAX: usize = 255;
+
 /// The longest path in bytes, with the NUL that ends it in C (`PATH_MAX`).
 pub const PATH_MAX: usize = 4096;
 

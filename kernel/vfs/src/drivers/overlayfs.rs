@@ -93,7 +93,7 @@ use lookup::Sources;
 use lower_index::Indexes;
 use marks::Marks;
 use mount_checks::InUse;
-use options::{Fsync, write_escaped};
+use options::{Fsync, RedirectMode, write_escaped};
 use push::Pushes;
 use rustc_hash::FxBuildHasher;
 use watch::Watched;
@@ -219,8 +219,11 @@ impl OverlayFS {
         lowers: Vec<Layer>,
         data: Vec<Layer>,
         work: Option<Layer>,
-        options: OverlayOptions,
+        mut options: OverlayOptions,
     ) -> core::result::Result<Arc<Self>, Refusal> {
+        if options.user_attributes {
+            options.redirect = RedirectMode::NoFollow;
+        }
         let work = work.map(|work| Arc::new(work.grounded()));
         let work_node = work.as_ref().map(|work| work.root_node());
         let upper = upper.map(|upper| upper.grounded().written());

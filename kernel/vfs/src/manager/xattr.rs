@@ -6,11 +6,10 @@ use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::inotify::WatchMask;
 use crate::metadata::FileType;
 use crate::mount::Path;
+use crate::name::XATTR_NAME_MAX;
 use crate::node::{NodeRef, SetXattr};
 use alloc::vec::Vec;
 
-/// The longest attribute name in bytes (`XATTR_NAME_MAX`).
-const NAME_MAX: usize = 255;
 /// The largest value in bytes (`XATTR_SIZE_MAX`).
 const VALUE_MAX: usize = 65_536;
 
@@ -24,7 +23,7 @@ enum Namespace {
 
 impl Namespace {
     fn of(name: &[u8]) -> Result<Self> {
-        if name.is_empty() || name.len() > NAME_MAX {
+        if name.is_empty() || name.len() > XATTR_NAME_MAX {
             return fail(FileSystemErrorKind::OutOfRange);
         }
         let (namespace, rest) = if let Some(rest) = name.strip_prefix(b"user.") {

@@ -180,7 +180,7 @@ impl OverlayNode {
         self.sources.read().upper.is_some()
     }
 
-    fn top(&self) -> NodeRef {
+    pub(super) fn top(&self) -> NodeRef {
         self.sources.read().top().node().clone()
     }
 
@@ -493,7 +493,7 @@ impl VfsNode for OverlayNode {
     }
 
     fn get_xattr(&self, name: &[u8]) -> Result<Vec<u8>> {
-        self.top().get_xattr(&self.overlay()?.marks().layer_attribute(name))
+        self.read_xattr(name)
     }
 
     fn set_xattr(&self, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
@@ -509,11 +509,6 @@ impl VfsNode for OverlayNode {
     }
 
     fn list_xattrs(&self, emit: &mut dyn FnMut(&[u8])) -> Result<()> {
-        let overlay = self.overlay()?;
-        self.top().list_xattrs(&mut |name| {
-            if let Some(name) = overlay.marks().user_attribute(name) {
-                emit(&name);
-            }
-        })
+        self.show_xattrs(emit)
     }
 }

@@ -148,7 +148,7 @@ impl OverlayFS {
     /// What `name` is bound to in the directory made of `directory`.
     ///
     /// # Errors
-    /// Those of the layers; `EPERM` for a redirect that options forbid to follow, `EINVAL` for one that is none,
+    /// Those of the layers; `EPERM` for a redirect or data elsewhere that options forbid, `EINVAL` for a bad redirect,
     /// `ELOOP` for a directory that is the root of another layer, `EIO` for metadata whose data is missing.
     pub(super) fn find(&self, directory: &Scope<'_>, name: &[u8]) -> Result<Found> {
         directory.search(self, |lowers| {
@@ -413,24 +413,34 @@ impl<'a> Search<'a> {
     }
 
     /// The redirect to its data that a file carries which holds but metadata, if it may be followed. To a data-only
-    /// layer it always may: that is what these are for.
+    /// layer, from the layer above them, it always may: that is what these are for.
     fn redirect_to_data(&mut self, node: &LayerNode) -> Result<Option<Redirect>> {
+        let redirect = self.read_redirect(node)?;
         let stack = self.overlay.stack();
-        if !stack.data.is_empty() && stack.first_below(node.layer()) == stack.lowers.len() {
-            return self.follow(node);
+        let lowest = !stack.data.is_empty() && stack.first_below(node.layer()) == stack.lowers.len();
+        if lowest && matches!(redirect, Some(Redirect::Path(_))) {
+            return Ok(redirect);
         }
-        self.redirect(node)
+        if self.overlay.options().user_attributes {
+            // Whoever may write the layer could show the content of any file as that of his own.
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        self.check_followed(redirect)
     }
 
-    fn follow(&mut self, node: &LayerNode) -> Result<Option<Redirect>> {
+    /// The redirect that a node carries, if it may be followed.
+    fn redirect(&mut self, node: &LayerNode) -> Result<Option<Redirect>> {
+        let redirect = self.read_redirect(node)?;
+        self.check_followed(redirect)
+    }
+
+    fn read_redirect(&mut self, node: &LayerNode) -> Result<Option<Redirect>> {
         let redirect = self.marks.redirect(node.node())?;
         self.redirects.extend(redirect.iter().map(|redirect| (node.layer().clone(), redirect.clone())));
         Ok(redirect)
     }
 
-    /// The redirect that a node carries, if it may be followed.
-    fn redirect(&mut self, node: &LayerNode) -> Result<Option<Redirect>> {
-        let redirect = self.follow(node)?;
+    fn check_followed(&self, redirect: Option<Redirect>) -> Result<Option<Redirect>> {
         if redirect.is_some() && self.overlay.options().redirect == RedirectMode::NoFollow {
             return fail(FileSystemErrorKind::NotPermitted);
         }

@@ -15,7 +15,7 @@
 use super::layer::{Changes, LayerNode};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::{DeviceNumber, FileSystemId, FileType, NodeId};
-use crate::name::{NAME_MAX, Name};
+use crate::name::{NAME_MAX, Name, XATTR_NAME_MAX};
 use crate::node::{NewKind, NewNode, NodeRef, SetXattr};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -395,15 +395,17 @@ impl Marks {
 
     /// The name under which a layer keeps the user's attribute `name`: those that would be the overlay's own (a nested
     /// overlay's) are kept one level deeper.
-    pub fn layer_attribute(&self, name: &[u8]) -> Name {
-        match name.strip_prefix(self.prefix) {
-            Some(rest) => {
-                let mut escaped = self.attribute_name(b"overlay.");
-                escaped.extend_from_slice(rest);
-                escaped
-            }
-            None => Name::from_slice(name),
+    ///
+    /// # Errors
+    /// As Linux: `EINVAL` for the prefix alone, `EOPNOTSUPP` for a name with no room for one more level.
+    pub fn layer_attribute(&self, name: &[u8]) -> Result<Name> {
+        let Some(rest) = name.strip_prefix(self.prefix) else { return Ok(Name::from_slice(name)) };
+        if rest.is_empty() {
+            return fail(FileSystemErrorKind::InvalidArgument);
         }
+        let mut escaped = self.attribute_name(b"overlay.");
+        escaped.extend_from_slice(rest);
+        if escaped.len() > XATTR_NAME_MAX { fail(FileSystemErrorKind::NotSupported) } else { Ok(escaped) }
     }
 
     /// The name that users see of a layer's attribute; `None` for the overlay's own.

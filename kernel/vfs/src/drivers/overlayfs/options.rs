@@ -57,7 +57,9 @@ pub struct OverlayOptions {
     pub whiteout: Format,
     /// What is done about redirects.
     pub redirect: RedirectMode,
-    /// Whether the overlay's own attributes are `user.overlay.*` (`userxattr`).
+    /// Whether the overlay's own attributes are `user.overlay.*` (`userxattr`). Whoever owns a file in a layer can set
+    /// them, so none is believed that would show what is elsewhere: redirects are not followed, and data comes from
+    /// data-only layers alone.
     pub user_attributes: bool,
     /// What becomes of lower files with several names.
     pub index: Index,
@@ -127,6 +129,7 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
     let mut listed = false;
     let mut metacopy = false;
     let mut nfs_export = false;
+    let mut redirect_given = false;
     for option in split(text, b',') {
         if option.is_empty() {
             continue;
@@ -164,6 +167,7 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
                     ("nofollow", RedirectMode::NoFollow),
                 ];
                 request.options.redirect = choice(name, value, &modes)?;
+                redirect_given = true;
             }
             // A clone of content costs the same whatever its size: there is nothing to put off. Uppers that have
             // files with metadata only are read all the same.
@@ -189,6 +193,15 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
         }
     }
     let writable = request.upper.is_some();
+    if request.options.user_attributes {
+        if redirect_given && request.options.redirect != RedirectMode::NoFollow {
+            return refuse("option 'userxattr' allows 'redirect_dir=nofollow' only".into());
+        }
+        if metacopy {
+            return refuse("options 'userxattr' and 'metacopy=on' contradict each other".into());
+        }
+        request.options.redirect = RedirectMode::NoFollow;
+    }
     // Without an upper layer these ask for nothing that the other forbids.
     let exported = nfs_export && (writable || request.options.redirect == RedirectMode::NoFollow);
     if metacopy && exported {

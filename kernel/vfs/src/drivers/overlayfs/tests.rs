@@ -30,6 +30,7 @@ mod overlay {
     mod push;
     mod push_busy;
     mod rename;
+    mod sync;
     mod work;
     mod xattr;
 }

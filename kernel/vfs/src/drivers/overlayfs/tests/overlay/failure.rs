@@ -2,7 +2,6 @@
 
 use super::super::faulty::{Faults, Faulty};
 use super::super::{Stage, fails, in_both_formats};
-use crate::drivers::overlayfs::options::Fsync;
 use crate::drivers::overlayfs::{Format, Layer, OverlayFS, OverlayOptions};
 use crate::drivers::tmpfs::{Tmpfs, TmpfsOptions};
 use crate::environment::Environment;
@@ -177,39 +176,6 @@ fn with_every_step_failing<D: FnOnce() -> bool>(expected: Kind, arm: impl Fn(&Pr
 }
 
 vfs_test! {
-    /// ```text
-    /// u                     strict: the copy is synced before it is seen; what cannot be synced is not published
-    /// 1   f
-    /// ```
-    fn a_copy_that_cannot_be_synced_is_not_published() {
-        for (fsync, syncs) in [(Fsync::Auto, 0), (Fsync::Strict, 1), (Fsync::Volatile, 0)] {
-            let stage = Stage::oci();
-            let [upper, work, lower] = core::array::from_fn(|_| Tmpfs::new(TmpfsOptions::default(), &Environment::detached()));
-            World::on(VfsManager::new(lower.clone(), Environment::detached())).write("/f", "lower");
-            let faults = Arc::new(Faults::default());
-            let layer = Layer::of_file_system(b"upper", Faulty::new(upper.clone(), faults.clone()));
-            let work = Layer::of_file_system(b"work", work);
-            let lowers = alloc::vec![Layer::of_file_system(b"lower", lower)];
-            let options = OverlayOptions { fsync, ..OverlayOptions::default() };
-            let overlay = OverlayFS::build(Some(layer), lowers, Vec::new(), Some(work), options).expect("an overlay");
-            let mounted = stage.vfs.mount_file_system(&stage.root, b"/m", overlay.clone(), b"", MountFlags::empty());
-            assert!(mounted.is_ok());
-            faults.fail_sync(true);
-            let changed = stage.chmod("/m/f", 0o600);
-            assert_eq!(changed, if syncs == 0 { Ok(()) } else { Err(Kind::Io.into()) });
-            assert_eq!(faults.syncs(), syncs);
-            let file = stage.open("/m/f", OpenFlags::READ).expect("opens");
-            let upper = World::on(VfsManager::new(upper, Environment::detached()));
-            assert_eq!(upper.list("/"), if syncs == 0 { "f" } else { "" });
-            assert_eq!((stage.read("/m/f").as_str(), stage.stat("/m/f").mode), ("lower", if syncs == 0 { 0o600 } else { 0o644 }));
-            let expected = if fsync == Fsync::Auto { Err(Kind::Io.into()) } else { Ok(()) };
-            assert_eq!(file.sync(), expected, "what the user asks for; nothing under volatile, and of a lower file");
-            assert_eq!(overlay.sync(), if fsync == Fsync::Volatile { Ok(()) } else { Err(Kind::Io.into()) });
-            faults.fail_sync(false);
-            assert_eq!(stage.chmod("/m/f", 0o600), Ok(()));
-        }
-    }
-
     fn a_failure_in_any_call_into_a_layer_leaves_everything_as_it_was() {
         with_every_step_failing(Kind::Io, |prepared, nth| {
             prepared.faults.fail_nth(nth);

@@ -65,12 +65,25 @@ vfs_test! {
         assert_eq!(shown, Some("rw,lowerdir=/a\\:b:/1,upperdir=/c\\,d,workdir=/w,redirect_dir=nofollow"));
     }
 
-    fn statfs_shows_the_uppers_figures() {
+    /// ```text
+    /// u   a tmpfs of 1 MiB       with an upper its figures are shown, without one those of the topmost lower; the type
+    /// 1   a tmpfs of 2 MiB       is the overlay's
+    /// 2
+    /// ```
+    fn statfs_shows_the_figures_of_the_topmost_layer() {
         let stage = Stage::oci();
         stage.mount("tmpfs", "/u", "size=1m").expect("a tmpfs mounts");
-        stage.mount_overlay("lowerdir=/1,upperdir=/u");
-        let (shown, upper) = (stage.vfs.statistics(&stage.root, b"/m"), stage.vfs.statistics(&stage.root, b"/u"));
-        let (shown, upper) = (shown.expect("statfs"), upper.expect("statfs"));
-        assert_eq!((shown.magic, shown.blocks, shown.name_max), (0x794c_7630, upper.blocks, 255));
+        stage.mount("tmpfs", "/1", "size=2m").expect("a tmpfs mounts");
+        stage.write("/1/f", "f").mkdir("/1/d");
+        for (options, top) in [("lowerdir=/1:/2,upperdir=/u", "/u"), ("lowerdir=/1:/2", "/1"), ("lowerdir=/2:/1", "/2")] {
+            stage.mount_overlay(options);
+            let layer = stage.vfs.statistics(&stage.root, top.as_bytes()).expect("statfs");
+            for path in ["/m", "/m/f", "/m/d"] {
+                let shown = stage.vfs.statistics(&stage.root, path.as_bytes()).expect("statfs");
+                assert_eq!((shown.magic, shown.name_max), (0x794c_7630, 255), "{options}");
+                assert_eq!((shown.blocks, shown.blocks_free), (layer.blocks, layer.blocks_free), "{options}");
+            }
+            stage.unmount();
+        }
     }
 }

@@ -55,6 +55,7 @@ vfs_test! {
         let request = good("lowerdir=/l,upperdir=/u,index=on,xino=auto,metacopy=off,nfs_export=off,uuid=on,fsync=strict");
         assert_eq!(request.options.redirect, RedirectMode::On);
         assert_eq!(request.options.fsync, Fsync::Strict);
+        assert_eq!(good("lowerdir=/l,upperdir=/u,userxattr").options.redirect, RedirectMode::NoFollow);
         for nothing_to_forbid in ["metacopy=on,redirect_dir=follow", "nfs_export=on,index=off", "nfs_export=on,metacopy=on"] {
             good(&format!("lowerdir=/a:/b,{nothing_to_forbid}"));
         }
@@ -95,6 +96,9 @@ vfs_test! {
             ("lowerdir=/a,upperdir=/u,metacopy=on,nfs_export=on", "metacopy"),
             ("lowerdir=/a,upperdir=/u,metacopy=on,redirect_dir=off", "metacopy"),
             ("lowerdir=/a:/b,metacopy=on,redirect_dir=nofollow", "metacopy"),
+            ("lowerdir=/a:/b,metacopy=on,userxattr", "metacopy"),
+            ("lowerdir=/a:/b,userxattr,redirect_dir=follow", "redirect_dir"),
+            ("lowerdir=/a:/b,redirect_dir=on,userxattr", "redirect_dir"),
             ("lowerdir=/a:/b,nfs_export=on,index=off,redirect_dir=nofollow", "index"),
         ] {
             assert!(refused(text).contains(word), "{text}: {}", refused(text));

@@ -5,6 +5,7 @@ use crate::error::FileSystemErrorKind as Kind;
 use crate::manager::Follow;
 use crate::node::SetXattr;
 use crate::vfs_test;
+use alloc::format;
 
 vfs_test! {
     fn setting_one_copies_up_and_shows() {
@@ -64,14 +65,105 @@ vfs_test! {
         });
     }
 
+    /// What Linux says of names that leave no room for the escape, and of the bare prefix.
+    fn names_that_cannot_be_kept_a_level_deeper_are_refused() {
+        in_both_formats(|stage| {
+            stage.write("/1/f", "").overlay("/1");
+            let name = |length: usize| format!("trusted.overlay.{}", "a".repeat(length - 16));
+            for (name, kind) in [(name(255), Kind::NotSupported), (name(248), Kind::NotSupported), (name(16), Kind::InvalidArgument)] {
+                assert_eq!(stage.set_xattr("/m/f", &name, "1"), Err(kind.into()), "{name}");
+                assert_eq!(stage.xattr("/m/f", &name), Err(kind.into()), "{name}");
+                fails(stage.vfs.remove_xattr(&stage.root, b"/m/f", name.as_bytes(), Follow::No), kind);
+            }
+            assert_eq!(stage.list("/u"), "", "nothing was copied up for that");
+            for name in [&name(247)[..], "trusted.overlay", "trusted.overlayx", "user.overlay.a"] {
+                assert_eq!(stage.set_xattr("/m/f", name, "1"), Ok(()), "{name}");
+                assert_eq!(stage.xattr("/m/f", name).as_deref(), Ok("1"), "{name}");
+            }
+            assert_eq!(stage.xattr("/u/f", "trusted.overlayx").as_deref(), Ok("1"));
+        });
+    }
+
+    /// ```text
+    /// m2   the inner overlay: a is gone, c of 3 is there
+    /// ├ m  the outer overlay: just shows d/a and d/b
+    /// │ 1  d/a (overlay.whiteout)  d/b      d (overlay.opaque=x): as seen through m, where they are the inner one's own
+    /// └ 3  d/a d/c
+    /// ```
+    fn marks_of_a_nested_overlay_are_read_by_that_one_alone() {
+        let stage = Stage::new(crate::drivers::overlayfs::Format::Linux);
+        stage.mkdir("/1/d").write("/1/d/a", "").write("/1/d/b", "").mkdir("/2/d").write("/2/d/a", "2");
+        stage.mkdir("/3/d").write("/3/d/a", "3").write("/3/d/c", "3").mkdir("/m2").mkdir("/m3");
+        assert_eq!(stage.set_xattr("/1/d", "trusted.overlay.overlay.opaque", "x"), Ok(()));
+        assert_eq!(stage.set_xattr("/1/d/a", "trusted.overlay.overlay.whiteout", ""), Ok(()));
+        stage.overlay("/1:/2");
+        assert_eq!((stage.list("/m/d"), stage.xattrs("/m/d/a")), ("a b".into(), "trusted.overlay.whiteout".into()));
+        assert!(stage.mount("overlay", "/m2", "lowerdir=/m:/3,whiteout=linux").is_ok());
+        assert_eq!((stage.list("/m2/d"), stage.probe("/m2/d/a")), ("b c".into(), "ENOENT".into()));
+        assert_eq!(stage.xattrs("/m2/d"), "", "they are the inner overlay's own");
+        assert_eq!(stage.set_xattr("/m/d", "trusted.overlay.overlay.opaque", "y"), Ok(()));
+        assert_eq!(stage.xattr("/u/d", "trusted.overlay.overlay.overlay.opaque").as_deref(), Ok("y"));
+        assert_eq!(stage.xattr("/m2/d", "trusted.overlay.opaque").as_deref(), Ok("y"));
+        assert!(stage.mount("overlay", "/m3", "lowerdir=/m2:/3,whiteout=linux").is_ok());
+        assert_eq!(stage.list("/m3/d"), "b c", "a third level finds its own, two levels deeper in the layer");
+        stage.write("/3/d/late", "");
+        assert_eq!((stage.list("/m2/d"), stage.list("/m3/d")), ("b c late".into(), "b c late".into()));
+    }
+
     fn with_userxattr_they_are_under_user() {
         let stage = Stage::new(crate::drivers::overlayfs::Format::Linux);
-        stage.mkdir("/1/d").write("/1/d/f", "").mount_overlay("lowerdir=/1,upperdir=/u,userxattr");
-        assert_eq!(stage.rename("/m/d", "/m/e"), Ok(()));
-        assert_eq!(stage.xattrs("/u/e"), "user.overlay.redirect");
-        assert_eq!(stage.xattrs("/m/e"), "");
-        assert_eq!(stage.set_xattr("/m/e", "trusted.overlay.mine", "1"), Ok(()));
-        assert_eq!(stage.xattr("/u/e", "trusted.overlay.mine").as_deref(), Ok("1"));
-        assert_eq!(stage.list("/m/e"), "f");
+        stage.mkdir("/1/d").write("/1/d/f", "").write("/1/f", "").mount_overlay("lowerdir=/1,upperdir=/u,userxattr");
+        assert_eq!((stage.set_xattr("/m/f", "user.overlay.a", "1"), stage.set_xattr("/m/f", "user.b", "1")), (Ok(()), Ok(())));
+        assert_eq!(stage.set_xattr("/m/f", "trusted.overlay.mine", "1"), Ok(()));
+        assert_eq!(stage.xattrs("/m/f"), "trusted.overlay.mine user.b user.overlay.a");
+        assert_eq!(stage.xattrs("/u/f"), "trusted.overlay.mine user.b user.overlay.origin user.overlay.overlay.a");
+        fails(stage.xattr("/m/f", "user.overlay.origin"), Kind::NoData);
+        assert_eq!((stage.unlink("/m/d/f"), stage.rmdir("/m/d"), stage.try_mkdir("/m/d")), (Ok(()), Ok(()), Ok(())));
+        assert_eq!((stage.xattrs("/u/d"), stage.xattr("/u/d", "user.overlay.opaque").as_deref()), ("user.overlay.opaque".into(), Ok("y")));
+    }
+
+    /// ```text
+    /// 1   o (user.overlay.opaque=y)   x (=x)/g (user.overlay.whiteout)   t (trusted.overlay.opaque=y)
+    /// 2   o/h                         x/g                                t/q
+    /// ```
+    fn with_userxattr_marks_under_user_are_read_and_only_those() {
+        let stage = Stage::new(crate::drivers::overlayfs::Format::Linux);
+        for (path, name, value) in [("/1/o", "user.overlay.opaque", "y"), ("/1/x", "user.overlay.opaque", "x"), ("/1/t", "trusted.overlay.opaque", "y")] {
+            assert_eq!(stage.mkdir(path).set_xattr(path, name, value), Ok(()));
+        }
+        assert_eq!(stage.write("/1/x/g", "").set_xattr("/1/x/g", "user.overlay.whiteout", ""), Ok(()));
+        stage.mkdir("/2/o").write("/2/o/h", "").mkdir("/2/x").write("/2/x/g", "").mkdir("/2/t").write("/2/t/q", "");
+        stage.mount_overlay("lowerdir=/1:/2,userxattr");
+        assert_eq!(["/m/o", "/m/x", "/m/t"].map(|path| stage.list(path)), ["", "", "q"]);
+    }
+
+    /// Whoever owns a file in a layer can set its `user.` attributes. They must not show him what he may not read.
+    ///
+    /// ```text
+    /// u     dir -> s   copy (metacopy)   stolen (metacopy) -> /secret         EPERM, each
+    /// 1     s/t        copy  secret (both of mode 0600)
+    /// ::d1  blob                                  1/data (metacopy) -> /blob: data-only layers are for that
+    /// ```
+    fn with_userxattr_nothing_is_believed_that_shows_what_is_elsewhere() {
+        let stage = Stage::new(crate::drivers::overlayfs::Format::Linux);
+        stage.mkdir("/1/s").write("/1/s/t", "").write("/1/secret", "secret").write("/1/copy", "secret").write("/1/data", "");
+        stage.mkdir("/u/dir").write("/u/copy", "").write("/u/stolen", "").mkdir("/d1").write("/d1/blob", "blob").mkdir("/1/e");
+        for (path, metacopy, redirect) in
+            [("/u/dir", false, "s"), ("/u/copy", true, ""), ("/u/stolen", true, "/secret"), ("/1/data", true, "/blob")]
+        {
+            if metacopy {
+                assert_eq!(stage.set_xattr(path, "user.overlay.metacopy", ""), Ok(()));
+            }
+            if !redirect.is_empty() {
+                assert_eq!(stage.set_xattr(path, "user.overlay.redirect", redirect), Ok(()));
+            }
+        }
+        assert_eq!(stage.vfs.truncate(&stage.root, b"/1/data", 4), Ok(()));
+        stage.mount_overlay("lowerdir=/1::/d1,upperdir=/u,userxattr");
+        for path in ["/m/dir", "/m/copy", "/m/stolen"] {
+            assert_eq!((stage.probe(path), stage.read(path), stage.unlink(path)), ("EPERM".into(), "EPERM".into(), Err(Kind::NotPermitted.into())));
+        }
+        assert_eq!(stage.read("/m/data"), "blob");
+        assert_eq!(stage.rename("/m/e", "/m/moved"), Err(Kind::CrossDevice.into()), "no redirect is written either");
     }
 }
