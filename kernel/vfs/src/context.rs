@@ -139,6 +139,32 @@ impl Credentials {
     }
 }
 
+bitflags! {
+    /// What a path may not lead through, whatever permissions say: as `openat2(2)` has it, with its values.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct ResolveFlags: u64 {
+        /// `RESOLVE_NO_XDEV`: not from one mount to another (`EXDEV`).
+        const NO_CROSSING = 0x01;
+        /// `RESOLVE_NO_MAGICLINKS`: no link that leads somewhere by itself (`ELOOP`).
+        const NO_MAGIC_LINKS = 0x02;
+        /// `RESOLVE_NO_SYMLINKS`: no symbolic link at all (`ELOOP`).
+        const NO_SYMLINKS = 0x04;
+        /// `RESOLVE_BENEATH`: nowhere but below where relative paths start (`EXDEV`).
+        const BENEATH = 0x08;
+        /// `RESOLVE_IN_ROOT`: where relative paths start is the root.
+        const IN_ROOT = 0x10;
+        /// `RESOLVE_CACHED`: nowhere but through what is known already (`EAGAIN`).
+        const CACHED = 0x20;
+    }
+}
+
+impl ResolveFlags {
+    /// Whether nothing above where relative paths start may be reached.
+    pub(crate) const fn is_scoped(self) -> bool {
+        self.intersects(Self::BENEATH.union(Self::IN_ROOT))
+    }
+}
+
 /// Who asks, and from where.
 #[derive(Clone)]
 pub struct Context {
@@ -150,11 +176,18 @@ pub struct Context {
     pub root: Path,
     /// Where relative paths start.
     pub cwd: Path,
+    /// What paths may not lead through.
+    pub resolve: ResolveFlags,
 }
 
 impl Context {
     /// The same, with relative paths starting at `directory` (the `*at` calls).
     pub fn at(&self, directory: Path) -> Self {
         Self { cwd: directory, ..self.clone() }
+    }
+
+    /// The same, for paths that may not lead through that (`openat2(2)`).
+    pub fn resolving(&self, resolve: ResolveFlags) -> Self {
+        Self { resolve, ..self.clone() }
     }
 }

@@ -288,9 +288,7 @@ impl FileObject {
     /// # Errors
     /// `ESPIPE` where there are no positions, `EINVAL` for one before the start, `ENXIO` when there is no data or hole.
     pub fn seek(&self, to: SeekFrom) -> Result<u64> {
-        if self.flags().contains(OpenFlags::PATH) {
-            return fail(FileSystemErrorKind::BadFileDescriptor);
-        }
+        self.require_more_than_place()?;
         if !self.seekable() {
             return fail(FileSystemErrorKind::IllegalSeek);
         }
@@ -320,6 +318,7 @@ impl FileObject {
     /// # Errors
     /// `ENOTDIR`, `EBADF` when not open for reading, `ENOENT` in a removed directory, and what the node answers.
     pub fn list(&self, emit: &mut dyn FnMut(&DirectoryItem<'_>) -> bool) -> Result<()> {
+        self.require_more_than_place()?;
         if self.node.kind() != FileType::Directory {
             return fail(FileSystemErrorKind::NotADirectory);
         }
@@ -378,8 +377,9 @@ impl FileObject {
     /// Cuts or extends the file (`ftruncate(2)`).
     ///
     /// # Errors
-    /// `EINVAL` when not open for writing or no regular file, `EFBIG`, `ENOSPC`.
+    /// `EINVAL` when not open for writing or no regular file, `EBADF` for a place only (`O_PATH`), `EFBIG`, `ENOSPC`.
     pub fn truncate(&self, writer: &Credentials, size: u64) -> Result<()> {
+        self.require_more_than_place()?;
         if !self.flags().contains(OpenFlags::WRITE) || self.node.kind() != FileType::Regular {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
@@ -394,6 +394,7 @@ impl FileObject {
     /// `EBADF` when not open for writing, `EINVAL` for an empty range, `EFBIG`, `ENODEV` for what is no regular file,
     /// `ESPIPE` for a FIFO, `ENOSPC`, `ENOMEM`.
     pub fn allocate(&self, writer: &Credentials, what: Allocate, offset: u64, length: u64) -> Result<()> {
+        self.require_more_than_place()?;
         if length == 0 {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
@@ -413,8 +414,9 @@ impl FileObject {
     /// Makes what was written durable (`fsync(2)`).
     ///
     /// # Errors
-    /// What the node answers.
+    /// `EBADF` for a place only (`O_PATH`), and what the node answers.
     pub fn sync(&self) -> Result<()> {
+        self.require_more_than_place()?;
         self.node.sync()
     }
 }

@@ -18,7 +18,7 @@ pub(crate) mod tests;
 pub mod watches;
 pub mod xattr;
 
-use crate::context::{AccessMode, Capabilities, Context, Credentials};
+use crate::context::{AccessMode, Capabilities, Context, Credentials, ResolveFlags};
 use crate::environment::Environment;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
@@ -67,13 +67,20 @@ impl VfsManager {
     /// The superuser at the root, with umask 022.
     pub fn root_context(&self) -> Context {
         let root = self.tree.cross(Path::root_of(self.tree.root()));
-        Context { credentials: Credentials::root(), umask: 0o022, cwd: root.clone(), root }
+        Context {
+            credentials: Credentials::root(),
+            umask: 0o022,
+            cwd: root.clone(),
+            root,
+            resolve: ResolveFlags::empty(),
+        }
     }
 
     /// The place that `path` names.
     ///
     /// # Errors
-    /// `ENOENT`, `ENOTDIR`, `EACCES`, `ELOOP`, `ENAMETOOLONG` (`path_resolution(7)`).
+    /// `ENOENT`, `ENOTDIR`, `EACCES`, `ELOOP`, `ENAMETOOLONG` (`path_resolution(7)`); those of what the context lets paths
+    /// lead through ([`ResolveFlags`]), and `EINVAL` where it says both `RESOLVE_BENEATH` and `RESOLVE_IN_ROOT`.
     pub fn resolve(&self, context: &Context, path: &[u8], follow: Follow) -> Result<Path> {
         self.tree.resolve(context, path, follow)
     }

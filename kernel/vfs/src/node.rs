@@ -10,11 +10,13 @@
 
 use crate::change::ChangeCell;
 use crate::content::Content;
+use crate::context::Credentials;
 use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
 use crate::io::{Sink, Source};
 use crate::metadata::{DeviceNumber, FileType, Metadata, NodeId, Permissions, SetAttributes};
+use crate::mount::Path;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
@@ -303,6 +305,15 @@ pub trait VfsNode: Send + Sync {
     /// `EINVAL` when it is none.
     fn read_link(&self) -> Result<Arc<[u8]>> {
         fail(FileSystemErrorKind::InvalidArgument)
+    }
+
+    /// The place that a symbolic link leads to by itself, whatever its target says, for who asks (a "magic link",
+    /// `/proc/PID/fd/N`); `None` for one that is followed by its target.
+    ///
+    /// # Errors
+    /// `EACCES`, `ENOENT` for what is gone.
+    fn jump(&self, _credentials: &Credentials) -> Result<Option<Path>> {
+        Ok(None)
     }
 
     // ---- content

@@ -5,7 +5,7 @@
 //! gets the whole walker. Symbolic links are followed in a loop, at most [`SYMLINKS_MAX`] in one walk; `..` stops at the context's
 //! root, whatever is mounted.
 
-use crate::context::Context;
+use crate::context::{Context, ResolveFlags};
 use crate::entry::{HASH_START, VfsEntry, hash_step};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::FileType;
@@ -38,8 +38,11 @@ pub(crate) struct Target {
 
 impl Target {
     /// The place that the name stands for, if it is bound: through the mounts on it.
-    pub fn path(&self, tree: &MountTree) -> Path {
-        tree.cross(Path { mount: self.parent.mount.clone(), entry: self.entry.clone() })
+    ///
+    /// # Errors
+    /// `EXDEV` where there are some and the context lets no path lead from mount to mount.
+    pub fn path(&self, tree: &MountTree, context: &Context) -> Result<Path> {
+        cross(tree, context, Path { mount: self.parent.mount.clone(), entry: self.entry.clone() })
     }
 }
 
@@ -53,6 +56,8 @@ pub(crate) enum End {
     DotDot(Arc<MountPoint>),
     /// With a name longer than any can be, in a directory of this mount; what that is answered with.
     TooLong(Arc<MountPoint>, FileSystemErrorKind),
+    /// With a link that leads to this place by itself.
+    Place(Path),
     /// Nowhere: it is only slashes, and leads to the root of this mount.
     Root(Arc<MountPoint>),
 }
@@ -62,6 +67,7 @@ impl End {
     pub fn mount(&self) -> &Arc<MountPoint> {
         match self {
             Self::Name(target) => &target.parent.mount,
+            Self::Place(place) => &place.mount,
             Self::TooLong(mount, _) | Self::Dot(mount) | Self::DotDot(mount) | Self::Root(mount) => mount,
         }
     }
@@ -79,7 +85,7 @@ impl End {
         match self {
             Self::Name(target) => Ok(target),
             Self::TooLong(_, error) => fail(error),
-            Self::Dot(_) | Self::DotDot(_) | Self::Root(_) => fail(otherwise),
+            Self::Dot(_) | Self::DotDot(_) | Self::Place(_) | Self::Root(_) => fail(otherwise),
         }
     }
 }
@@ -127,13 +133,33 @@ impl Pending<'_> {
     }
 }
 
+/// The place one gets to by stepping onto `path`, through the mounts there.
+///
+/// # Errors
+/// `EXDEV` under [`ResolveFlags::NO_CROSSING`].
+fn cross(tree: &MountTree, context: &Context, path: Path) -> Result<Path> {
+    if !path.entry.is_mounted_on() {
+        return Ok(path);
+    }
+    let mount = path.mount.clone();
+    let path = tree.cross(path);
+    if context.resolve.contains(ResolveFlags::NO_CROSSING) && !Arc::ptr_eq(&mount, &path.mount) {
+        return fail(FileSystemErrorKind::CrossDevice);
+    }
+    Ok(path)
+}
+
 /// A walk under way.
 struct Walk<'a> {
     tree: &'a MountTree,
     context: &'a Context,
+    /// Where `/` is, and above which `..` does not lead.
+    root: &'a Path,
     at: Path,
     pending: SmallVec<[Pending<'a>; 4]>,
     links: u32,
+    /// Whether the root was needed yet.
+    root_used: bool,
 }
 
 impl MountTree {
@@ -152,7 +178,7 @@ impl MountTree {
     /// The quick way through what is known: plain names that the cache answers, be it with "no such name". Anything
     /// else (a link, `.` or `..`, a name to look up, another error to tell) is `None`, and left to the whole walker.
     fn resolve_warm(&self, context: &Context, path: &[u8]) -> Option<Result<Path>> {
-        if path.len() >= PATH_MAX {
+        if path.len() >= PATH_MAX || !context.resolve.is_empty() {
             return None;
         }
         let mut at = if path.first()? == &b'/' { context.root.clone() } else { context.cwd.clone() };
@@ -212,6 +238,7 @@ impl MountTree {
         if slash && !walk.at.entry.is_directory() {
             return fail(FileSystemErrorKind::NotADirectory);
         }
+        walk.check_scope(FileSystemErrorKind::CrossDevice)?;
         Ok(walk.at)
     }
 
@@ -241,12 +268,15 @@ impl MountTree {
                     let link = entry.node().is_some_and(|node| node.kind() == FileType::Symlink);
                     if last && !(link && follow == Follow::Yes) {
                         let name = Name::from_slice(walk.name(start));
+                        walk.check_scope(FileSystemErrorKind::CrossDevice)?;
                         return Ok(End::Name(Target { parent: walk.at, name, entry, slash: trailing }));
                     }
                     if entry.node().is_none() {
                         return fail(FileSystemErrorKind::NotFound);
                     }
-                    walk.enter(entry, true)?;
+                    if walk.enter(entry, true)? && last {
+                        return Ok(End::Place(walk.at));
+                    }
                     (end, left) = (End::Root, None);
                 }
             }
@@ -269,10 +299,19 @@ enum Step {
 impl<'a> Walk<'a> {
     fn new(tree: &'a MountTree, context: &'a Context, path: &'a [u8]) -> Result<Self> {
         check_path(path)?;
-        let at = if path[0] == b'/' { &context.root } else { &context.cwd };
+        let resolve = context.resolve;
+        if resolve.contains(ResolveFlags::BENEATH | ResolveFlags::IN_ROOT) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        let root = if resolve.is_scoped() { &context.cwd } else { &context.root };
+        let absolute = path[0] == b'/';
+        if absolute && resolve.contains(ResolveFlags::BENEATH) {
+            return fail(FileSystemErrorKind::CrossDevice);
+        }
+        let at = if absolute { root } else { &context.cwd };
         let mut pending = SmallVec::new();
         pending.push(Pending { text: Text::Path(path), position: 0 });
-        Ok(Self { tree, context, at: at.clone(), pending, links: 0 })
+        Ok(Self { tree, context, root, at: at.clone(), pending, links: 0, root_used: absolute || resolve.is_scoped() })
     }
 
     /// Takes the next part of the path; steps up and stays are dealt with here.
@@ -301,7 +340,7 @@ impl<'a> Walk<'a> {
             b"." => return Ok(Step::Dot),
             b".." => {
                 let mount = self.at.mount.clone();
-                self.up();
+                self.up()?;
                 return Ok(Step::DotDot(mount));
             }
             _ => {}
@@ -339,24 +378,36 @@ impl<'a> Walk<'a> {
         if self.name(start).len() > NAME_MAX {
             return fail(self.too_long());
         }
+        if self.context.resolve.contains(ResolveFlags::CACHED) {
+            let change = self.at.node()?.change();
+            let known = self.at.entry.cached(self.name(start)).filter(|entry| entry.holds_for(change));
+            return known.ok_or(FileSystemErrorKind::WouldBlock.into());
+        }
         self.at.mount.superblock().child(&self.at.entry, self.name(start))
     }
 
-    /// Steps onto a bound entry: through the mounts on it, and along the link that it is if `follow`.
-    fn enter(&mut self, entry: Arc<VfsEntry>, follow: bool) -> Result<()> {
+    /// Steps onto a bound entry: through the mounts on it, and along the link that it is if `follow`. Whether that was
+    /// a link that led somewhere by itself.
+    fn enter(&mut self, entry: Arc<VfsEntry>, follow: bool) -> Result<bool> {
         let link = match entry.node() {
             Some(node) if follow && node.kind() == FileType::Symlink => node,
             _ => {
                 self.at.entry = entry;
                 if self.at.entry.is_mounted_on() {
-                    self.at = self.tree.cross(self.at.clone());
+                    self.at = cross(self.tree, self.context, self.at.clone())?;
                 }
-                return Ok(());
+                return Ok(false);
             }
         };
         self.links += 1;
-        if self.links > SYMLINKS_MAX {
+        let resolve = self.context.resolve;
+        if self.links > SYMLINKS_MAX || resolve.contains(ResolveFlags::NO_SYMLINKS) {
             return fail(FileSystemErrorKind::TooManySymlinks);
+        }
+        if let Some(place) = link.jump(&self.context.credentials)? {
+            self.check_jump(&place)?;
+            self.at = place;
+            return Ok(true);
         }
         let target = link.read_link()?;
         if !self.at.mount.flags().contains(crate::mount::MountFlags::NO_ACCESS_TIME) {
@@ -364,30 +415,64 @@ impl<'a> Walk<'a> {
         }
         match target.first() {
             None => return fail(FileSystemErrorKind::NotFound),
-            Some(b'/') => self.at = self.context.root.clone(),
+            Some(b'/') => {
+                // Linux finds out where the root is when it first needs it, and lets a link lead there only after.
+                let crosses = || !self.root_used || !Arc::ptr_eq(&self.at.mount, &self.root.mount);
+                if resolve.contains(ResolveFlags::BENEATH) || resolve.contains(ResolveFlags::NO_CROSSING) && crosses() {
+                    return fail(FileSystemErrorKind::CrossDevice);
+                }
+                self.at = self.root.clone();
+                self.root_used = true;
+            }
             Some(_) => {}
         }
         self.pending.push(Pending { text: Text::Link(target), position: 0 });
+        Ok(false)
+    }
+
+    /// Whether a link may lead there by itself.
+    fn check_jump(&self, to: &Path) -> Result<()> {
+        let resolve = self.context.resolve;
+        if resolve.contains(ResolveFlags::NO_MAGIC_LINKS) {
+            return fail(FileSystemErrorKind::TooManySymlinks);
+        }
+        let crosses = || !Arc::ptr_eq(&self.at.mount, &to.mount);
+        if resolve.is_scoped() || resolve.contains(ResolveFlags::NO_CROSSING) && crosses() {
+            return fail(FileSystemErrorKind::CrossDevice);
+        }
+        if resolve.contains(ResolveFlags::CACHED) {
+            return fail(FileSystemErrorKind::WouldBlock);
+        }
         Ok(())
     }
 
-    /// Steps up, through mounts but not above the context's root.
-    fn up(&mut self) {
-        loop {
-            if self.at.is(&self.context.root) {
-                return;
-            }
+    /// Whether one is still below where a scoped walk started: a directory on the way may have been moved out.
+    fn check_scope(&self, otherwise: FileSystemErrorKind) -> Result<()> {
+        if self.context.resolve.is_scoped() && !self.root.is_above(&self.at) { fail(otherwise) } else { Ok(()) }
+    }
+
+    /// Steps up, through mounts but not above the root.
+    fn up(&mut self) -> Result<()> {
+        let resolve = self.context.resolve;
+        self.root_used = true;
+        while !self.at.is(self.root) {
             if self.at.is_mount_root() {
                 match self.at.mount.place() {
+                    Some(_) if resolve.contains(ResolveFlags::NO_CROSSING) => {
+                        return fail(FileSystemErrorKind::CrossDevice);
+                    }
                     Some(place) => self.at = place,
-                    None => return,
+                    None => return self.check_scope(FileSystemErrorKind::WouldBlock),
                 }
                 continue;
             }
             if let Some(parent) = self.at.entry.parent() {
-                self.at = self.tree.cross(Path { mount: self.at.mount.clone(), entry: parent });
+                let above = Path { mount: self.at.mount.clone(), entry: parent };
+                self.at = cross(self.tree, self.context, above)?;
             }
-            return;
+            // Who gets out because a directory is being moved may try again.
+            return self.check_scope(FileSystemErrorKind::WouldBlock);
         }
+        if resolve.contains(ResolveFlags::BENEATH) { fail(FileSystemErrorKind::CrossDevice) } else { Ok(()) }
     }
 }

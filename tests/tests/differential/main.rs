@@ -11,6 +11,7 @@
 //! | `operation`, `answer`, `case` | what can be done, what comes back, a case |
 //! | `generate` | cases from seeds |
 //! | `strata`, `linux` | the two sides |
+//! | `paths` | where restricted paths lead |
 //! | `run`, `streams`, `exchange` | a case on both sides |
 //! | `events` | what those who watch are told meanwhile |
 //! | `compare`, `deliberate`, `examples` | what counts as the same |
@@ -32,6 +33,7 @@ mod exchange;
 mod generate;
 mod linux;
 mod operation;
+mod paths;
 mod run;
 mod script;
 mod shrink;

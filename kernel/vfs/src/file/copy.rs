@@ -62,6 +62,8 @@ impl FileObject {
     }
 
     fn check_transfer(&self, to: &Self) -> Result<()> {
+        self.require_more_than_place()?;
+        to.require_more_than_place()?;
         let kinds = [self.node.kind(), to.node.kind()];
         if kinds.contains(&FileType::Directory) {
             return fail(FileSystemErrorKind::IsADirectory);

@@ -184,7 +184,7 @@ impl VfsManager {
                 End::Dot(_) => return fail(FileSystemErrorKind::InvalidArgument),
                 End::DotDot(_) => return fail(FileSystemErrorKind::DirectoryNotEmpty),
                 End::TooLong(_, error) => return fail(error),
-                End::Root(_) => return fail(FileSystemErrorKind::Busy),
+                End::Place(_) | End::Root(_) => return fail(FileSystemErrorKind::Busy),
             };
             let victim = target.entry.node().ok_or(FileSystemErrorKind::NotFound)?;
             self.check_removal(&context.credentials, &target.parent, &target.entry, true)?;

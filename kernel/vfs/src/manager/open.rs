@@ -2,7 +2,7 @@
 
 use super::names::{create_in, new_node};
 use super::{Follow, VfsManager};
-use crate::context::{AccessMode, Context};
+use crate::context::{AccessMode, Context, ResolveFlags};
 use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file::{FileObject, OpenFlags};
@@ -12,6 +12,7 @@ use crate::metadata::FileType;
 use crate::mount::{MountFlags, Path};
 use crate::node::{NewKind, NodeRef};
 use crate::superblock::SuperBlock;
+use crate::walk::End;
 use alloc::sync::Arc;
 
 impl VfsManager {
@@ -26,6 +27,10 @@ impl VfsManager {
         if flags.contains(OpenFlags::PATH) {
             let keep = OpenFlags::PATH | OpenFlags::DIRECTORY | OpenFlags::NO_FOLLOW;
             return self.open_place(context, path, flags & keep);
+        }
+        let changes = OpenFlags::CREATE | OpenFlags::TRUNCATE | OpenFlags::TEMPORARY;
+        if context.resolve.contains(ResolveFlags::CACHED) && flags.intersects(changes) {
+            return fail(FileSystemErrorKind::WouldBlock);
         }
         if flags.contains(OpenFlags::TEMPORARY) {
             return self.open_unnamed(context, path, flags, mode);
@@ -55,6 +60,12 @@ impl VfsManager {
         let follow = if exclusive || path.ends_with(b"/") { Follow::No } else { follow(flags) };
         super::names::retry_stale(|| {
             let end = self.tree.resolve_name(context, path, follow)?;
+            if let End::Place(place) = end {
+                if place.entry.is_directory() {
+                    return fail(FileSystemErrorKind::IsADirectory);
+                }
+                return self.open_at(context, place, flags);
+            }
             let target = end.name_or(if exclusive {
                 FileSystemErrorKind::AlreadyExists
             } else {
@@ -67,7 +78,7 @@ impl VfsManager {
                 if exclusive {
                     return fail(FileSystemErrorKind::AlreadyExists);
                 }
-                let place = target.path(&self.tree);
+                let place = target.path(&self.tree, context)?;
                 if place.entry.is_directory() {
                     return fail(FileSystemErrorKind::IsADirectory);
                 }

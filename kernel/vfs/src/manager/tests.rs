@@ -8,6 +8,7 @@ mod names;
 mod open;
 mod path_walk;
 mod rename;
+mod resolve;
 mod xattr;
 
 use crate::error::{FileSystemErrorKind, Result};

@@ -2,6 +2,7 @@
 
 use crate::protocols;
 use crate::stage::Stage;
+use vfs::context::ResolveFlags;
 use vfs::error::FileSystemErrorKind as Kind;
 use vfs::manager::Follow;
 use vfs::node::RenameFlags;
@@ -193,5 +194,26 @@ protocols! {
         assert!(names == "b" && stage.read("/m/b") == "a" || names.is_empty(), "{names}");
         stage.remount();
         assert_eq!(stage.list("/m"), names);
+    }
+    /// ```text
+    /// /r/a/b   /out   /secret      one moves b to /out and back, one walks a/b/../../secret with /r for its root: it may
+    ///                              be told to try again, but never gets to /secret
+    /// ```
+    fn a_scoped_walk_against_its_directory_being_moved_out() {
+        let stage = Stage::new(|world| {
+            world.mkdir("/r/a/b").mkdir("/out").write("/secret", "");
+        });
+        stage.at_once(&[
+            &|stage| {
+                assert_eq!(stage.rename("/r/a/b", "/out/b"), Ok(()));
+                assert_eq!(stage.rename("/out/b", "/r/a/b"), Ok(()));
+            },
+            &|stage| {
+                let start = stage.vfs.resolve(&stage.root, b"/r", Follow::Yes).expect("nobody moves that");
+                let context = stage.root.at(start).resolving(ResolveFlags::IN_ROOT);
+                let found = stage.vfs.resolve(&context, b"a/b/../../secret", Follow::Yes);
+                assert!(found.is_err(), "out of the root");
+            },
+        ]);
     }
 }
