@@ -19,6 +19,7 @@
 //! | `data_only` | layers that hold but data |
 //! | `identity` | inode numbers |
 //! | `inode` | the node; the lock order |
+//! | `places` | where a node is found |
 //! | `nodes` | one object for each file |
 //! | `watch` | which changes in layers a directory notices |
 //! | `links` | files with several names |
@@ -37,8 +38,8 @@
 //! `whiteout=linux` asks for Linux's way.
 //!
 //! Invariants: a lower layer is never written, nor is one that was the upper before another was pushed on top. Whatever
-//! appears in the upper appears in one commit of the upper file system, complete. Any error of a layer reaches the caller.
-//! A node holds its parent and the overlay's layers, never its children, so the last reference frees everything.
+//! appears in the upper appears in one commit of the upper file system, complete. Any error of a layer reaches the
+//! caller. A node holds its parent and the overlay's layers, never its children, so the last reference frees everything.
 
 mod copy_up;
 mod data_only;
@@ -56,6 +57,7 @@ mod mount_checks;
 mod names;
 mod nodes;
 pub mod options;
+mod places;
 mod push;
 mod rename;
 mod scope;

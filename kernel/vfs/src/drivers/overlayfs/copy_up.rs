@@ -12,11 +12,12 @@
 
 use super::OverlayFS;
 use super::data_only::DataFile;
-use super::inode::{OverlayNode, Place};
+use super::inode::OverlayNode;
 use super::layer::{Changes, LayerNode};
 use super::lookup::Sources;
 use super::marks::Origin;
 use super::options::Fsync;
+use super::places::Place;
 use crate::content::Content;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::DirectoryTimes;
@@ -221,8 +222,8 @@ impl OverlayNode {
         (!nameless).then_some(Origin { id: self.origin, linked: names.is_some() })
     }
 
-    /// Lets the copy appear at a place of the node; `false` if the node is not there any more. The other ones of `names`
-    /// lead to it too.
+    /// Lets the copy appear at a place of the node; `false` if the node is not there any more. The other ones of
+    /// `names` lead to it too.
     fn publish(
         &self,
         place: Option<&Place>,

@@ -10,8 +10,8 @@
 //! look at their data, and one whose data is missing can be listed, examined and removed. Opening it answers `ENOENT`,
 //! or whatever else was in the way.
 //!
-//! Invariants: marks mean nothing in these layers. What was found stays the data of that node of the overlay; a file that
-//! takes its place in the layer meanwhile shows when the overlay has forgotten the node.
+//! Invariants: marks mean nothing in these layers. What was found stays the data of that node of the overlay; a file
+//! that takes its place in the layer meanwhile shows when the overlay has forgotten the node.
 
 use super::layer::{Layer, LayerNode};
 use crate::content::Content;

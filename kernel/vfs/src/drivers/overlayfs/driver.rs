@@ -1,4 +1,7 @@
 //! `mount -t overlay`: from an option string to an overlay.
+//!
+//! Paths are resolved from the caller's root and directory, once, with his rights; from then on the layers are private
+//! clones, changed with the rights of the overlay itself. Whatever refuses the mount is told in words.
 
 use super::OverlayFS;
 use super::layer::Layer;

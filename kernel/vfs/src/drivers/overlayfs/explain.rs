@@ -1,4 +1,7 @@
 //! Which layer something comes from, and why; and what the upper layer changed.
+//!
+//! It is told from the very search that a lookup makes (`lookup`), which notes what decided: so what is told is what is
+//! seen. Layers are numbered as they are stacked now: 0 is the upper, 1 the topmost lower.
 
 use super::OverlayFS;
 use super::data_only::DataFile;
@@ -154,7 +157,8 @@ impl OverlayFS {
     }
 
     /// Tells `visit` each path, from the overlay's root, in which the upper layer makes a difference; a directory
-    /// before what is in it, and names in the order of their bytes. Each directory is as it was at one moment. What was copied up counts as changed, whatever it was copied up for.
+    /// before what is in it, and names in the order of their bytes. Each directory is as it was at one moment. What was
+    /// copied up counts as changed, whatever it was copied up for.
     ///
     /// # Errors
     /// Those of the layers.

@@ -4,9 +4,10 @@
 //! a file was copied up from, else the node itself. With all layers on one file system it is the origin's own number.
 //! Otherwise the number of the file system among the layers' is packed below it (`inode << bits | file system`): that
 //! keeps room above for overlays that have this one as a layer, where packing into the high bits would collide at the
-//! second level. File systems that come later, with layers that are pushed, must not change the numbers there are: theirs
-//! have a bit that no others have. A number that does not fit, or is taken by another live node (a hostile layer can
-//! name one origin twice), is replaced by one from a counter in the upper half, remembered while the overlay is mounted.
+//! second level. File systems that come later, with layers that are pushed, must not change the numbers there are:
+//! theirs have a bit that no others have. A number that does not fit, or is taken by another live node (a hostile layer
+//! can name one origin twice), is replaced by one from a counter in the upper half, remembered while the overlay is
+//! mounted.
 
 use crate::error::{FileSystemErrorKind, Result};
 use crate::metadata::{FileSystemId, NodeId};

@@ -5,7 +5,7 @@
 //! - It has one identity for life. Copy-up adds a node in the upper to its sources, so whoever holds it open sees what
 //!   is written from then on.
 //! - While anybody holds it, lookups answer the same object ([`super::nodes`]).
-//! - It knows where it is (its places), for copy-up publishes there. It holds its parent, never its children.
+//! - It knows where it is ([`super::places`]), for copy-up publishes there. It holds its parent, never its children.
 //!
 //! Locks, outermost first:
 //!
@@ -17,13 +17,15 @@
 //!         records of files with several names, in a layer
 //!         listing of a directory, the making of its index (for which nobody waits)
 //!           OverlayFS::nodes
-//!             places, sources (leaves: nothing is called while they are held, except that `sources` is held while
-//!             layers answer what waits for nobody, and while changes are counted)
-//!               the index of a directory's lower layers, OverlayFS::indexes
+//!             sources (of several nodes only while `pushes` is held alone), places
+//!               leaves: OverlayFS::layers, the index of a directory's lower layers, OverlayFS::indexes, numbers that
+//!               identity has given out, data that was found, which uppers are in use
 //! ```
 //!
 //! All of them come before any lock of a layer; `pushes`, `copying`, `rename`, `names`, records, `listing` and `making`
-//! are held while layers work.
+//! are held while layers work. While `sources` is held layers answer only what waits for nobody, and changes are
+//! counted; while a leaf is held nothing is called. Memory that runs short is taken from indexes wherever that happens:
+//! their locks are tried then, and never waited for.
 
 use super::OverlayFS;
 use super::layer::LayerNode;
@@ -31,6 +33,7 @@ use super::listing::Listing;
 use super::lookup::Sources;
 use super::lower_index::IndexPlace;
 use super::options::Fsync;
+use super::places::{Place, Places};
 use super::watch::{Counts, Watched};
 use crate::change::ChangeCell;
 use crate::content::Content;
@@ -39,7 +42,6 @@ use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
 use crate::io::{Sink, Source};
 use crate::metadata::{FileType, Metadata, NodeId, Permissions, SetAttributes};
-use crate::name::Name;
 use crate::node::{Access, Allocate, EmitItem, Extent, NewNode, NodeRef, Rename, SetXattr, VfsNode, WriteAt};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard, RwLock, WriteGuard};
@@ -47,7 +49,6 @@ use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use smallvec::SmallVec;
 
 /// A node of an overlay.
 pub struct OverlayNode {
@@ -60,8 +61,7 @@ pub struct OverlayNode {
     sources: RwLock<Sources>,
     /// Held during copy-up. While it is held and the node is not in the upper, nobody else puts it there.
     pub(super) copying: Mutex<()>,
-    /// Where it is found: one place for a directory; for a file, all that are known; none for what has no name.
-    places: Mutex<SmallVec<[Place; 1]>>,
+    pub(super) places: Places,
     directory: Option<Box<Directory>>,
 }
 
@@ -76,23 +76,6 @@ pub(super) struct Directory {
     pub lower_index: IndexPlace,
     /// The merged listing.
     pub listing: Mutex<Option<Listing>>,
-}
-
-/// A name in a directory.
-#[derive(Clone)]
-pub(super) struct Place {
-    pub parent: Arc<OverlayNode>,
-    pub name: Name,
-}
-
-impl Place {
-    pub fn new(parent: &Arc<OverlayNode>, name: &[u8]) -> Self {
-        Self { parent: parent.clone(), name: Name::from_slice(name) }
-    }
-
-    fn is(&self, parent: &OverlayNode, name: &[u8]) -> bool {
-        core::ptr::eq(&*self.parent, parent) && *self.name == *name
-    }
 }
 
 /// Shows that the names of a directory, which is not removed, are locked.
@@ -128,7 +111,7 @@ impl OverlayNode {
             kind,
             sources: RwLock::new(sources),
             copying: Mutex::new(()),
-            places: Mutex::new(place.into_iter().collect()),
+            places: Places::new(place),
             directory,
         })
     }
@@ -267,61 +250,6 @@ impl OverlayNode {
             directory.counts.all.bump();
         }
     }
-
-    // ---- places
-
-    /// A place where it is found.
-    pub(super) fn place(&self) -> Option<Place> {
-        self.places.lock().last().cloned()
-    }
-
-    /// The directory it is in.
-    pub(super) fn parent(&self) -> Option<Arc<Self>> {
-        self.places.lock().last().map(|place| place.parent.clone())
-    }
-
-    /// The directories of all places where it is known to be.
-    pub(super) fn for_each_parent(&self, mut tell: impl FnMut(&Self)) {
-        self.places.lock().iter().for_each(|place| tell(&place.parent));
-    }
-
-    /// Whether that is a place where it is known to be.
-    pub(super) fn is_at(&self, parent: &Self, name: &[u8]) -> bool {
-        self.places.lock().iter().any(|place| place.is(parent, name))
-    }
-
-    /// Notes a place where it was found. Of a file all count, also while it is in the upper: with a layer pushed on top
-    /// it is in no upper again.
-    pub(super) fn add_place(&self, parent: &Arc<Self>, name: &[u8]) {
-        let mut places = self.places.lock();
-        let one_is_enough = self.kind == FileType::Directory;
-        if places.is_empty() || !one_is_enough && !places.iter().any(|place| place.is(parent, name)) {
-            places.push(Place::new(parent, name));
-        }
-    }
-
-    /// Notes that it is no longer found there.
-    pub(super) fn remove_place(&self, parent: &Self, name: &[u8]) {
-        let mut places = self.places.lock();
-        let index = places.iter().position(|place| place.is(parent, name));
-        let gone = index.map(|index| places.remove(index));
-        drop(places);
-        drop(gone);
-    }
-
-    /// Whether it is `other` or above it. The caller holds the rename lock.
-    pub(super) fn is_above(&self, other: &Arc<Self>) -> bool {
-        let mut at = other.clone();
-        loop {
-            if core::ptr::eq(&*at, self) {
-                return true;
-            }
-            match at.parent() {
-                Some(parent) => at = parent,
-                None => return false,
-            }
-        }
-    }
 }
 
 impl Drop for OverlayNode {
@@ -329,11 +257,7 @@ impl Drop for OverlayNode {
         if let Some(overlay) = self.overlay.upgrade() {
             overlay.forget(self.id.inode);
         }
-        // The way up may hang on this node alone: let go of it in a loop, for it may be deeper than the stack.
-        let mut next = self.places.get_mut().pop();
-        while let Some(mut parent) = next.and_then(|place| Arc::into_inner(place.parent)) {
-            next = parent.places.get_mut().pop();
-        }
+        self.places.let_go();
     }
 }
 

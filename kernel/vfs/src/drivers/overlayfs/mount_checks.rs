@@ -1,4 +1,13 @@
-//! What layers must be before an overlay is made of them, with words for the user.
+//! What layers must be before an overlay is made of them, with words for the user that name the path.
+//!
+//! - By what the options say, before anything is opened: [`super::options`].
+//! - By where the directories are ([`check_places`]): no lower layer inside another directory of the overlay, for what
+//!   it shows would change as it is looked at.
+//! - By what the layers are ([`check_layers`]), however they were given; also when one is pushed.
+//! - By who writes them ([`InUse`]): an upper layer and a work directory belong to one overlay at a time, for as long as
+//!   it is mounted, and to the one that has frozen it until that pops it.
+//!
+//! Nothing is written to a layer before all of this has been found good.
 
 use super::LayerStack;
 use super::layer::Layer;
@@ -124,8 +133,8 @@ impl Place {
 }
 
 /// Checks the places of layers against each other (what [`check_layers`] cannot see): none inside another, work and
-/// upper separate, on one mount. Upper or work directory inside a lower layer are possible, as on Linux: looking them up
-/// from there is `ELOOP`.
+/// upper separate, on one mount. Upper or work directory inside a lower layer are possible, as on Linux: looking them
+/// up from there is `ELOOP`.
 ///
 /// # Errors
 /// `ELOOP` for a lower layer that is inside another directory, or the same; `EINVAL` for upper and work directory.

@@ -5,10 +5,11 @@
 //! of the directory locked, and then the search is right.
 
 use super::OverlayFS;
-use super::inode::{LockedNames, OverlayNode, Place};
+use super::inode::{LockedNames, OverlayNode};
 use super::layer::LayerNode;
 use super::lookup::{Found, Sources};
 use super::options::Index;
+use super::places::Place;
 use super::watch::Watched;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::{FileType, NodeId};

@@ -41,8 +41,8 @@ pub fn prepare(work: &Arc<Layer>, options: &OverlayOptions) -> core::result::Res
         let mark = String::from_utf8_lossy(&mark);
         let path = path();
         let message = format!(
-            "{path}/work/incompat/{mark}: left by a mount whose upper layer may not be whole; make upperdir and workdir \
-             anew, or if they are known to be good remove this"
+            "{path}/work/incompat/{mark}: left by a mount whose upper layer may not be whole; make upperdir and \
+             workdir anew, or if they are known to be good remove this"
         );
         return Err(Refusal::new(FileSystemErrorKind::InvalidArgument, message));
     }

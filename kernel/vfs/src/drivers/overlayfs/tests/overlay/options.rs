@@ -56,8 +56,8 @@ vfs_test! {
         assert_eq!(request.options.redirect, RedirectMode::On);
         assert_eq!(request.options.fsync, Fsync::Strict);
         assert_eq!(good("lowerdir=/l,upperdir=/u,userxattr").options.redirect, RedirectMode::NoFollow);
-        for nothing_to_forbid in ["metacopy=on,redirect_dir=follow", "nfs_export=on,index=off", "nfs_export=on,metacopy=on"] {
-            good(&format!("lowerdir=/a:/b,{nothing_to_forbid}"));
+        for allowed in ["metacopy=on,redirect_dir=follow", "nfs_export=on,index=off", "nfs_export=on,metacopy=on"] {
+            good(&format!("lowerdir=/a:/b,{allowed}"));
         }
     }
 

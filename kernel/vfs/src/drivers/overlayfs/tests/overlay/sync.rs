@@ -36,7 +36,8 @@ vfs_test! {
     fn a_copy_that_cannot_be_synced_is_not_published() {
         for (fsync, syncs) in [(Fsync::Auto, 0), (Fsync::Strict, 1), (Fsync::Volatile, 0)] {
             let stage = Stage::oci();
-            let [upper, work, lower] = core::array::from_fn(|_| Tmpfs::new(TmpfsOptions::default(), &Environment::detached()));
+            let tmpfs = |_| Tmpfs::new(TmpfsOptions::default(), &Environment::detached());
+            let [upper, work, lower] = core::array::from_fn(tmpfs);
             World::on(VfsManager::new(lower.clone(), Environment::detached())).write("/f", "lower");
             let faults = Arc::new(Faults::default());
             let layer = Layer::of_file_system(b"upper", Faulty::new(upper.clone(), faults.clone()));
@@ -53,7 +54,8 @@ vfs_test! {
             let file = stage.open("/m/f", OpenFlags::READ).expect("opens");
             let upper = World::on(VfsManager::new(upper, Environment::detached()));
             assert_eq!(upper.list("/"), if syncs == 0 { "f" } else { "" });
-            assert_eq!((stage.read("/m/f").as_str(), stage.stat("/m/f").mode), ("lower", if syncs == 0 { 0o600 } else { 0o644 }));
+            let mode = if syncs == 0 { 0o600 } else { 0o644 };
+            assert_eq!((stage.read("/m/f").as_str(), stage.stat("/m/f").mode), ("lower", mode));
             let expected = if fsync == Fsync::Auto { Err(Kind::Io.into()) } else { Ok(()) };
             assert_eq!(file.sync(), expected, "what the user asks for; nothing under volatile, and of a lower file");
             assert_eq!(overlay.sync(), if fsync == Fsync::Volatile { Ok(()) } else { Err(Kind::Io.into()) });
