@@ -194,7 +194,7 @@ mod tests {
             assert!(read(&manager, b"/proc/version").starts_with(b"Strata version "));
             assert!(read(&manager, b"/proc/meminfo").starts_with(b"MemTotal: "));
             let filesystems = read(&manager, b"/proc/filesystems");
-            assert_eq!(filesystems, b"nodev\tcpiofs\nnodev\tdevfs\nnodev\toverlay\nnodev\tproc\nnodev\ttmpfs\n");
+            assert_eq!(filesystems, b"nodev\tcpiofs\nnodev\tdevfs\nnodev\tdevtmpfs\nnodev\toverlay\nnodev\tproc\nnodev\ttmpfs\n");
             let tmp = manager.metadata(&manager.root_context(), b"/tmp", Follow::Yes).unwrap();
             assert_eq!(tmp.mode, 0o1777);
         }

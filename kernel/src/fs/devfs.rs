@@ -23,18 +23,21 @@ static ROOT: Kind = Kind::Directory(&[
     Item { name: "zero", kind: Kind::Device(devices::ZERO) },
 ]);
 
-/// The driver: `mount -t devfs devfs /dev`. It has no options.
-pub struct DevfsDriver;
+/// The driver: `mount -t devfs devfs /dev`; `devtmpfs` is Linux's name for the same. It has no options.
+pub struct DevfsDriver {
+    name: &'static str,
+}
 
 impl FileSystemDriver for DevfsDriver {
     fn name(&self) -> &'static str {
-        "devfs"
+        self.name
     }
 
     fn mount(&self, request: &mut MountRequest<'_>) -> Result<Arc<dyn FileSystemOperations>> {
         super::generated::refuse_options(request)?;
-        Ok(Tree::new("devfs", MAGIC, &ROOT, request.manager.environment().clock.now()))
+        Ok(Tree::new(self.name, MAGIC, &ROOT, request.manager.environment().clock.now()))
     }
 }
 
-driver_initcall!(DevfsDriver);
+driver_initcall!(DevfsDriver { name: "devfs" });
+driver_initcall!(DevfsDriver { name: "devtmpfs" });

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use spin::Mutex;
-use vfs::context::Context;
+use vfs::context::{Capabilities, Context};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::manager::VfsManager;
 use vfs::sync;
@@ -81,6 +81,18 @@ pub struct Place {
     pub manager: Arc<VfsManager>,
     /// Who it is, and its directories.
     pub context: Context,
+}
+
+impl Place {
+    /// The same place in a namespace of its own (`CLONE_NEWNS`).
+    ///
+    /// # Errors
+    /// `EPERM` without `CAP_SYS_ADMIN`.
+    pub fn in_own_namespace(&self) -> Result<Self> {
+        self.context.credentials.require(Capabilities::SYS_ADMIN)?;
+        let (manager, context) = self.manager.duplicate(&self.context);
+        Ok(Self { manager, context })
+    }
 }
 
 /// What a process is made of.
@@ -367,6 +379,18 @@ fn number(process: &Weak<Process>) -> u32 {
 /// How many processes there are, those included that have ended and nobody has asked for.
 pub fn count() -> usize {
     PROCESSES.lock().len()
+}
+
+/// All processes, those included that have ended and nobody has asked for; in the order of their numbers.
+///
+/// # Errors
+/// `ENOMEM`.
+pub fn all() -> Result<Vec<Arc<Process>>> {
+    let processes = PROCESSES.lock();
+    let mut all = Vec::new();
+    all.try_reserve_exact(processes.len()).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+    all.extend(processes.values().filter_map(Weak::upgrade));
+    Ok(all)
 }
 
 /// The process that runs.

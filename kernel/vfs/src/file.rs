@@ -91,6 +91,7 @@ pub struct FileObject {
 impl FileObject {
     pub(crate) fn new(place: Path, flags: OpenFlags, stream: Option<Arc<dyn OpenStream>>) -> Result<Arc<Self>> {
         let node = place.node()?.clone();
+        place.mount.note_use();
         if counts_as_writer(&node, flags) {
             place.mount.add_writer()?;
         }

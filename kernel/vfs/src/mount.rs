@@ -16,7 +16,7 @@ use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use bitflags::bitflags;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -34,6 +34,8 @@ bitflags! {
         const NO_EXECUTE = 1 << 3;
         /// Reading sets no access time (`noatime`).
         const NO_ACCESS_TIME = 1 << 10;
+        /// It is shown at no second place (`MS_UNBINDABLE`). A remount leaves it as it is.
+        const UNBINDABLE = 1 << 17;
     }
 }
 
@@ -48,6 +50,8 @@ pub struct MountPoint {
     flags: AtomicU32,
     /// Files open for writing through this mount: while there are any it cannot become read-only.
     writers: AtomicU32,
+    /// Whether it goes the next time that is asked for, if nobody uses it before (`MNT_EXPIRE`).
+    expiring: AtomicBool,
     /// Where it stands; `None` for the root of a namespace and for what is not in a tree.
     place: RwLock<Option<(Weak<MountPoint>, Arc<VfsEntry>)>>,
 }
@@ -63,6 +67,7 @@ impl MountPoint {
             source: source.into(),
             flags: AtomicU32::new(flags.bits()),
             writers: AtomicU32::new(0),
+            expiring: AtomicBool::new(false),
             place: RwLock::new(None),
         })
     }
@@ -108,12 +113,30 @@ impl MountPoint {
     /// # Errors
     /// `EBUSY` when it is to become read-only and a file is open for writing.
     pub(crate) fn set_flags(&self, flags: MountFlags) -> Result<()> {
+        let flags = (flags - MountFlags::UNBINDABLE) | (self.flags() & MountFlags::UNBINDABLE);
         let previous = self.flags.swap(flags.bits(), Ordering::AcqRel);
         if flags.contains(MountFlags::READ_ONLY) && self.writers.load(Ordering::Acquire) != 0 {
             self.flags.store(previous, Ordering::Release);
             return fail(FileSystemErrorKind::Busy);
         }
         Ok(())
+    }
+
+    /// Lets it be shown at no second place, or again at any.
+    pub(crate) fn set_unbindable(&self, on: bool) {
+        let bit = MountFlags::UNBINDABLE.bits();
+        if on {
+            self.flags.fetch_or(bit, Ordering::AcqRel);
+        } else {
+            self.flags.fetch_and(!bit, Ordering::AcqRel);
+        }
+    }
+
+    /// Notes that a file was opened on it: it does not go as unused then.
+    pub(crate) fn note_use(&self) {
+        if self.expiring.load(Ordering::Relaxed) {
+            self.expiring.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Whether something may be changed through it.
@@ -298,20 +321,39 @@ impl MountTree {
     /// Puts a mount on a place, on top of what stands there already.
     ///
     /// # Errors
-    /// `EBUSY` when the same view of the same file system stands on top there; `EINVAL` when the place is no longer in
-    /// this namespace.
+    /// `EINVAL` when the place is no longer in this namespace.
     pub(crate) fn attach(&self, mount: Arc<MountPoint>, at: Path) -> Result<()> {
         let mut state = self.state.write();
         let at = state.cross(at);
-        if at.is_mount_root()
-            && Arc::ptr_eq(&mount.superblock, &at.mount.superblock)
-            && Arc::ptr_eq(&mount.root, &at.entry)
-        {
-            return fail(FileSystemErrorKind::Busy);
-        }
         Self::check_in_tree(&state, &at.mount)?;
         state.attach(mount, &at);
         Ok(())
+    }
+
+    /// Moves a mount with all that stands on it to another place (`MS_MOVE`).
+    ///
+    /// # Errors
+    /// `EINVAL` for the root of the namespace, or what is not in it; `ELOOP` for a place below the mount.
+    pub(crate) fn relocate(&self, mount: &Arc<MountPoint>, at: Path) -> Result<()> {
+        let mut state = self.state.write();
+        let at = state.cross(at);
+        Self::check_in_tree(&state, mount)?;
+        Self::check_in_tree(&state, &at.mount)?;
+        if Arc::ptr_eq(&state.root, mount) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        if Path::root_of(mount.clone()).is_above(&at) {
+            return fail(FileSystemErrorKind::TooManySymlinks);
+        }
+        if let Some(moved) = state.detach(mount) {
+            state.attach(moved, &at);
+        }
+        Ok(())
+    }
+
+    /// The mount and, with `recursive`, all that stand on it.
+    pub(crate) fn standing_on(&self, mount: &Arc<MountPoint>, recursive: bool) -> Vec<Arc<MountPoint>> {
+        if recursive { self.state.read().subtree(mount) } else { alloc::vec![mount.clone()] }
     }
 
     fn check_in_tree(state: &State, mount: &Arc<MountPoint>) -> Result<()> {
@@ -338,7 +380,8 @@ impl MountTree {
         let mut copies = alloc::vec![(source.mount.clone(), copy.clone())];
         self.attach(copy, at)?;
         let mut state = self.state.write();
-        for (mount, place) in below {
+        // What is unbindable is left out, and so is what stands on it.
+        for (mount, place) in below.into_iter().filter(|(mount, _)| !mount.flags().contains(MountFlags::UNBINDABLE)) {
             let parent = copies.iter().find(|(original, _)| Arc::ptr_eq(original, &place.mount));
             if let Some((_, parent)) = parent {
                 let copy = mount.duplicate();
@@ -368,11 +411,13 @@ impl MountTree {
         found
     }
 
-    /// Takes a mount away; `users` is how many references to it the caller holds.
+    /// Takes a mount away; `users` is how many references to it the caller holds. With `when_unused` only the second
+    /// time, if nobody has used it since the first (`MNT_EXPIRE`).
     ///
     /// # Errors
-    /// `EBUSY` when somebody else uses it, a mount stands on it, or it is the root of the namespace.
-    pub(crate) fn detach(&self, mount: &Arc<MountPoint>, users: usize) -> Result<()> {
+    /// `EBUSY` when somebody else uses it, a mount stands on it, or it is the root of the namespace; `EAGAIN` the first
+    /// time.
+    pub(crate) fn detach(&self, mount: &Arc<MountPoint>, users: usize, when_unused: bool) -> Result<()> {
         let mut state = self.state.write();
         Self::check_in_tree(&state, mount)?;
         if Arc::ptr_eq(&state.root, mount)
@@ -380,6 +425,9 @@ impl MountTree {
             || Arc::strong_count(mount) > 1 + users
         {
             return fail(FileSystemErrorKind::Busy);
+        }
+        if when_unused && !mount.expiring.swap(true, Ordering::Relaxed) {
+            return fail(FileSystemErrorKind::WouldBlock);
         }
         let gone = state.detach(mount);
         drop(state);
@@ -404,21 +452,24 @@ impl MountTree {
         Ok(())
     }
 
-    /// Makes the mount whose root is `new_root` the top of the tree and puts the one that was there on `put_old`
+    /// Puts the mount whose root is `new_root` where `old` stands, or at the top of the tree, and `old` on `put_old`
     /// (`pivot_root(2)`; the manager has checked the rest).
     ///
     /// # Errors
-    /// `EBUSY`, `EINVAL` when one of them is the present root's mount or not in this tree.
-    pub(crate) fn pivot(&self, new_root: &Path, put_old: &Path) -> Result<()> {
+    /// `EINVAL` when one of them is not in this tree.
+    pub(crate) fn pivot(&self, old: &Arc<MountPoint>, new_root: &Path, put_old: &Path) -> Result<()> {
         let mut state = self.state.write();
-        let old = state.root.clone();
-        if Arc::ptr_eq(&new_root.mount, &old) || Arc::ptr_eq(&put_old.mount, &old) {
-            return fail(FileSystemErrorKind::Busy);
-        }
+        Self::check_in_tree(&state, old)?;
         Self::check_in_tree(&state, &new_root.mount)?;
         let Some(new) = state.detach(&new_root.mount) else { return fail(FileSystemErrorKind::InvalidArgument) };
-        state.root = new;
-        state.attach(old, put_old);
+        match old.place() {
+            Some(place) => {
+                state.detach(old);
+                state.attach(new, &place);
+            }
+            None => state.root = new,
+        }
+        state.attach(old.clone(), put_old);
         Ok(())
     }
 

@@ -17,7 +17,7 @@ fn run(call: &mut Call<'_, '_>) -> Done {
         return Err(call.misuse(format_args!("too many arguments")));
     };
     let manager = call.manager();
-    manager.pivot_root(&mut call.shell.context, new_root, put_old).map_err(|error| {
+    manager.pivot_root(&mut call.shell.context, new_root, put_old).map(|_moved| ()).map_err(|error| {
         call.fail(format_args!("failed to change root from `{}' to `{}': {error}", new_root.escape_ascii(), put_old.escape_ascii()))
     })
 }

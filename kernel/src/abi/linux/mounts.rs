@@ -1,11 +1,13 @@
 //! Mounting, the root, and the figures of file systems.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::str;
 
+use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::manager::Follow;
-use vfs::manager::mounts::{MountArguments, MountError, UnmountFlags};
+use vfs::manager::mounts::{MountArguments, MountError, Propagation, UnmountFlags};
 use vfs::mount::{MountFlags, Path};
 
 use super::call::Call;
@@ -13,15 +15,30 @@ use super::identity::change_place;
 use super::structures;
 use crate::log;
 use crate::mm::user_memory;
+use crate::task::process::{self, Place};
 
 const MS_REMOUNT: u32 = 0x20;
 const MS_BIND: u32 = 0x1000;
 const MS_MOVE: u32 = 0x2000;
 const MS_REC: u32 = 0x4000;
+const MS_SILENT: u32 = 0x8000;
 const MS_UNBINDABLE: u32 = 1 << 17;
 const MS_PRIVATE: u32 = 1 << 18;
 const MS_SLAVE: u32 = 1 << 19;
 const MS_SHARED: u32 = 1 << 20;
+/// How a mount passes on what is mounted below it.
+const PROPAGATION: u32 = MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED;
+
+/// Properties that every mount has: written through at once (`MS_SYNCHRONOUS`, `MS_DIRSYNC`), no access times of
+/// directories (`MS_NODIRATIME`), others as `relatime` and `lazytime` say; `MS_MANDLOCK` means nothing any more.
+const ALWAYS_SO: u32 = 0x10 | 0x80 | 0x800 | 1 << 21 | 1 << 25 | 0x40;
+
+/// Properties that a program can ask for.
+const PROPERTIES: MountFlags = MountFlags::all().difference(MountFlags::UNBINDABLE);
+
+/// What the upper half of the flags is for programs from before 1998.
+const MS_MAGIC: u32 = 0xc0ed_0000;
+const MS_MAGIC_MASK: u32 = 0xffff_0000;
 
 /// The longest option string: a page, as on Linux.
 const OPTIONS_MAX: usize = 4096;
@@ -44,26 +61,43 @@ fn note(call: &Call<'_>, failed: MountError) -> vfs::error::FileSystemError {
 
 pub fn mount(call: &mut Call<'_>) -> Result<u64> {
     let (type_name, source) = (text(call, 2)?, text(call, 0)?);
-    let target = call.path(1)?;
     let options = text(call, 4)?;
-    let asked = call.word(3);
-    let flags = MountFlags::from_bits_truncate(asked);
+    let target = call.path(1)?;
+    let asked = match call.word(3) {
+        old if old & MS_MAGIC_MASK == MS_MAGIC => old & !MS_MAGIC_MASK,
+        asked => asked,
+    };
     let place = call.process.place()?;
     let (manager, context) = (&place.manager, &place.context);
     let has = |flag| asked & flag != 0;
+    let forms = MS_REMOUNT | MS_BIND | MS_MOVE | MS_REC | MS_SILENT | PROPAGATION;
+    if asked & !(forms | ALWAYS_SO | PROPERTIES.bits()) != 0 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let flags = MountFlags::from_bits_truncate(asked) & PROPERTIES;
     if has(MS_REMOUNT) {
         // With MS_BIND it is the mount that changes, and not the file system.
         let options = if has(MS_BIND) { &[][..] } else { &options };
         manager.remount(context, &target, flags, options).map_err(|error| note(call, error))?;
     } else if has(MS_BIND) {
-        let source = manager.resolve(context, &source, Follow::Yes)?;
-        manager.bind(context, &source, &target, has(MS_REC))?;
-    } else if has(MS_PRIVATE) {
-        // Every mount is, and stays so.
-        manager.resolve(context, &target, Follow::Yes)?;
-    } else if has(MS_SHARED | MS_SLAVE | MS_UNBINDABLE | MS_MOVE) {
-        return fail(FileSystemErrorKind::InvalidArgument);
+        manager.bind_path(context, &source, &target, has(MS_REC))?;
+    } else if has(PROPAGATION) {
+        let propagation = match asked & !(MS_REC | MS_SILENT) {
+            MS_PRIVATE => Propagation::Private,
+            MS_SLAVE => Propagation::Slave,
+            MS_UNBINDABLE => Propagation::Unbindable,
+            // Shared, or several at once.
+            _ => return fail(FileSystemErrorKind::InvalidArgument),
+        };
+        manager.set_propagation(context, &target, propagation, has(MS_REC))?;
+    } else if has(MS_MOVE) {
+        manager.move_mount(context, &source, &target)?;
     } else {
+        if call.arguments[2] == 0 {
+            manager.resolve(context, &target, Follow::Yes)?;
+            context.credentials.require(Capabilities::SYS_ADMIN)?;
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
         let Ok(type_name) = str::from_utf8(&type_name) else { return fail(FileSystemErrorKind::NoSuchDevice) };
         let what = MountArguments { source: &source, target: &target, type_name, flags, options: &options };
         manager.mount(context, &what).map_err(|error| note(call, error))?;
@@ -71,12 +105,8 @@ pub fn mount(call: &mut Call<'_>) -> Result<u64> {
     Ok(0)
 }
 
-/// `MNT_FORCE`: gives up what a server does not answer, of which there is none.
-const MNT_FORCE: u32 = 1;
-
 pub fn umount2(call: &mut Call<'_>) -> Result<u64> {
-    let flags = call.flags(1, MNT_FORCE | UnmountFlags::all().bits())?;
-    let flags = UnmountFlags::from_bits_truncate(flags);
+    let flags = UnmountFlags::from_bits_truncate(call.flags(1, UnmountFlags::all().bits())?);
     call.with_path(0, |manager, context, path| manager.unmount(context, path, flags)).map(|()| 0)
 }
 
@@ -86,8 +116,20 @@ pub fn chroot(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn pivot_root(call: &mut Call<'_>) -> Result<u64> {
+    let place = call.process.place()?;
+    let mut own = Place::clone(&place);
+    own.context.credentials.require(Capabilities::SYS_ADMIN)?;
     let (new, old) = (call.path(0)?, call.path(1)?);
-    change_place(call, |place| place.manager.pivot_root(&mut place.context, &new, &old))
+    let moved = own.manager.pivot_root(&mut own.context, &new, &old)?;
+    call.process.set_place(own)?;
+    for process in process::all()? {
+        let Ok(theirs) = process.place() else { continue };
+        let mut new = Place::clone(&theirs);
+        if Arc::ptr_eq(&new.manager, &place.manager) && moved.follow(&mut new.context) {
+            process.set_place(new)?;
+        }
+    }
+    Ok(0)
 }
 
 fn show_figures(call: &Call<'_>, path: &Path) -> Result<u64> {

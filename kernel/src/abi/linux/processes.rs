@@ -8,7 +8,7 @@ use super::call::Call;
 use crate::mm::space::SharedSpace;
 use crate::mm::user_memory;
 use crate::task::exec;
-use crate::task::process::{Ending, Parts, Process};
+use crate::task::process::{Ending, Parts, Place, Process};
 use crate::task::scheduler;
 use crate::task::signal::Signal;
 use crate::task::start::check_size;
@@ -16,6 +16,7 @@ use crate::task::thread::UserStart;
 
 const CLONE_VM: u64 = 0x100;
 const CLONE_VFORK: u64 = 0x4000;
+const CLONE_NEWNS: u64 = 0x2_0000;
 const CLONE_SETTLS: u64 = 0x8_0000;
 const CLONE_PARENT_SETTID: u64 = 0x10_0000;
 const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
@@ -49,6 +50,7 @@ struct Beginning {
 
 const KNOWN: u64 = CLONE_VM
     | CLONE_VFORK
+    | CLONE_NEWNS
     | CLONE_SETTLS
     | CLONE_PARENT_SETTID
     | CLONE_CHILD_CLEARTID
@@ -89,7 +91,9 @@ fn begin(call: &mut Call<'_>, wanted: Beginning) -> Result<u64> {
     };
     let files = process.files().duplicate()?;
     let dispositions = process.dispositions().clone();
-    let parts = Parts { space, files, place: (*process.place()?).clone(), name: process.name(), dispositions };
+    let place = process.place()?;
+    let place = if has(CLONE_NEWNS) { place.in_own_namespace()? } else { Place::clone(&place) };
+    let parts = Parts { space, files, place, name: process.name(), dispositions };
     let child = Process::start(Some(process), parts, start)?;
     if has(CLONE_PARENT_SETTID) {
         // As on Linux a bad address is the program's own affair.

@@ -57,10 +57,39 @@ bitflags! {
     /// How [`VfsManager::unmount`] goes about it.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
     pub struct UnmountFlags: u32 {
+        /// `MNT_FORCE`: gives up what a server does not answer, of which there is none.
+        const FORCE = 1;
         /// `MNT_DETACH`: out of the tree now, gone when its last user is.
         const LAZY = 2;
+        /// `MNT_EXPIRE`: only the second time (`EAGAIN` the first), if no file was opened on it in between.
+        const EXPIRE = 4;
         /// `UMOUNT_NOFOLLOW`: a symbolic link at the end is not followed.
         const NO_FOLLOW = 8;
+    }
+}
+
+/// How a mount passes on what is mounted below it (`mount_namespaces(7)`). No mount is ever shared here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Propagation {
+    /// Not at all (`MS_PRIVATE`).
+    Private,
+    /// Only from a master (`MS_SLAVE`); a mount that is not shared has none, and stays as it is.
+    Slave,
+    /// Not at all, and it is shown at no second place either (`MS_UNBINDABLE`).
+    Unbindable,
+}
+
+/// What a [`VfsManager::pivot_root`] has moved.
+pub struct RootMove {
+    old: Path,
+    new: Path,
+}
+
+impl RootMove {
+    /// Makes the new root of what was the old one: the context's root, its current directory. Whether it was either.
+    pub fn follow(&self, context: &mut Context) -> bool {
+        let places = [&mut context.root, &mut context.cwd];
+        places.into_iter().filter(|place| place.is(&self.old)).map(|place| *place = self.new.clone()).count() > 0
     }
 }
 
@@ -83,14 +112,24 @@ pub struct MountInfo {
 }
 
 impl VfsManager {
+    /// The place that is to be mounted on or to be changed. As on Linux, one that is not there is told even to those who
+    /// may not mount.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EPERM` without `CAP_SYS_ADMIN`.
+    fn mount_target(&self, context: &Context, path: &[u8], follow: Follow) -> Result<Path> {
+        let target = self.resolve(context, path, follow)?;
+        context.credentials.require(Capabilities::SYS_ADMIN)?;
+        Ok(target)
+    }
+
     /// Mounts a file system of a registered type (`mount(2)`).
     ///
     /// # Errors
     /// Those of [`VfsManager::resolve`]; `EPERM` without `CAP_SYS_ADMIN`, `ENODEV` for an unknown type, `ENOTDIR` when
-    /// the target is no directory, `EBUSY`, and what the driver answers, with its message.
+    /// the target is no directory, and what the driver answers, with its message.
     pub fn mount(&self, context: &Context, what: &MountArguments<'_>) -> core::result::Result<(), MountError> {
-        context.credentials.require(Capabilities::SYS_ADMIN)?;
-        let target = self.resolve(context, what.target, Follow::Yes)?;
+        let target = self.mount_target(context, what.target, Follow::Yes)?;
         let driver = driver::driver(what.type_name).map_err(|error| MountError {
             error,
             message: Some(format!("unknown file system type '{}'", what.type_name)),
@@ -116,8 +155,7 @@ impl VfsManager {
         source: &[u8],
         flags: MountFlags,
     ) -> Result<()> {
-        context.credentials.require(Capabilities::SYS_ADMIN)?;
-        let target = self.resolve(context, target, Follow::Yes)?;
+        let target = self.mount_target(context, target, Follow::Yes)?;
         self.attach_new(operations, source, flags, target)
     }
 
@@ -138,7 +176,8 @@ impl VfsManager {
     /// source may be of another namespace: `from` is that one.
     ///
     /// # Errors
-    /// Those of [`VfsManager::resolve`]; `EPERM`, `ENOTDIR` when one is a directory and the other is not.
+    /// Those of [`VfsManager::resolve`]; `EPERM`, `EINVAL` for what is unbindable, `ENOTDIR` when one is a directory and
+    /// the other is not.
     pub fn bind_from(
         &self,
         context: &Context,
@@ -147,11 +186,74 @@ impl VfsManager {
         target: &[u8],
         recursive: bool,
     ) -> Result<()> {
-        context.credentials.require(Capabilities::SYS_ADMIN)?;
-        let target = self.resolve(context, target, Follow::Yes)?;
+        let target = self.mount_target(context, target, Follow::Yes)?;
+        self.attach_view(from, source, target, recursive)
+    }
+
+    fn attach_view(&self, from: &Self, source: &Path, target: Path, recursive: bool) -> Result<()> {
         source.node()?;
+        if source.mount.flags().contains(MountFlags::UNBINDABLE) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
         check_kinds(&source.entry, &target)?;
         self.tree.attach_copy(&from.tree, source, b"", recursive, target)
+    }
+
+    /// As [`VfsManager::bind`], for a source that is a path.
+    ///
+    /// # Errors
+    /// As [`VfsManager::bind`]; `EINVAL` for an empty path.
+    pub fn bind_path(&self, context: &Context, source: &[u8], target: &[u8], recursive: bool) -> Result<()> {
+        let target = self.mount_target(context, target, Follow::Yes)?;
+        self.attach_view(self, &self.mount_source(context, source)?, target, recursive)
+    }
+
+    /// What is to be shown elsewhere, or to be moved.
+    fn mount_source(&self, context: &Context, path: &[u8]) -> Result<Path> {
+        if path.is_empty() {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        self.resolve(context, path, Follow::Yes)
+    }
+
+    /// Moves what is mounted on `source`, with all that stands on it, to another place (`MS_MOVE`).
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EPERM`, `EINVAL` for an empty path, where nothing is mounted, for the root of
+    /// the namespace and when one is a directory and the other is not; `ELOOP` for a place below the mount.
+    pub fn move_mount(&self, context: &Context, source: &[u8], target: &[u8]) -> Result<()> {
+        let target = self.mount_target(context, target, Follow::Yes)?;
+        let source = self.mount_source(context, source)?;
+        if !source.is_mount_root() || source.entry.is_directory() != target.entry.is_directory() {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        self.tree.relocate(&source.mount, target)
+    }
+
+    /// Changes how what is mounted on `target` passes on mounts below it; with `recursive` (`MS_REC`) that of all that
+    /// stand on it as well.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`]; `EPERM`, `EINVAL` where nothing is mounted.
+    pub fn set_propagation(
+        &self,
+        context: &Context,
+        target: &[u8],
+        propagation: Propagation,
+        recursive: bool,
+    ) -> Result<()> {
+        let target = self.mount_target(context, target, Follow::Yes)?;
+        if !target.is_mount_root() {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        for mount in self.tree.standing_on(&target.mount, recursive) {
+            match propagation {
+                Propagation::Private => mount.set_unbindable(false),
+                Propagation::Unbindable => mount.set_unbindable(true),
+                Propagation::Slave => {}
+            }
+        }
+        Ok(())
     }
 
     /// As [`VfsManager::bind_from`], within this namespace.
@@ -175,8 +277,7 @@ impl VfsManager {
         flags: MountFlags,
         options: &[u8],
     ) -> core::result::Result<(), MountError> {
-        context.credentials.require(Capabilities::SYS_ADMIN)?;
-        let target = self.resolve(context, target, Follow::Yes)?;
+        let target = self.mount_target(context, target, Follow::Yes)?;
         if !target.is_mount_root() {
             return Err(FileSystemError::new(FileSystemErrorKind::InvalidArgument).into());
         }
@@ -200,52 +301,50 @@ impl VfsManager {
     /// Unmounts what is mounted on a path, the topmost first (`umount2(2)`).
     ///
     /// # Errors
-    /// Those of [`VfsManager::resolve`]; `EPERM`, `EINVAL` when nothing is mounted there, `EBUSY` when it is in use, or
-    /// the root of the namespace.
+    /// Those of [`VfsManager::resolve`]; `EPERM`, `EINVAL` when nothing is mounted there or flags contradict each other,
+    /// `EBUSY` when it is in use, or the root of the namespace, `EAGAIN` ([`UnmountFlags::EXPIRE`]).
     pub fn unmount(&self, context: &Context, target: &[u8], flags: UnmountFlags) -> Result<()> {
-        context.credentials.require(Capabilities::SYS_ADMIN)?;
         let follow = if flags.contains(UnmountFlags::NO_FOLLOW) { Follow::No } else { Follow::Yes };
-        let target = self.resolve(context, target, follow)?;
-        if !target.is_mount_root() {
+        let target = self.mount_target(context, target, follow)?;
+        let expire = flags.contains(UnmountFlags::EXPIRE);
+        let contradicts = flags.intersects(UnmountFlags::LAZY | UnmountFlags::FORCE)
+            || Arc::ptr_eq(&target.mount, &context.root.mount);
+        if !target.is_mount_root() || expire && contradicts {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
         if flags.contains(UnmountFlags::LAZY) {
             self.tree.detach_lazily(&target.mount)
         } else {
-            self.tree.detach(&target.mount, 1)
+            self.tree.detach(&target.mount, 1, expire)
         }
     }
 
-    /// Makes the mount at `new_root` the root of the namespace and moves the present one to `put_old`
-    /// (`pivot_root(2)`). Where the context's root or current directory was the old root, it becomes the new one.
+    /// Puts the mount at `new_root` where the context's root is mounted, and that on `put_old` (`pivot_root(2)`). Where
+    /// the context's root or current directory was the old root, it becomes the new one; the answer
+    /// does the same for others.
     ///
     /// # Errors
-    /// Those of [`VfsManager::resolve`]; `EPERM`, `ENOTDIR`, `EINVAL` when `new_root` is no mount's root or `put_old`
-    /// not at or below it, `EBUSY` when one of them is on the present root.
-    pub fn pivot_root(&self, context: &mut Context, new_root: &[u8], put_old: &[u8]) -> Result<()> {
+    /// Those of [`VfsManager::resolve`]; `EPERM`, `ENOTDIR`, `EINVAL` when `new_root` or the context's root is no mount's
+    /// root, `new_root` is not below that, or `put_old` not below `new_root`; `EBUSY` when one of them is on the present
+    /// root's mount.
+    pub fn pivot_root(&self, context: &mut Context, new_root: &[u8], put_old: &[u8]) -> Result<RootMove> {
         context.credentials.require(Capabilities::SYS_ADMIN)?;
-        let new_root = self.resolve(context, new_root, Follow::Yes)?;
-        let put_old = self.resolve(context, put_old, Follow::Yes)?;
-        if !new_root.entry.is_directory() || !put_old.entry.is_directory() {
-            return fail(FileSystemErrorKind::NotADirectory);
-        }
-        let top = self.tree.root();
-        if Arc::ptr_eq(&new_root.mount, &top) || Arc::ptr_eq(&put_old.mount, &top) {
+        let directory = |path| {
+            let place = self.resolve(context, path, Follow::Yes)?;
+            if place.entry.is_directory() { Ok(place) } else { fail(FileSystemErrorKind::NotADirectory) }
+        };
+        let (new, put_old) = (directory(new_root)?, directory(put_old)?);
+        let old = context.root.clone();
+        if Arc::ptr_eq(&new.mount, &old.mount) || Arc::ptr_eq(&put_old.mount, &old.mount) {
             return fail(FileSystemErrorKind::Busy);
         }
-        if !new_root.is_mount_root() || !new_root.is_above(&put_old) || !context.root.is_mount_root() {
+        if !new.is_mount_root() || !old.is_mount_root() || !new.is_above(&put_old) || !old.is_above(&new) {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
-        let old = context.root.clone();
-        if !Arc::ptr_eq(&old.mount, &top) {
-            return fail(FileSystemErrorKind::InvalidArgument);
-        }
-        self.tree.pivot(&new_root, &put_old)?;
-        if context.cwd.is(&old) {
-            context.cwd = new_root.clone();
-        }
-        context.root = new_root;
-        Ok(())
+        self.tree.pivot(&old.mount, &new, &put_old)?;
+        let moved = RootMove { old, new };
+        moved.follow(context);
+        Ok(moved)
     }
 
     /// The mounts that the context can see, in the order they were made.

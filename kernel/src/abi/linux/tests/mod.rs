@@ -5,6 +5,7 @@ mod bad_programs;
 mod beginnings;
 mod descriptors;
 mod memory;
+mod mounts;
 mod names;
 mod program;
 
@@ -26,6 +27,7 @@ const EAGAIN: i64 = 11;
 const ENOMEM: i64 = 12;
 const EACCES: i64 = 13;
 const EFAULT: i64 = 14;
+const EBUSY: i64 = 16;
 const EEXIST: i64 = 17;
 const ENODEV: i64 = 19;
 const ENOTDIR: i64 = 20;
@@ -35,6 +37,7 @@ const ESPIPE: i64 = 29;
 const EPIPE: i64 = 32;
 const ERANGE: i64 = 34;
 const ENOSYS: i64 = 38;
+const ELOOP: i64 = 40;
 
 ktest! {
     fn a_program_writes_and_ends_with_its_status() {

@@ -4,7 +4,7 @@ use super::fails;
 use crate::error::FileSystemErrorKind as Kind;
 use crate::file::OpenFlags;
 use crate::manager::Follow;
-use crate::manager::mounts::UnmountFlags;
+use crate::manager::mounts::{Propagation, UnmountFlags};
 use crate::mount::{MountFlags, Path};
 use crate::selftest::world::World;
 use crate::vfs_test;
@@ -173,16 +173,146 @@ vfs_test! {
         mount(&world, "/new");
         world.mkdir("/new/old").write("/new/g", "new root");
         let vfs = world.vfs.clone();
-        fails(vfs.pivot_root(&mut world.root, b"/", b"/new"), Kind::Busy);
-        fails(vfs.pivot_root(&mut world.root, b"/new", b"/"), Kind::Busy);
-        fails(vfs.pivot_root(&mut world.root, b"/new/old", b"/new"), Kind::InvalidArgument);
-        assert_eq!(vfs.pivot_root(&mut world.root, b"/new", b"/new/old"), Ok(()));
+        let mut pivot = |new: &str, old: &str| {
+            vfs.pivot_root(&mut world.root, new.as_bytes(), old.as_bytes()).map(|_| ())
+        };
+        fails(pivot("/", "/new"), Kind::Busy);
+        fails(pivot("/new", "/"), Kind::Busy);
+        fails(pivot("/new/old", "/new"), Kind::InvalidArgument);
+        fails(pivot("/f", "/none"), Kind::NotADirectory);
+        assert_eq!(pivot("/new", "/new/old"), Ok(()));
         assert_eq!(world.read("/g"), "new root");
         assert_eq!(world.read("/old/f"), "old root");
         assert_eq!(world.read("/old/../g"), "new root");
         assert_eq!(targets(&world), ["/old", "/"]);
         assert_eq!(world.vfs.unmount(&world.root, b"/old", UnmountFlags::LAZY), Ok(()));
         assert_eq!(world.list("/old"), "");
+    }
+
+    /// ```text
+    /// tmpfs on /jail, tmpfs on /jail/new       in a chroot to /jail: /jail/new goes to /jail, and jail's on old in it
+    /// ```
+    fn pivot_root_in_a_chroot_trades_that_root() {
+        let mut world = World::new();
+        world.mkdir("/jail").write("/f", "outside");
+        mount(&world, "/jail");
+        world.mkdir("/jail/new").write("/jail/g", "jail");
+        mount(&world, "/jail/new");
+        world.mkdir("/jail/new/old").write("/jail/new/h", "new");
+        let (vfs, outside) = (world.vfs.clone(), world.root.clone());
+        assert_eq!(vfs.change_root(&mut world.root, b"/jail"), Ok(()));
+        let mut bystander = world.root.clone();
+        bystander.cwd = place(&world, "/new");
+        let moved = vfs.pivot_root(&mut world.root, b"/new", b"/new/old").unwrap_or_else(|error| panic!("{error:?}"));
+        assert_eq!((world.read("/h").as_str(), world.read("/old/g").as_str()), ("new", "jail"));
+        assert_eq!(world.read("/../h"), "new");
+        assert!(moved.follow(&mut bystander) && !moved.follow(&mut outside.clone()));
+        assert_eq!(World { vfs: vfs.clone(), root: bystander }.read("/h"), "new");
+        let outside = World { vfs, root: outside };
+        assert_eq!((outside.read("/f").as_str(), outside.read("/jail/old/g").as_str()), ("outside", "jail"));
+    }
+
+    /// ```text
+    /// tmpfs on /a, tmpfs on /a/sub        moved to /b: /a is bare, /b and /b/sub are what they were
+    /// ```
+    fn a_mount_moves_with_what_stands_on_it() {
+        let world = World::new();
+        world.mkdir("/a").mkdir("/b").write("/file", "");
+        mount(&world, "/a");
+        world.mkdir("/a/sub").write("/a/f", "text");
+        mount(&world, "/a/sub");
+        world.write("/a/sub/deep", "");
+        let file = world.open("/a/f", OpenFlags::READ);
+        let moved = |from: &str, to: &str| world.vfs.move_mount(&world.root, from.as_bytes(), to.as_bytes());
+        fails(moved("/a", "/a/sub"), Kind::TooManySymlinks);
+        fails(moved("/a", "/file"), Kind::InvalidArgument);
+        fails(moved("/b", "/a"), Kind::InvalidArgument);
+        fails(moved("/", "/b"), Kind::InvalidArgument);
+        fails(moved("", "/b"), Kind::InvalidArgument);
+        fails(moved("", "/none"), Kind::NotFound);
+        fails(moved("/none", "/b"), Kind::NotFound);
+        assert_eq!(moved("/a", "/b"), Ok(()));
+        assert_eq!((world.list("/a").as_str(), world.list("/b").as_str(), world.list("/b/sub").as_str()), ("", "f sub", "deep"));
+        assert_eq!(targets(&world), ["/", "/b", "/b/sub"]);
+        drop(file);
+        assert_eq!((unmount(&world, "/b/sub"), unmount(&world, "/b")), (Ok(()), Ok(())));
+    }
+
+    /// ```text
+    /// tmpfs on /a, tmpfs on /a/no (unbindable), tmpfs on /a/no/below        rbind /a to /b: /b/no is bare
+    /// ```
+    fn what_is_unbindable_is_shown_nowhere_else() {
+        let world = World::new();
+        world.mkdir("/a").mkdir("/b").mkdir("/c");
+        for target in ["/a", "/a/no", "/a/no/below"] {
+            world.mkdir(target);
+            mount(&world, target);
+        }
+        world.write("/a/no/f", "");
+        let set = |path: &str, to, below| world.vfs.set_propagation(&world.root, path.as_bytes(), to, below);
+        fails(set("/b", Propagation::Unbindable, false), Kind::InvalidArgument);
+        assert_eq!(set("/a/no", Propagation::Unbindable, false), Ok(()));
+        let bind = |from: &str, to: &str| world.vfs.bind_path(&world.root, from.as_bytes(), to.as_bytes(), true);
+        fails(bind("/a/no", "/c"), Kind::InvalidArgument);
+        assert_eq!(bind("/a", "/b"), Ok(()));
+        assert_eq!((world.list("/b").as_str(), world.list("/b/no").as_str()), ("no", ""));
+        // A remount is about other properties.
+        assert!(world.vfs.remount(&world.root, b"/a/no", MountFlags::NO_SUID, b"").is_ok());
+        fails(bind("/a/no", "/c"), Kind::InvalidArgument);
+        assert_eq!(set("/a", Propagation::Slave, true), Ok(()));
+        fails(bind("/a/no", "/c"), Kind::InvalidArgument);
+        assert_eq!(set("/a", Propagation::Private, true), Ok(()));
+        assert_eq!(bind("/a/no", "/c"), Ok(()));
+        assert_eq!(world.list("/c"), "below f");
+    }
+
+    fn an_expiring_mount_goes_if_nothing_is_opened_on_it_meanwhile() {
+        let world = World::new();
+        world.mkdir("/m");
+        mount(&world, "/m");
+        world.write("/m/f", "");
+        let expire = |more| world.vfs.unmount(&world.root, b"/m", UnmountFlags::EXPIRE | more);
+        fails(expire(UnmountFlags::LAZY), Kind::InvalidArgument);
+        fails(expire(UnmountFlags::FORCE), Kind::InvalidArgument);
+        fails(world.vfs.unmount(&world.root, b"/", UnmountFlags::EXPIRE), Kind::InvalidArgument);
+        let file = world.open("/m/f", OpenFlags::READ);
+        fails(expire(UnmountFlags::empty()), Kind::Busy);
+        drop(file);
+        fails(expire(UnmountFlags::empty()), Kind::WouldBlock);
+        assert_eq!(world.read("/m/f"), "");
+        fails(expire(UnmountFlags::empty()), Kind::WouldBlock);
+        assert_eq!(expire(UnmountFlags::empty()), Ok(()));
+        assert_eq!(targets(&world), ["/"]);
+    }
+
+    /// As on Linux, a path that is not there is told even to those who may not mount.
+    fn mounting_is_for_those_who_may() {
+        let world = World::new();
+        world.mkdir("/m").mkdir("/n");
+        mount(&world, "/m");
+        let user = World { vfs: world.vfs.clone(), root: world.user(1, 1) };
+        let (vfs, root) = (&user.vfs, &user.root);
+        let none = UnmountFlags::empty();
+        for (path, kind) in [("/m", Kind::NotPermitted), ("/none", Kind::NotFound)] {
+            let path = path.as_bytes();
+            fails(vfs.unmount(root, path, none), kind);
+            fails(vfs.bind_path(root, b"", path, false), kind);
+            fails(vfs.move_mount(root, b"/none", path), kind);
+            fails(vfs.set_propagation(root, path, Propagation::Private, false), kind);
+            fails(vfs.remount(root, path, MountFlags::empty(), b"").map_err(|error| error.error), kind);
+        }
+        fails(vfs.pivot_root(&mut root.clone(), b"/none", b"/none").map(|_| ()), Kind::NotPermitted);
+        fails(vfs.change_root(&mut root.clone(), b"/m"), Kind::NotPermitted);
+        fails(vfs.change_root(&mut root.clone(), b"/none"), Kind::NotFound);
+    }
+
+    fn one_view_is_bound_to_a_place_any_number_of_times() {
+        let world = World::new();
+        world.mkdir("/a").write("/a/f", "text");
+        for _ in 0..3 {
+            assert_eq!(world.vfs.bind_path(&world.root, b"/a", b"/a", false), Ok(()));
+        }
+        assert_eq!((targets(&world).len(), world.read("/a/f").as_str()), (4, "text"));
     }
 
     fn errors_of_mount_name_what_is_wrong() {
