@@ -146,7 +146,7 @@ impl Machine for ThisMachine {
             };
             files.add(Descriptor { file, close_on_exec: false }, 0)?;
         }
-        let place = Place { manager: program.manager.clone(), context: program.context.clone() };
+        let place = Place::new(program.manager.clone(), program.context.clone());
         let process = exec::start(place, program.path, program.arguments, &program.environment, files)?;
         Ok(process.wait().shell_status())
     }

@@ -1,7 +1,8 @@
 //! Programs: from a path to an address space and the registers to begin with (`execve(2)`).
 //!
 //! Static programs are run, at the addresses they want (`ET_EXEC`) or at one chosen for them (static-pie), and scripts
-//! with a `#!` line. Dynamic programs are not run yet (`ENOEXEC`), and set-id bits give no rights.
+//! with a `#!` line. Dynamic programs are not run yet (`ENOEXEC`). Set-id bits are the
+//! program's own, not a script's.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -11,7 +12,7 @@ use vfs::context::AccessMode;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::manager::Follow;
 use vfs::metadata::FileType;
-use vfs::mount::MountFlags;
+use vfs::mount::{MountFlags, Path};
 
 use super::elf::{Elf, Segment};
 use super::files::Files;
@@ -40,6 +41,8 @@ pub struct Loaded {
     pub frame: TrapFrame,
     /// The file's name, for messages.
     pub name: Vec<u8>,
+    /// Where it stands, as who its set-id bits make it.
+    pub place: Place,
 }
 
 /// Loads the program at `path`.
@@ -49,7 +52,7 @@ pub struct Loaded {
 /// program, `ELOOP` for scripts that lead to no program, `E2BIG`, `ENOMEM`.
 pub fn load(place: &Place, path: &[u8], mut arguments: Vec<Vec<u8>>, environment: &[Vec<u8>]) -> Result<Loaded> {
     let mut file = path.to_vec();
-    let mut content = open(place, &file)?;
+    let (mut executable, mut content) = open(place, &file)?;
     let mut scripts = 0;
     while let Some(ScriptLine { interpreter, argument }) = script_line(&content)? {
         scripts += 1;
@@ -60,19 +63,21 @@ pub fn load(place: &Place, path: &[u8], mut arguments: Vec<Vec<u8>>, environment
         // The script's own name takes the place of the first argument.
         arguments.splice(..arguments.len().min(1), words);
         file = interpreter;
-        content = open(place, &file)?;
+        (executable, content) = open(place, &file)?;
     }
     let elf = Elf::parse(&content)?;
     let moved_by = if elf.movable { MOVED_TO } else { 0 };
     let mut space = AddressSpace::new()?;
     map_segments(&mut space, &elf.segments, &content, moved_by)?;
-    let credentials = &place.context.credentials;
+    let (place, secure) = changed_by_set_id(place, &executable)?;
     let told = Told {
         path,
         headers_address: if elf.headers_address == 0 { 0 } else { elf.headers_address + moved_by },
         headers: elf.headers,
         entry: elf.entry.wrapping_add(moved_by),
-        ids: (credentials.uid, credentials.gid),
+        users: place.identity.users,
+        groups: place.identity.groups,
+        secure,
     };
     let (stack, pointer) = start::stack(&arguments, environment, &told)?;
     let stack = Mapping::private(stack, 0, Rights::READ | Rights::WRITE)?;
@@ -82,7 +87,7 @@ pub fn load(place: &Place, path: &[u8], mut arguments: Vec<Vec<u8>>, environment
     if told.entry >= user::USER_END {
         return fail(FileSystemErrorKind::NotExecutable);
     }
-    Ok(Loaded { space: SharedSpace::new(space)?, frame: user::first_frame(told.entry, pointer), name })
+    Ok(Loaded { space: SharedSpace::new(space)?, frame: user::first_frame(told.entry, pointer), name, place })
 }
 
 /// Starts the program at `path` as a process that is nobody's child.
@@ -96,7 +101,7 @@ pub fn start(
     environment: &[Vec<u8>],
     files: Files,
 ) -> Result<Arc<Process>> {
-    let Loaded { space, frame, name } = load(&place, path, arguments, environment)?;
+    let Loaded { space, frame, name, place } = load(&place, path, arguments, environment)?;
     let parts = Parts { space, files, place, name, dispositions: Dispositions::default() };
     let start = UserStart {
         frame,
@@ -108,18 +113,34 @@ pub fn start(
     Process::start(None, parts, start)
 }
 
-/// What a file holds that may be executed.
-fn open(place: &Place, path: &[u8]) -> Result<Content> {
+/// A file that may be executed, and what it holds.
+fn open(place: &Place, path: &[u8]) -> Result<(Path, Content)> {
     let path = place.manager.resolve(&place.context, path, Follow::Yes)?;
     let node = path.node()?;
     if node.kind() != FileType::Regular || path.mount.flags().contains(MountFlags::NO_EXECUTE) {
         return fail(FileSystemErrorKind::PermissionDenied);
     }
     place.context.credentials.check(&**node, AccessMode::EXECUTE)?;
-    match node.content() {
+    let content = match node.content() {
         Err(error) if error.kind() == FileSystemErrorKind::NotSupported => fail(FileSystemErrorKind::NotExecutable),
         content => content,
-    }
+    }?;
+    Ok((path, content))
+}
+
+const SET_USER: u32 = 0o4000;
+/// Without the group's right to execute the bit means something else (mandatory locks).
+const SET_GROUP: u32 = 0o2010;
+
+/// The place of a process as the program's set-id bits leave it, and whether they give it somebody else's rights.
+fn changed_by_set_id(place: &Place, executable: &Path) -> Result<(Place, bool)> {
+    let permissions = executable.node()?.permissions();
+    let counts = !executable.mount.flags().contains(MountFlags::NO_SUID);
+    let user = (counts && permissions.mode & SET_USER != 0).then_some(permissions.uid);
+    let group = (counts && permissions.mode & SET_GROUP == SET_GROUP).then_some(permissions.gid);
+    let mut place = place.clone();
+    let secure = place.identity.begin_program(&mut place.context.credentials, user, group);
+    Ok((place, secure))
 }
 
 /// What a script's first line says.

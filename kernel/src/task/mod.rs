@@ -8,6 +8,7 @@
 //! | [`timer`] | waiting until a time |
 //! | [`process`] | what a program has while it runs, and how it ends |
 //! | [`exec`], [`elf`], [`start`] | programs: finding, loading, their first stack |
+//! | [`identity`] | a process's users, groups and capabilities |
 //! | [`files`], [`signal`] | a process's open files; what it wants done about signals |
 //! | [`trap`] | what exceptions in user mode come to |
 //!
@@ -22,6 +23,7 @@
 pub mod elf;
 pub mod exec;
 pub mod files;
+pub mod identity;
 pub mod process;
 pub mod scheduler;
 pub mod signal;

@@ -19,6 +19,7 @@ use vfs::manager::VfsManager;
 use vfs::sync;
 
 use super::files::Files;
+use super::identity::Identity;
 use super::scheduler;
 use super::signal::{Dispositions, Signal};
 use super::thread::{Thread, UserSide, UserStart};
@@ -36,6 +37,11 @@ const NUMBER_END: u32 = 4_194_304;
 
 /// Bytes of heap that a process takes, about.
 const PROCESS_MEMORY: usize = 4096;
+
+/// The process of that number, if there is one; it may have ended, and nobody asked for it yet.
+pub fn find(pid: u32) -> Option<Arc<Process>> {
+    PROCESSES.lock().get(&pid)?.upgrade()
+}
 
 /// All processes, those included that have ended and nobody has asked for.
 static PROCESSES: Mutex<BTreeMap<u32, Weak<Process>>> = Mutex::new(BTreeMap::new());
@@ -79,11 +85,19 @@ impl Ending {
 pub struct Place {
     /// Its namespace.
     pub manager: Arc<VfsManager>,
-    /// Who it is, and its directories.
+    /// Who it is for files, and its directories.
     pub context: Context,
+    /// Who it is besides.
+    pub identity: Identity,
 }
 
 impl Place {
+    /// In a namespace, as who the context says in all things.
+    pub fn new(manager: Arc<VfsManager>, context: Context) -> Self {
+        let identity = Identity::of(&context.credentials);
+        Self { manager, context, identity }
+    }
+
     /// The same place in a namespace of its own (`CLONE_NEWNS`).
     ///
     /// # Errors
@@ -91,7 +105,7 @@ impl Place {
     pub fn in_own_namespace(&self) -> Result<Self> {
         self.context.credentials.require(Capabilities::SYS_ADMIN)?;
         let (manager, context) = self.manager.duplicate(&self.context);
-        Ok(Self { manager, context })
+        Ok(Self { manager, context, identity: self.identity })
     }
 }
 

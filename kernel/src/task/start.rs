@@ -11,6 +11,7 @@ use vfs::content::Content;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::elf::HEADER_ENTRY_SIZE;
+use super::identity::Ids;
 use crate::arch::random;
 
 /// The end of the stack.
@@ -35,8 +36,12 @@ pub struct Told<'a> {
     pub headers: u16,
     /// Where it begins.
     pub entry: u64,
-    /// User and group.
-    pub ids: (u32, u32),
+    /// Users.
+    pub users: Ids,
+    /// Groups.
+    pub groups: Ids,
+    /// Whether it has rights that who started it does not.
+    pub secure: bool,
 }
 
 /// Fails with `E2BIG` when texts of `bytes` bytes, `count` of them, are too much.
@@ -73,19 +78,18 @@ pub fn stack(arguments: &[Vec<u8>], environment: &[Vec<u8>], told: &Told<'_>) ->
     tail.extend_from_slice(&seed);
     let base = STACK_TOP - (tail.len() as u64).next_multiple_of(16);
 
-    let (uid, gid) = (u64::from(told.ids.0), u64::from(told.ids.1));
     let pairs = [
         (AT_PHDR, told.headers_address),
         (AT_PHENT, HEADER_ENTRY_SIZE),
         (AT_PHNUM, u64::from(told.headers)),
         (AT_PAGESZ, page::SIZE as u64),
         (AT_ENTRY, told.entry),
-        (AT_UID, uid),
-        (AT_EUID, uid),
-        (AT_GID, gid),
-        (AT_EGID, gid),
+        (AT_UID, u64::from(told.users.real)),
+        (AT_EUID, u64::from(told.users.effective)),
+        (AT_GID, u64::from(told.groups.real)),
+        (AT_EGID, u64::from(told.groups.effective)),
         (AT_CLKTCK, 100),
-        (AT_SECURE, 0),
+        (AT_SECURE, u64::from(told.secure)),
         (AT_RANDOM, base + random_at),
         (AT_HWCAP, 0),
         (AT_EXECFN, base + path_at),

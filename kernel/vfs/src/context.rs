@@ -23,12 +23,32 @@ bitflags! {
         const FOWNER = 1 << 3;
         /// Keep set-id bits over a change of content or owner.
         const FSETID = 1 << 4;
-        /// Mount, pivot, and read and write `trusted.` attributes.
-        const SYS_ADMIN = 1 << 21;
+        /// Signal anybody's process.
+        const KILL = 1 << 5;
+        /// Be any group.
+        const SETGID = 1 << 6;
+        /// Be any user.
+        const SETUID = 1 << 7;
+        /// Let programs inherit capabilities.
+        const SETPCAP = 1 << 8;
         /// Change the root directory.
         const SYS_CHROOT = 1 << 18;
+        /// Mount, pivot, and read and write `trusted.` attributes.
+        const SYS_ADMIN = 1 << 21;
+        /// Restart the machine.
+        const SYS_BOOT = 1 << 22;
+        /// Come before others.
+        const SYS_NICE = 1 << 23;
+        /// Go beyond limits.
+        const SYS_RESOURCE = 1 << 24;
+        /// Set the clock.
+        const SYS_TIME = 1 << 25;
         /// Make device nodes.
         const MKNOD = 1 << 27;
+        /// Clear the kernel's log.
+        const SYSLOG = 1 << 34;
+        /// All that Linux knows, those included that mean nothing here.
+        const _ = (1 << 41) - 1;
     }
 }
 

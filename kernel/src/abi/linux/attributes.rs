@@ -47,23 +47,26 @@ pub fn statx(call: &mut Call<'_>) -> Result<u64> {
     call.write_words(4, structures::statx(&metadata))
 }
 
-fn check_access(call: &Call<'_>, path: &Path, mode: u32) -> Result<u64> {
+/// Checks what the real user may do, or with `AT_EACCESS` who acts.
+fn check_access(call: &Call<'_>, path: &Path, mode: u32, flags: u32) -> Result<u64> {
     let wanted = AccessMode::from_bits(mode as _).ok_or(FileSystemErrorKind::InvalidArgument)?;
-    VfsManager::check_access_at(&call.credentials()?, path, wanted)?;
+    let place = call.process.place()?;
+    let acting = &place.context.credentials;
+    let real = place.identity.real_credentials(acting);
+    VfsManager::check_access_at(if flags & AT_EACCESS == 0 { &real } else { acting }, path, wanted)?;
     Ok(0)
 }
 
 pub fn access(call: &mut Call<'_>) -> Result<u64> {
-    check_access(call, &call.named(0, Follow::Yes)?, call.word(1))
+    check_access(call, &call.named(0, Follow::Yes)?, call.word(1), 0)
 }
 
 pub fn faccessat(call: &mut Call<'_>) -> Result<u64> {
-    check_access(call, &call.named_at(0, 1, Follow::Yes, 0)?, call.word(2))
+    check_access(call, &call.named_at(0, 1, Follow::Yes, 0)?, call.word(2), 0)
 }
 
-/// Who a process is for files is who it is, so that `AT_EACCESS` makes no difference.
 pub fn faccessat2(call: &mut Call<'_>) -> Result<u64> {
-    check_access(call, &named(call, 3, AT_EACCESS)?, call.word(2))
+    check_access(call, &named(call, 3, AT_EACCESS)?, call.word(2), call.word(3))
 }
 
 fn set_mode(call: &Call<'_>, path: &Path, mode: u32) -> Result<u64> {

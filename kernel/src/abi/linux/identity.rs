@@ -1,4 +1,4 @@
-//! Who a process is and where it stands.
+//! Which process it is, and where it stands.
 
 use vfs::context::AccessMode;
 use vfs::error::{FileSystemErrorKind, Result, fail};
@@ -19,24 +19,6 @@ pub fn gettid(call: &mut Call<'_>) -> Result<u64> {
 
 pub fn getppid(call: &mut Call<'_>) -> Result<u64> {
     Ok(u64::from(call.process.parent_pid()))
-}
-
-pub fn getuid(call: &mut Call<'_>) -> Result<u64> {
-    Ok(u64::from(call.process.place()?.context.credentials.uid))
-}
-
-/// Who a process is for files is who it is: there is no other user yet.
-pub fn geteuid(call: &mut Call<'_>) -> Result<u64> {
-    getuid(call)
-}
-
-pub fn getgid(call: &mut Call<'_>) -> Result<u64> {
-    Ok(u64::from(call.process.place()?.context.credentials.gid))
-}
-
-/// As [`geteuid`].
-pub fn getegid(call: &mut Call<'_>) -> Result<u64> {
-    getgid(call)
 }
 
 /// Changes where the process stands.
@@ -84,20 +66,6 @@ pub fn getcwd(call: &mut Call<'_>) -> Result<u64> {
     }
     user_memory::write(address, &name)?;
     Ok(name.len() as u64)
-}
-
-pub fn getgroups(call: &mut Call<'_>) -> Result<u64> {
-    let groups = &call.process.place()?.context.credentials.groups;
-    let room = call.word(0) as usize;
-    if room != 0 {
-        if groups.len() > room {
-            return fail(FileSystemErrorKind::InvalidArgument);
-        }
-        for (index, group) in groups.iter().enumerate() {
-            user_memory::write(call.arguments[1].wrapping_add(4 * index as u64), &group.to_le_bytes())?;
-        }
-    }
-    Ok(groups.len() as u64)
 }
 
 const CLONE_FS: u64 = 0x200;

@@ -11,7 +11,8 @@
 //! | `attributes`, `xattrs` | what is known of a file |
 //! | `mounts` | mounting, the root, and the figures of file systems |
 //! | `memory` | mappings and the heap |
-//! | `processes`, `identity`, `signals` | beginning, ending, waiting; who and where; what is wanted of signals |
+//! | `processes`, `identity`, `signals` | beginning, ending, waiting; which and where; what is wanted of signals |
+//! | `credentials` | users, groups, capabilities |
 //! | `clocks`, `system` | times; the machine and its limits |
 //!
 //! What a call does not know it refuses: flags with `EINVAL`, a call that is not there with `ENOSYS`, noted once in
@@ -20,6 +21,7 @@
 mod attributes;
 pub mod call;
 mod clocks;
+mod credentials;
 mod descriptors;
 mod flags;
 mod identity;

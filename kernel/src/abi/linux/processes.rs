@@ -140,6 +140,7 @@ pub fn execve(call: &mut Call<'_>) -> Result<u64> {
     let loaded = exec::load(&place, &path, arguments, &environment)?;
     let thread = scheduler::current();
     let user = thread.user().ok_or(FileSystemErrorKind::NotPermitted)?;
+    call.process.set_place(loaded.place)?;
     call.process.replace(loaded.space, loaded.name);
     user.reset();
     *call.frame = loaded.frame;

@@ -4,7 +4,8 @@ use vfs::error::Result;
 
 use super::call::Call;
 use super::{
-    attributes, clocks, descriptors, identity, memory, mounts, names, processes, signals, system, transfer, xattrs,
+    attributes, clocks, credentials, descriptors, identity, memory, mounts, names, processes, signals, system,
+    transfer, xattrs,
 };
 
 /// What answers a call.
@@ -148,31 +149,31 @@ table! {
     99 sysinfo system::sysinfo;
     100 times;
     101 ptrace;
-    102 getuid identity::getuid;
+    102 getuid credentials::getuid;
     103 syslog;
-    104 getgid identity::getgid;
-    105 setuid;
-    106 setgid;
-    107 geteuid identity::geteuid;
-    108 getegid identity::getegid;
+    104 getgid credentials::getgid;
+    105 setuid credentials::setuid;
+    106 setgid credentials::setgid;
+    107 geteuid credentials::geteuid;
+    108 getegid credentials::getegid;
     109 setpgid;
     110 getppid identity::getppid;
     111 getpgrp;
     112 setsid;
-    113 setreuid;
-    114 setregid;
-    115 getgroups identity::getgroups;
-    116 setgroups;
-    117 setresuid;
-    118 getresuid;
-    119 setresgid;
-    120 getresgid;
+    113 setreuid credentials::setreuid;
+    114 setregid credentials::setregid;
+    115 getgroups credentials::getgroups;
+    116 setgroups credentials::setgroups;
+    117 setresuid credentials::setresuid;
+    118 getresuid credentials::getresuid;
+    119 setresgid credentials::setresgid;
+    120 getresgid credentials::getresgid;
     121 getpgid;
-    122 setfsuid;
-    123 setfsgid;
+    122 setfsuid credentials::setfsuid;
+    123 setfsgid credentials::setfsgid;
     124 getsid;
-    125 capget;
-    126 capset;
+    125 capget credentials::capget;
+    126 capset credentials::capset;
     127 rt_sigpending;
     128 rt_sigtimedwait;
     129 rt_sigqueueinfo;

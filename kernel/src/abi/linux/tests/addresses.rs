@@ -156,6 +156,11 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("prctl", &[16, BAD]),
     ("sched_getaffinity", &[0, 8, BAD]),
     ("sysinfo", &[BAD]),
+    ("getresuid", &[BAD, PATH, PATH]),
+    ("getresgid", &[BAD, PATH, PATH]),
+    ("setgroups", &[1, BAD]),
+    ("capget", &[BAD, PATH]),
+    ("capset", &[BAD, PATH]),
     ("pipe2", &[BAD, 0]),
     ("prlimit64", &[0, 7, BAD, 0]),
     ("prlimit64", &[0, 7, 0, BAD]),
@@ -203,6 +208,14 @@ const WITHOUT: &[&str] = &[
     "unshare",
     "madvise",
     "getgroups",
+    "setuid",
+    "setgid",
+    "setreuid",
+    "setregid",
+    "setresuid",
+    "setresgid",
+    "setfsuid",
+    "setfsgid",
 ];
 
 ktest! {

@@ -3,6 +3,7 @@
 mod addresses;
 mod bad_programs;
 mod beginnings;
+mod credentials;
 mod descriptors;
 mod memory;
 mod mounts;
@@ -18,6 +19,7 @@ fn error(number: i64) -> i64 {
     -number
 }
 
+const EPERM: i64 = 1;
 const ENOENT: i64 = 2;
 const ESRCH: i64 = 3;
 const ENOEXEC: i64 = 8;

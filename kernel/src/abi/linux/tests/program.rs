@@ -414,7 +414,7 @@ impl Machine {
         for file in own.iter().chain(more) {
             files.add(Descriptor { file: file.clone(), close_on_exec: false }, 0)?;
         }
-        let place = Place { manager: self.manager.clone(), context: self.manager.root_context() };
+        let place = Place::new(self.manager.clone(), self.manager.root_context());
         let arguments = arguments.iter().map(|text| text.as_bytes().to_vec()).collect();
         exec::start(place, path.as_bytes(), arguments, &[b"A=1".to_vec()], files)
     }
