@@ -119,7 +119,7 @@ fn mount_at(manager: &VfsManager, type_name: &str, target: &[u8]) -> core::resul
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use alloc::format;
     use alloc::vec::Vec;
 
@@ -133,7 +133,7 @@ mod tests {
     use crate::session::environment;
 
     /// One entry of a cpio archive (newc), owned by 5:6, last changed in the ninth second of 1970.
-    fn entry(name: &str, mode: u32, content: &str) -> Vec<u8> {
+    pub fn entry(name: &str, mode: u32, content: &str) -> Vec<u8> {
         let (size, name_size) = (content.len() as u32, name.len() as u32 + 1);
         let fields = [0, mode, 5, 6, 1, 9, size, 0, 0, 0, 0, name_size, 0];
         let mut bytes = b"070701".to_vec();

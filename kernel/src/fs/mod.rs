@@ -8,11 +8,14 @@
 //! | [`devices`] | what device numbers stand for, wherever a node has them |
 //! | [`pipe`] | pipes |
 //! | [`unnamed`] | nodes for what is open and has no name |
+//! | `overlay_memory` | tests: what an overlay takes of the machine's memory |
 //! | [`terminal`] | the console as a terminal that is read line by line |
 
 pub mod devfs;
 pub mod devices;
 pub mod generated;
+#[cfg(test)]
+mod overlay_memory;
 pub mod pipe;
 pub mod procfs;
 pub mod terminal;
