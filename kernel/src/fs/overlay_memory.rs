@@ -86,8 +86,10 @@ impl Drop for Taken {
     }
 }
 
+type Change = fn(&World) -> Result<()>;
+
 /// What changes the overlay, and needs memory for that.
-const CHANGES: [(&str, fn(&World) -> Result<()>); 9] = [
+const CHANGES: [(&str, Change); 9] = [
     ("append", |world| world.put("/m/d/f", OpenFlags::WRITE | OpenFlags::APPEND, "+")),
     ("create", |world| world.put("/m/d/new", OpenFlags::WRITE | OpenFlags::CREATE, "")),
     ("chmod", |world| world.vfs.set_mode(&world.root, b"/m/d/g", 0o600, Follow::Yes)),

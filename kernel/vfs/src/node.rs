@@ -319,7 +319,8 @@ pub trait VfsNode: Send + Sync {
     // ---- content
 
     /// Called when the node is opened, after all checks: what must happen first (an overlay copies up for writing),
-    /// and for what has no content of its own, the stream that reads and writes go to.
+    /// and for what has no content of its own, the stream that reads and writes go to. Not called for a regular file
+    /// that is just being made.
     fn open(&self, _access: Access) -> Result<Option<Arc<dyn OpenStream>>> {
         Ok(None)
     }

@@ -10,7 +10,7 @@ use crate::inotify::WatchMask;
 use crate::manager::attributes::set_size;
 use crate::metadata::FileType;
 use crate::mount::{MountFlags, Path};
-use crate::node::{NewKind, NodeRef};
+use crate::node::{Access, NewKind, NodeRef};
 use crate::superblock::SuperBlock;
 use crate::walk::End;
 use alloc::sync::Arc;
@@ -94,12 +94,13 @@ impl VfsManager {
                 }
                 result => result?,
             };
-            // The rights of a file one has just made are not asked for: a new file may be read-only to its maker.
+            // The rights of a file one has just made are not asked for: a new file may be read-only to its maker. Nor
+            // is the file system asked once more: what fails makes no file (`open(2)`).
             let directory = target.parent;
             let entry = directory.mount.superblock().created(&directory.entry, &target.name, node, before);
             directory.tell_of_name(&target.name, FileType::Regular, WatchMask::CREATE);
             let place = Path { mount: directory.mount, entry };
-            self.finish_open(context, place, flags - OpenFlags::TRUNCATE)
+            opened(place, flags, None)
         })
     }
 
@@ -118,7 +119,7 @@ impl VfsManager {
         let new = new_node(&context.credentials, parent, NewKind::Regular, mode & 0o7777 & !context.umask);
         let node = parent.create_unnamed(&new)?;
         let entry = SuperBlock::unnamed(&directory.entry, node);
-        self.finish_open(context, Path { mount: directory.mount, entry }, flags - OpenFlags::TRUNCATE)
+        opened(Path { mount: directory.mount, entry }, flags, None)
     }
 
     /// Opens a place that is there, with all checks.
@@ -152,34 +153,39 @@ impl VfsManager {
         self.finish_open(context, place, flags)
     }
 
-    /// Truncates if asked to, and makes the open file.
+    /// Makes the open file, and truncates if asked to: that last, for it cannot be undone.
     fn finish_open(&self, context: &Context, place: Path, flags: OpenFlags) -> Result<Arc<FileObject>> {
         let node = place.node()?;
-        let kind = node.kind();
-        let truncated = if flags.contains(OpenFlags::TRUNCATE) && kind == FileType::Regular {
-            // Before the node is opened: an overlay then has no content to copy up.
-            set_size(&context.credentials, node, 0, None)?
-        } else {
-            WatchMask::empty()
-        };
-        let opened = self.open_stream(context, node, flags).inspect_err(|_| place.tell_of_change(truncated));
-        let file = FileObject::new(place, flags, opened?)?;
-        file.path().tell_of_use(WatchMask::OPEN);
-        file.path().tell_of_change(truncated);
+        let truncates = flags.contains(OpenFlags::TRUNCATE) && node.kind() == FileType::Regular;
+        let mut access = flags.access();
+        // The truncation is a change itself, for which an overlay copies up without content that goes at once.
+        access.set(Access::WRITE, access.contains(Access::WRITE) && !truncates);
+        let stream = self.open_stream(context, node, access)?;
+        let file = opened(place, flags, stream)?;
+        if truncates {
+            file.path().tell_of_change(set_size(&context.credentials, file.node(), 0, None)?);
+        }
         Ok(file)
     }
 
     /// Opens a node, and what it stands for if that is a device or a FIFO.
-    fn open_stream(&self, context: &Context, node: &NodeRef, flags: OpenFlags) -> Result<Option<Arc<dyn OpenStream>>> {
+    fn open_stream(&self, context: &Context, node: &NodeRef, access: Access) -> Result<Option<Arc<dyn OpenStream>>> {
         let kind = node.kind();
-        match (node.open(flags.access())?, kind) {
+        match (node.open(access)?, kind) {
             (None, FileType::CharDevice | FileType::BlockDevice | FileType::Fifo) => {
                 let device = node.metadata()?.device;
-                Ok(Some(self.environment.devices.open(node, kind, device, flags.access(), context)?))
+                Ok(Some(self.environment.devices.open(node, kind, device, access, context)?))
             }
             (stream, _) => Ok(stream),
         }
     }
+}
+
+/// The open file, of which who watches is told.
+fn opened(place: Path, flags: OpenFlags, stream: Option<Arc<dyn OpenStream>>) -> Result<Arc<FileObject>> {
+    let file = FileObject::new(place, flags, stream)?;
+    file.path().tell_of_use(WatchMask::OPEN);
+    Ok(file)
 }
 
 fn follow(flags: OpenFlags) -> Follow {

@@ -15,6 +15,7 @@ mod overlay {
     mod copy_up;
     mod data_only;
     mod explain;
+    mod fail_nth;
     mod failure;
     mod identity;
     mod lifetime;

@@ -2,195 +2,23 @@
 
 use super::super::faulty::{Faults, Faulty};
 use super::super::{Stage, fails, in_both_formats};
-use crate::drivers::overlayfs::{Format, Layer, OverlayFS, OverlayOptions};
+use super::fail_nth::tree;
+use crate::drivers::overlayfs::{Layer, OverlayFS, OverlayOptions};
 use crate::drivers::tmpfs::{Tmpfs, TmpfsOptions};
 use crate::environment::Environment;
-use crate::error::{FileSystemErrorKind as Kind, Result};
+use crate::error::FileSystemErrorKind as Kind;
 use crate::file::OpenFlags;
 use crate::file_system::FileSystemOperations;
 use crate::manager::{Follow, VfsManager};
-use crate::metadata::FileType;
 use crate::mount::MountFlags;
 use crate::node::{RenameFlags, SetXattr};
-use crate::private_tree::PrivateTree;
 use crate::selftest::world::World;
-use crate::superblock::SuperBlock;
 use crate::vfs_test;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
-
-/// Everything below a directory, one line a name: type, mode, size, content, attributes.
-fn tree(stage: &Stage, top: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    let mut pending = alloc::vec![String::from(top)];
-    while let Some(path) = pending.pop() {
-        let metadata = stage.lstat(&path).expect("a listed name is there");
-        let content = match metadata.kind {
-            FileType::Regular => stage.read(&path),
-            FileType::Symlink => stage.read_link(&path),
-            _ => String::new(),
-        };
-        if metadata.kind == FileType::Directory {
-            let names = stage.list(&path);
-            pending.extend(names.split(' ').filter(|name| !name.is_empty()).map(|name| format!("{path}/{name}")));
-        }
-        let attributes = stage.xattrs(&path);
-        lines.push(format!("{path} {:?} {:o} {} {content} {attributes}", metadata.kind, metadata.mode, metadata.links));
-    }
-    lines.sort();
-    lines.join("\n")
-}
-
-/// A namespace with an overlay on `/m` whose layers' calls can fail, in the state that every operation starts from.
-struct Prepared {
-    stage: Stage,
-    layers: [Arc<dyn FileSystemOperations>; 3],
-    faults: Arc<Faults>,
-}
-
-impl Prepared {
-    fn new(format: Format) -> Self {
-        let layers: [Arc<dyn FileSystemOperations>; 3] = core::array::from_fn(|_| -> Arc<dyn FileSystemOperations> {
-            Tmpfs::new(TmpfsOptions::default(), &Environment::detached())
-        });
-        let [_, first, second] = layers.clone().map(|layer| World::on(VfsManager::new(layer, Environment::detached())));
-        first
-            .mkdir("/d/e")
-            .write("/d/f", "lower")
-            .write("/d/e/g", "g")
-            .write("/gone", "")
-            .mkdir("/was")
-            .mkdir("/empty");
-        second.mkdir("/d/e").write("/d/h", "h").symlink("d/f", "/link");
-        for pair in ["/pair", "/other"] {
-            second.mkdir(pair);
-            first.mkdir(pair).write(&format!("{pair}/a"), "one file");
-            let [one, another] = ["a", "b"].map(|name| format!("{pair}/{name}"));
-            first.vfs.link(&first.root, one.as_bytes(), another.as_bytes(), Follow::No).expect("a link");
-        }
-        // The upper layer and the work directory are on one file system.
-        World::on(VfsManager::new(layers[0].clone(), Environment::detached())).mkdir("/u").mkdir("/w");
-        let (name, value) = (b"user.a", b"1");
-        first.vfs.set_xattr(&first.root, b"/d/f", name, value, SetXattr::Any, Follow::No).expect("an attribute");
-        let stage = Stage::new(format);
-        let prepared = Self { stage, layers, faults: Arc::default() };
-        prepared.mount();
-        prepared.stage.write("/m/new", "new").mkdir("/m/pure").write("/m/pure/p", "p").append("/m/other/a", "+");
-        assert_eq!(prepared.stage.unlink("/m/gone"), Ok(()));
-        assert_eq!(prepared.stage.rmdir("/m/was"), Ok(()));
-        prepared
-    }
-
-    fn mount(&self) {
-        let faulty = |layer: &Arc<dyn FileSystemOperations>| {
-            Layer::of_file_system(b"layer", Faulty::new(layer.clone(), self.faults.clone()))
-        };
-        let [upper, first, second] = &self.layers;
-        let lowers = alloc::vec![faulty(first), faulty(second)];
-        let part = |name: &str| {
-            let whole = SuperBlock::new(Faulty::new(upper.clone(), self.faults.clone()));
-            let root = whole.operations().root().lookup(name.as_bytes()).expect("it was made");
-            Layer::new(name.as_bytes(), PrivateTree::of_node(root, whole, false))
-        };
-        let options = OverlayOptions::with_whiteout(self.stage.format);
-        let overlay =
-            OverlayFS::build(Some(part("u")), lowers, Vec::new(), Some(part("w")), options).expect("an overlay");
-        let (vfs, root) = (&self.stage.vfs, &self.stage.root);
-        vfs.mount_file_system(root, b"/m", overlay, b"overlay", MountFlags::empty()).expect("it mounts");
-    }
-
-    fn remount(&self) {
-        self.stage.unmount();
-        self.mount();
-    }
-}
-
-type Operation = fn(&Stage) -> Result<()>;
-
-/// One operation of each kind, on what is in the upper, in a lower, in several, or deleted.
-const OPERATIONS: &[(&str, Operation)] = &[
-    ("open to write", |stage| stage.try_write("/m/d/f", OpenFlags::APPEND, "")),
-    ("chmod", |stage| stage.chmod("/m/d/e/g", 0o600)),
-    ("chown of a link", |stage| stage.chown("/m/link", 1, 1)),
-    ("truncate", |stage| stage.vfs.truncate(&stage.root, b"/m/d/f", 2)),
-    ("utimens of a directory", |stage| stage.set_times("/m/d/e", 1, 2)),
-    ("setxattr", |stage| stage.set_xattr("/m/d/f", "user.b", "2")),
-    ("removexattr", |stage| stage.vfs.remove_xattr(&stage.root, b"/m/d/f", b"user.a", Follow::No)),
-    ("create", |stage| stage.device("/m/d/e/x", 1, 3)),
-    ("create again", |stage| stage.device("/m/gone", 1, 3)),
-    ("mkdir", |stage| stage.try_mkdir("/m/d/e/x")),
-    ("mkdir again", |stage| stage.try_mkdir("/m/was")),
-    ("symlink", |stage| stage.vfs.make_symlink(&stage.root, b"x", b"/m/d/e/s")),
-    ("unlink of a lower file", |stage| stage.unlink("/m/d/f")),
-    ("unlink of an upper file", |stage| stage.unlink("/m/new")),
-    ("rmdir", |stage| stage.rmdir("/m/empty")),
-    ("link", |stage| stage.link("/m/d/f", "/m/gone")),
-    ("write to one of two names", |stage| stage.try_write("/m/pair/b", OpenFlags::APPEND, "")),
-    ("one more name", |stage| stage.link("/m/pair/a", "/m/gone")),
-    ("unlink of one of two names", |stage| stage.unlink("/m/pair/a")),
-    ("unlink of a lower name of a copy", |stage| stage.unlink("/m/other/b")),
-    ("unlink of the upper name of a copy", |stage| stage.unlink("/m/other/a")),
-    ("rename of a lower name of a copy", |stage| stage.rename("/m/other/b", "/m/gone")),
-    ("rename onto one of two names", |stage| stage.rename("/m/new", "/m/pair/a")),
-    ("rename onto a lower name of a copy", |stage| stage.rename("/m/new", "/m/other/b")),
-    ("exchange of names of two files", |stage| stage.move_with("/m/pair/b", "/m/other/b", RenameFlags::EXCHANGE)),
-    ("rename of a file", |stage| stage.rename("/m/d/f", "/m/gone")),
-    ("rename onto a file", |stage| stage.rename("/m/new", "/m/d/f")),
-    ("rename of a directory", |stage| stage.rename("/m/d", "/m/empty")),
-    ("rename of a directory in its parent", |stage| stage.rename("/m/d/e", "/m/d/e2")),
-    ("rename of an upper directory", |stage| stage.rename("/m/pure", "/m/was")),
-    ("exchange", |stage| stage.move_with("/m/d", "/m/new", RenameFlags::EXCHANGE)),
-];
-
-/// Lets every step of each operation fail, one after the other, until the operation succeeds. `arm` makes the n-th step
-/// fail; what it returns tells, when called, whether that has happened, and calls the failure off. After each failure
-/// the errno must be `expected`, what is seen as before, now and after a remount, and the operation possible.
-fn with_every_step_failing<D: FnOnce() -> bool>(expected: Kind, arm: impl Fn(&Prepared, u32) -> D) {
-    for format in [Format::Oci, Format::Linux] {
-        for (name, operation) in OPERATIONS {
-            let mut done = false;
-            let mut nth = 0;
-            while !done {
-                nth += 1;
-                assert!(nth < 500, "{name} never succeeds");
-                let prepared = Prepared::new(format);
-                let stage = &prepared.stage;
-                let before = tree(stage, "/m");
-                let fired = arm(&prepared, nth);
-                let result = operation(stage);
-                done = !fired();
-                if done {
-                    assert_eq!(result, Ok(()), "{name}: nothing was left to fail");
-                    break;
-                }
-                assert_eq!(result, Err(expected.into()), "{name}, step {nth}");
-                assert_eq!(tree(stage, "/m"), before, "{name}, step {nth}");
-                prepared.remount();
-                assert_eq!(tree(stage, "/m"), before, "{name}, step {nth}, remounted");
-                assert_eq!(operation(stage), Ok(()), "{name} is possible afterwards");
-            }
-        }
-    }
-}
 
 vfs_test! {
-    fn a_failure_in_any_call_into_a_layer_leaves_everything_as_it_was() {
-        with_every_step_failing(Kind::Io, |prepared, nth| {
-            prepared.faults.fail_nth(nth);
-            let faults = prepared.faults.clone();
-            move || faults.fail_nth(0)
-        });
-    }
-
-    fn a_failure_in_any_allocation_leaves_everything_as_it_was() {
-        with_every_step_failing(Kind::OutOfMemory, |_, nth| {
-            let armed = page::faults::fail_nth(nth);
-            move || armed.fired()
-        });
-    }
-
     /// ```text
     /// u   a/-g                           every change that is refused leaves the upper as it is: no copy, no mark,
     /// 1   a/f  a/g  b/f  c  f (attribute)      and no whiteout gone
