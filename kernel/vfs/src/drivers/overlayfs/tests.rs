@@ -4,6 +4,7 @@
 //! They run on the host and in the guest; `cargo ktest -- overlay::copy_up` runs one subject.
 
 mod faulty;
+mod seen;
 
 /// The tests by subject, under the name that the guest's filter knows them by.
 mod overlay {

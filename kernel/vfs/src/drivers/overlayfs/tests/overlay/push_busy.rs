@@ -1,8 +1,8 @@
 //! What cannot be pushed or popped, and what the user is told; and that a failure in the middle changes nothing.
 
 use super::super::faulty::{Faults, Faulty};
+use super::super::seen::tree;
 use super::super::{Stage, in_both_formats};
-use super::push::tree;
 use crate::drivers::overlayfs::Format;
 use crate::drivers::tmpfs::{Tmpfs, TmpfsOptions};
 use crate::environment::Environment;
