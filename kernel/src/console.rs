@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use vfs::error::Result;
+
 use crate::arch::serial::{self, COM1};
 use crate::command_line;
 use crate::task::wait::WaitQueue;
@@ -12,12 +14,21 @@ static READERS: WaitQueue = WaitQueue::new();
 /// Takes at least one byte of what was typed, and as many as there are and fit; waits until there is one. Returns how
 /// many.
 pub fn read(buffer: &mut [u8]) -> usize {
+    // No signal comes to a thread of the kernel's own.
+    read_before_signal(buffer).unwrap_or(0)
+}
+
+/// As [`read`], for a program.
+///
+/// # Errors
+/// `EINTR`.
+pub fn read_before_signal(buffer: &mut [u8]) -> Result<usize> {
     loop {
         let count = COM1.try_read(buffer);
         if count > 0 || buffer.is_empty() {
-            return count;
+            return Ok(count);
         }
-        READERS.wait_until(|| COM1.has_input());
+        READERS.wait(|| COM1.has_input())?;
     }
 }
 

@@ -129,7 +129,7 @@ impl OpenStream for ReadEnd {
             if !self.waits.load(Ordering::Relaxed) && !is_ready() {
                 return fail(FileSystemErrorKind::WouldBlock);
             }
-            pipe.reading.wait_until(is_ready);
+            pipe.reading.wait(is_ready)?;
             let count = pipe.take(sink)?;
             if count > 0 || !pipe.has_writer() {
                 // The rest, if the bytes lie around the end of the ring.
@@ -164,7 +164,9 @@ impl OpenStream for WriteEnd {
             if !self.waits.load(Ordering::Relaxed) && !is_ready() {
                 return if done > 0 { Ok(done) } else { fail(FileSystemErrorKind::WouldBlock) };
             }
-            pipe.writing.wait_until(is_ready);
+            if let Err(interrupted) = pipe.writing.wait(is_ready) {
+                return if done > 0 { Ok(done) } else { Err(interrupted) };
+            }
             if !pipe.has_reader() {
                 return if done > 0 { Ok(done) } else { fail(FileSystemErrorKind::BrokenPipe) };
             }

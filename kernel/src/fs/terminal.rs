@@ -11,6 +11,8 @@ use vfs::io::{Sink, Source};
 
 use crate::arch::serial::COM1;
 use crate::console;
+use crate::task::process;
+use crate::task::signal::{Information, Signal};
 
 /// The longest line (`MAX_CANON` is 255 at least; Linux has this).
 const LINE_MAX: usize = 4096;
@@ -90,7 +92,7 @@ fn read_line() -> Result<Vec<u8>> {
     line.try_reserve_exact(LINE_MAX).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
     loop {
         let mut byte = [0];
-        console::read(&mut byte);
+        console::read_before_signal(&mut byte)?;
         match byte[0] {
             b'\r' | b'\n' => {
                 COM1.write(b"\r\n");
@@ -99,6 +101,9 @@ fn read_line() -> Result<Vec<u8>> {
             }
             INTERRUPT => {
                 COM1.write(b"^C\r\n");
+                if let Some(process) = process::current() {
+                    process.send(Information::of_kernel(Signal::INTERRUPT));
+                }
                 return fail(FileSystemErrorKind::Interrupted);
             }
             END => return Ok(line),

@@ -121,8 +121,10 @@ pub enum Place {
 /// Why an access cannot be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Nothing is mapped there, or not for this.
+    /// Nothing is mapped there.
     NotMapped,
+    /// It is mapped, but not for this.
+    NotAllowed,
     /// The file ends before.
     BehindEnd,
     /// There is no memory for the page.
@@ -238,8 +240,11 @@ impl AddressSpace {
         let rights = area.mapping.rights;
         // The processor lets what can be written or executed be read too.
         let allowed = rights.contains(wanted) || wanted == Rights::READ && !rights.is_empty();
-        if fault.address >= area.end || !allowed {
+        if fault.address >= area.end {
             return Err(Failure::NotMapped);
+        }
+        if !allowed {
+            return Err(Failure::NotAllowed);
         }
         let page = fault.address - fault.address % PAGE;
         let index = area.mapping.first + (page - start) / PAGE;

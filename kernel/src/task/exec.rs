@@ -17,7 +17,9 @@ use vfs::mount::{MountFlags, Path};
 use super::elf::{Elf, Segment};
 use super::files::Files;
 use super::process::{Parts, Place, Process};
-use super::signal::Dispositions;
+use super::signal::Set;
+use super::signal::actions::Actions;
+use super::signal::frame::AlternateStack;
 use super::start::{self, STACK_SIZE, STACK_TOP, Told};
 use super::thread::UserStart;
 use crate::arch::trap::TrapFrame;
@@ -102,13 +104,15 @@ pub fn start(
     files: Files,
 ) -> Result<Arc<Process>> {
     let Loaded { space, frame, name, place } = load(&place, path, arguments, environment)?;
-    let parts = Parts { space, files, place, name, dispositions: Dispositions::default() };
+    let parts = Parts { space, files, place, name, actions: Actions::default(), told_by: None };
     let start = UserStart {
         frame,
         floating_point: FloatingPoint::default(),
         thread_base: 0,
         identity_at: None,
         cleared_at_end: 0,
+        mask: Set::default(),
+        alternate_stack: AlternateStack::default(),
     };
     Process::start(None, parts, start)
 }

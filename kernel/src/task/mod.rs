@@ -7,9 +7,12 @@
 //! | [`wait`] | waiting until something is so |
 //! | [`timer`] | waiting until a time |
 //! | [`process`] | what a program has while it runs, and how it ends |
+//! | [`children`] | parents told what becomes of their children, and asking |
+//! | [`number`] | the numbers of processes and threads |
 //! | [`exec`], [`elf`], [`start`] | programs: finding, loading, their first stack |
 //! | [`identity`] | a process's users, groups and capabilities |
-//! | [`files`], [`signal`] | a process's open files; what it wants done about signals |
+//! | [`files`] | a process's open files |
+//! | [`signal`] | signals: what is wanted, sending, handlers |
 //! | [`trap`] | what exceptions in user mode come to |
 //!
 //! One processor is used. The kernel's own code is not preempted: a thread runs until it waits, gives way or ends, so
@@ -20,10 +23,12 @@
 //! switch. No interrupt handler allocates or frees: it only moves threads from a wait queue to the scheduler's queue,
 //! which has room for all there are.
 
+pub mod children;
 pub mod elf;
 pub mod exec;
 pub mod files;
 pub mod identity;
+pub mod number;
 pub mod process;
 pub mod scheduler;
 pub mod signal;

@@ -1,27 +1,30 @@
 //! Processes: memory, open files, a place in a namespace, and how they end.
 //!
-//! A process has one thread. What it holds it lets go of when it ends, in its own thread; what remains until its parent
-//! has asked is its number and how it ended. The built-in shell stands for the first process: who has lost its parent
-//! is its child, and nobody asks how those end.
+//! What a process holds it lets go of when the last of its threads ends, in that thread; what remains until its parent
+//! has asked is its number and how it ended ([`children`](super::children)). The built-in shell stands for the first
+//! process: who has lost its parent is its child, and nobody asks how those end.
 //!
 //! Locks: all of them are leaves, but an address space's own, and held only to look or to change: none across an
 //! operation that may wait. So what a system call works with is taken out first ([`Process::place`]).
 
-use alloc::collections::BTreeMap;
-use alloc::sync::{Arc, Weak};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use spin::Mutex;
 use vfs::context::{Capabilities, Context};
-use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::error::{FileSystemErrorKind, Result};
 use vfs::manager::VfsManager;
 use vfs::sync;
 
+use super::children::{Family, Stop};
 use super::files::Files;
 use super::identity::Identity;
+use super::number::Number;
 use super::scheduler;
-use super::signal::{Dispositions, Signal};
+use super::signal::Signal;
+use super::signal::actions::Actions;
+use super::signal::pending::Pending;
 use super::thread::{Thread, UserSide, UserStart};
 use super::wait::WaitQueue;
 use crate::arch::interrupts;
@@ -32,19 +35,8 @@ use crate::mm::user_memory;
 /// The number of what stands for the first process.
 pub const FIRST: u32 = 1;
 
-/// Numbers are below this (Linux's `kernel.pid_max`).
-const NUMBER_END: u32 = 4_194_304;
-
 /// Bytes of heap that a process takes, about.
 const PROCESS_MEMORY: usize = 4096;
-
-/// The process of that number, if there is one; it may have ended, and nobody asked for it yet.
-pub fn find(pid: u32) -> Option<Arc<Process>> {
-    PROCESSES.lock().get(&pid)?.upgrade()
-}
-
-/// All processes, those included that have ended and nobody has asked for.
-static PROCESSES: Mutex<BTreeMap<u32, Weak<Process>>> = Mutex::new(BTreeMap::new());
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,8 +111,10 @@ pub struct Parts {
     pub place: Place,
     /// What it is called, for messages.
     pub name: Vec<u8>,
-    /// What is to become of signals.
-    pub dispositions: Dispositions,
+    /// What it wants done about signals.
+    pub actions: Actions,
+    /// What its parent is sent when it has ended, if anything.
+    pub told_by: Option<Signal>,
 }
 
 /// How a process is: it runs, is to end (with its wait status), or has ended so.
@@ -130,21 +124,25 @@ const HAS_ENDED: u64 = 2 << 32;
 
 /// A process.
 pub struct Process {
-    pid: u32,
-    parent: Mutex<Weak<Process>>,
-    children: Mutex<Vec<Arc<Process>>>,
-    /// Somebody may wait here for a child to end.
-    child_ended: WaitQueue,
+    number: Arc<Number>,
+    /// Its parent and its children.
+    pub family: Family,
+    /// Whether it is stopped, and who has been told.
+    pub(super) stop: Stop,
     /// Somebody may wait here for it to end, or to let go of memory that it shares.
     moved_on: WaitQueue,
     state: AtomicU64,
+    /// Those of its threads that have not ended.
+    threads: Mutex<Vec<Arc<Thread>>>,
     name: sync::Mutex<Vec<u8>>,
     /// `None` once it has ended.
     space: Mutex<Option<Arc<SharedSpace>>>,
     files: sync::Mutex<Files>,
     /// `None` once it has ended. Replaced as a whole.
     place: sync::Mutex<Option<Arc<Place>>>,
-    dispositions: sync::Mutex<Dispositions>,
+    actions: sync::Mutex<Actions>,
+    /// Signals that have come to it, whichever of its threads takes them.
+    pub(super) pending: Pending,
 }
 
 impl Process {
@@ -154,21 +152,22 @@ impl Process {
     /// `ENOMEM`; `EAGAIN` when there are too many.
     fn new(parent: Option<&Arc<Self>>, parts: Parts) -> Result<Arc<Self>> {
         page::admit(PROCESS_MEMORY)?;
-        let weak = parent.map(Arc::downgrade).unwrap_or_default();
-        let process = Arc::new_cyclic(|itself| Self {
-            pid: number(itself),
-            parent: Mutex::new(weak),
-            children: Mutex::new(Vec::new()),
-            child_ended: WaitQueue::new(),
+        let process = Arc::new(Self {
+            number: Number::new()?,
+            family: Family::new(parent.map(Arc::downgrade).unwrap_or_default(), parts.told_by),
+            stop: Stop::default(),
             moved_on: WaitQueue::new(),
             state: AtomicU64::new(RUNS),
+            threads: Mutex::new(Vec::new()),
             name: sync::Mutex::new(parts.name),
             space: Mutex::new(Some(parts.space)),
             files: sync::Mutex::new(parts.files),
             place: sync::Mutex::new(Some(Arc::new(parts.place))),
-            dispositions: sync::Mutex::new(parts.dispositions),
+            actions: sync::Mutex::new(parts.actions),
+            pending: Pending::default(),
         });
-        if process.pid == 0 { fail(FileSystemErrorKind::WouldBlock) } else { Ok(process) }
+        process.number.set_process(Arc::downgrade(&process));
+        Ok(process)
     }
 
     /// Makes a process and lets it run; a child of `parent`, if there is one.
@@ -178,23 +177,36 @@ impl Process {
     pub fn start(parent: Option<&Arc<Self>>, parts: Parts, start: UserStart) -> Result<Arc<Self>> {
         let process = Self::new(parent, parts)?;
         if let Some(parent) = parent {
-            parent.children.lock().try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+            parent.family.make_room()?;
         }
-        Thread::spawn_user(process.clone(), start)?;
+        let number = process.number.clone();
+        process.start_thread(number, start)?;
         if let Some(parent) = parent {
-            parent.children.lock().push(process.clone());
+            parent.family.add(process.clone());
         }
         Ok(process)
     }
 
-    /// Its number.
-    pub fn pid(&self) -> u32 {
-        self.pid
+    /// Lets one more thread run in it, which goes by `number`.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn start_thread(self: &Arc<Self>, number: Arc<Number>, start: UserStart) -> Result<()> {
+        self.threads.lock().try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+        let thread = Thread::spawn_user(self.clone(), number.clone(), start)?;
+        number.set_thread(Arc::downgrade(&thread));
+        self.threads.lock().push(thread);
+        Ok(())
     }
 
-    /// Its parent's number.
-    pub fn parent_pid(&self) -> u32 {
-        self.parent.lock().upgrade().map_or(FIRST, |parent| parent.pid)
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.number.value()
+    }
+
+    /// Does something with each of its threads, until that has found something.
+    pub fn find_thread<R>(&self, body: impl FnMut(&Arc<Thread>) -> Option<R>) -> Option<R> {
+        self.threads.lock().iter().find_map(body)
     }
 
     /// What it is called, for messages.
@@ -217,9 +229,9 @@ impl Process {
         self.files.lock()
     }
 
-    /// What is to become of signals.
-    pub fn dispositions(&self) -> sync::MutexGuard<'_, Dispositions> {
-        self.dispositions.lock()
+    /// What it wants done about signals.
+    pub fn actions(&self) -> sync::MutexGuard<'_, Actions> {
+        self.actions.lock()
     }
 
     /// Its memory, which may be another's too.
@@ -262,6 +274,7 @@ impl Process {
         let old = self.space.lock().replace(space);
         drop(old);
         *self.name.lock() = name;
+        self.actions().forget_handlers();
         let closed = self.files().close_on_exec();
         drop(closed);
         self.moved_on.wake_all();
@@ -272,19 +285,18 @@ impl Process {
         self.moved_on.wait_until(|| self.space.lock().as_ref().is_none_or(|other| !Arc::ptr_eq(other, space)));
     }
 
-    /// Lets it end at its next return to user mode. What comes first counts.
+    /// Lets it end: each of its threads at its next return to user mode. What comes first counts.
     pub fn end(&self, ending: Ending) {
         let status = IS_TO_END | u64::from(ending.wait_status());
         // One that is to end already ends as it was told first.
-        let _ = self.state.compare_exchange(RUNS, status, Ordering::Relaxed, Ordering::Relaxed);
+        if self.state.compare_exchange(RUNS, status, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.wake_threads();
+        }
     }
 
-    /// Lets a signal have its effect, which is to end the process unless it asked for none or holds the signal back.
-    pub fn raise(&self, signal: Signal) {
-        let dispositions = self.dispositions();
-        if !dispositions.is_ignored(signal) && !dispositions.holds_back(signal) {
-            self.end(Ending::Killed(signal));
-        }
+    /// Lets its threads look at what has changed, those too that wait.
+    pub(super) fn wake_threads(&self) {
+        self.threads.lock().iter().for_each(|thread| scheduler::wake(thread.clone()));
     }
 
     /// Whether it is to end.
@@ -304,40 +316,15 @@ impl Process {
         self.ending().unwrap_or(Ending::Exited(0))
     }
 
-    /// Waits until a child has ended, one of that number if there is one given, and forgets it. `None` when `at_once`
-    /// and none has.
-    ///
-    /// # Errors
-    /// `ECHILD` where there is no such child.
-    pub fn wait_for_child(&self, pid: Option<u32>, at_once: bool) -> Result<Option<(u32, Ending)>> {
-        let mut found = self.find_ended(pid);
-        if !at_once && matches!(found, Ok(None)) {
-            self.child_ended.wait_until(|| {
-                found = self.find_ended(pid);
-                !matches!(found, Ok(None))
-            });
-        }
-        let Some((child, ending)) = found? else { return Ok(None) };
-        self.forget_child(&child);
-        Ok(Some((child.pid, ending)))
-    }
-
-    fn find_ended(&self, pid: Option<u32>) -> Result<Option<(Arc<Self>, Ending)>> {
-        let children = self.children.lock();
-        let mut candidates = children.iter().filter(|child| pid.is_none_or(|pid| child.pid == pid)).peekable();
-        if candidates.peek().is_none() {
-            return fail(FileSystemErrorKind::NoChild);
-        }
-        Ok(candidates.find_map(|child| child.ending().map(|ending| (child.clone(), ending))))
-    }
-
-    /// Forgets a child that has ended.
-    fn forget_child(&self, child: &Self) {
-        let mut children = self.children.lock();
-        let forgotten = children.iter().position(|other| core::ptr::eq(&**other, child));
-        let forgotten = forgotten.map(|index| children.swap_remove(index));
-        drop(children);
+    /// Forgets a thread that ends; whether it was the last.
+    fn forget_thread(&self, thread: &Arc<Thread>) -> bool {
+        let mut threads = self.threads.lock();
+        let at = threads.iter().position(|other| Arc::ptr_eq(other, thread));
+        let forgotten = at.map(|at| threads.swap_remove(at));
+        let was_last = threads.is_empty();
+        drop(threads);
         drop(forgotten);
+        was_last
     }
 
     /// Lets go of all that it holds.
@@ -348,63 +335,7 @@ impl Process {
         drop(space);
         let place = self.place.lock().take();
         drop(place);
-        let children = core::mem::take(&mut *self.children.lock());
-        children.iter().for_each(|child| *child.parent.lock() = Weak::new());
     }
-
-    /// Tells those who wait that it has ended.
-    fn tell_ended(&self, status: u32) {
-        self.state.store(HAS_ENDED | u64::from(status), Ordering::Relaxed);
-        self.moved_on.wake_all();
-        let parent = self.parent.lock().upgrade();
-        if let Some(parent) = parent {
-            if parent.dispositions().is_ignored(Signal::CHILD) {
-                parent.forget_child(self);
-            }
-            parent.child_ended.wake_all();
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        PROCESSES.lock().remove(&self.pid);
-    }
-}
-
-/// A number that no process has, now this one's; 0 when there is none.
-fn number(process: &Weak<Process>) -> u32 {
-    static LAST: AtomicU32 = AtomicU32::new(FIRST);
-    let mut processes = PROCESSES.lock();
-    if processes.len() as u32 >= NUMBER_END - FIRST - 1 {
-        return 0;
-    }
-    loop {
-        let next = LAST.load(Ordering::Relaxed) + 1;
-        let next = if next < NUMBER_END { next } else { FIRST + 1 };
-        LAST.store(next, Ordering::Relaxed);
-        if let alloc::collections::btree_map::Entry::Vacant(vacant) = processes.entry(next) {
-            vacant.insert(process.clone());
-            return next;
-        }
-    }
-}
-
-/// How many processes there are, those included that have ended and nobody has asked for.
-pub fn count() -> usize {
-    PROCESSES.lock().len()
-}
-
-/// All processes, those included that have ended and nobody has asked for; in the order of their numbers.
-///
-/// # Errors
-/// `ENOMEM`.
-pub fn all() -> Result<Vec<Arc<Process>>> {
-    let processes = PROCESSES.lock();
-    let mut all = Vec::new();
-    all.try_reserve_exact(processes.len()).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
-    all.extend(processes.values().filter_map(Weak::upgrade));
-    Ok(all)
 }
 
 /// The process that runs.
@@ -412,22 +343,31 @@ pub fn current() -> Option<Arc<Process>> {
     scheduler::current().user().map(|user| user.process.clone())
 }
 
-/// Ends the running thread's process as it was told. What the caller holds it must have let go of.
+/// Ends the running thread, and its process if it is the last. What the caller holds it must have let go of.
 pub fn leave() -> ! {
     interrupts::enable();
     let thread = scheduler::current();
     if let Some(user) = thread.user() {
         let process = &user.process;
         clear_identity(user, process);
-        process.let_go();
-        process.end(Ending::Exited(0));
-        let status = process.state.load(Ordering::Relaxed) as u32;
-        if let Ending::Killed(signal) = Ending::of_wait_status(status) {
-            log!("{} ({}): ended by {signal}", process.name().escape_ascii(), process.pid);
+        if process.forget_thread(&thread) {
+            end_process(process);
         }
-        process.tell_ended(status);
     }
     scheduler::end(thread, Thread::tell_ended)
+}
+
+fn end_process(process: &Arc<Process>) {
+    process.let_go();
+    process.end(Ending::Exited(0));
+    let status = process.state.load(Ordering::Relaxed) as u32;
+    if let Ending::Killed(signal) = Ending::of_wait_status(status) {
+        log!("{} ({}): ended by {signal}", process.name().escape_ascii(), process.pid());
+    }
+    process.leave_children();
+    process.state.store(HAS_ENDED | u64::from(status), Ordering::Relaxed);
+    process.moved_on.wake_all();
+    process.tell_ended();
 }
 
 /// Clears the word that the thread asked to have cleared, if others may see it (`CLONE_CHILD_CLEARTID`).

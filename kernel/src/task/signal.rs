@@ -1,20 +1,45 @@
-//! Signals, as far as they go: what ends a program by default, and what it has asked for instead.
+//! Signals (`signal(7)`): what they are. What becomes of them is said below.
 //!
-//! None is delivered to a handler yet, and no process sends one to another: what happens to a program (a fault, a pipe
-//! without readers) ends it, or has no effect if it asked for that and can.
+//! | module | subject |
+//! |---|---|
+//! | [`actions`] | what a process wants done about each |
+//! | [`pending`] | those that have come and not had their effect |
+//! | [`sending`] | how one comes to a process or a thread |
+//! | [`delivery`] | its effect, on the way back to user mode |
+//! | [`frame`] | a handler's stack frame, and the way back from there |
+
+pub mod actions;
+pub mod delivery;
+pub mod frame;
+pub mod pending;
+pub mod sending;
 
 use core::fmt;
 
-use vfs::error::{FileSystemErrorKind, Result, fail};
-
 /// The signals there are.
 pub const COUNT: usize = 64;
+
+/// Signals from this one on come as often as they are sent.
+const FIRST_QUEUED: u8 = 32;
 
 /// A signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signal(u8);
 
+/// What a signal does to who asked for nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Default {
+    /// It ends. (No core is left: the limit on their size is 0.)
+    End,
+    /// It stops until it is told to go on.
+    Stop,
+    /// Nothing. `SIGCONT` has had its effect when it was sent.
+    Nothing,
+}
+
 impl Signal {
+    /// `SIGINT`.
+    pub const INTERRUPT: Self = Self(2);
     /// `SIGILL`.
     pub const ILLEGAL: Self = Self(4);
     /// `SIGTRAP`.
@@ -31,105 +56,177 @@ impl Signal {
     pub const PIPE: Self = Self(13);
     /// `SIGCHLD`.
     pub const CHILD: Self = Self(17);
+    /// `SIGCONT`.
+    pub const CONTINUE: Self = Self(18);
     /// `SIGSTOP`.
-    const STOP: Self = Self(19);
+    pub const STOP: Self = Self(19);
+    /// `SIGTSTP`.
+    pub const TERMINAL_STOP: Self = Self(20);
+    /// `SIGTTIN`.
+    pub const TERMINAL_INPUT: Self = Self(21);
+    /// `SIGTTOU`.
+    pub const TERMINAL_OUTPUT: Self = Self(22);
+    /// `SIGURG`.
+    const URGENT: Self = Self(23);
+    /// `SIGWINCH`.
+    pub const WINDOW: Self = Self(28);
+    /// `SIGSYS`.
+    const SYSTEM_CALL: Self = Self(31);
 
     /// The signal of that number, from 1 to [`COUNT`].
-    pub fn from_number(number: u8) -> Option<Self> {
-        (1..=COUNT as u8).contains(&number).then_some(Self(number))
+    pub const fn from_number(number: u8) -> Option<Self> {
+        if number >= 1 && number <= COUNT as u8 { Some(Self(number)) } else { None }
     }
 
     fn index(self) -> usize {
         usize::from(self.0) - 1
     }
 
-    fn bit(self) -> u64 {
-        1 << self.index()
+    /// The set of it alone.
+    pub fn set(self) -> Set {
+        Set(1 << self.index())
     }
 
     /// Its number.
-    pub fn number(self) -> u8 {
+    pub const fn number(self) -> u8 {
         self.0
+    }
+
+    /// Whether it comes as often as it is sent, in the order of sending.
+    fn is_queued(self) -> bool {
+        self.0 >= FIRST_QUEUED
     }
 
     /// Whether a program can ask for something else than the default.
     pub fn can_be_handled(self) -> bool {
         self != Self::KILL && self != Self::STOP
     }
+
+    /// What it does to who asked for nothing else.
+    pub fn default(self) -> Default {
+        match self {
+            Self::CHILD | Self::CONTINUE | Self::URGENT | Self::WINDOW => Default::Nothing,
+            Self::STOP | Self::TERMINAL_STOP | Self::TERMINAL_INPUT | Self::TERMINAL_OUTPUT => Default::Stop,
+            _ => Default::End,
+        }
+    }
 }
 
 impl fmt::Display for Signal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::ILLEGAL => out.write_str("SIGILL"),
-            Self::TRAP => out.write_str("SIGTRAP"),
-            Self::BUS => out.write_str("SIGBUS"),
-            Self::ARITHMETIC => out.write_str("SIGFPE"),
-            Self::KILL => out.write_str("SIGKILL"),
-            Self::SEGMENTATION => out.write_str("SIGSEGV"),
-            Self::PIPE => out.write_str("SIGPIPE"),
-            Self(number) => write!(out, "signal {number}"),
+        const NAMES: [&str; 31] = [
+            "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+            "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+            "WINCH", "IO", "PWR", "SYS",
+        ];
+        match NAMES.get(self.index()) {
+            Some(name) => write!(out, "SIG{name}"),
+            None => write!(out, "signal {}", self.0),
         }
     }
 }
 
-/// What a program wants done about a signal: handler, flags, restorer, mask (`rt_sigaction(2)`'s structure).
-pub type Action = [u64; 4];
+/// A set of signals: a bit for each, `SIGHUP` (1) the lowest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Set(pub u64);
 
-/// The handler that stands for the default.
-const DEFAULT: u64 = 0;
-/// The handler that stands for nothing.
-const IGNORE: u64 = 1;
+impl Set {
+    /// Those that stop a process by default.
+    const STOPS: Self = Self(0xf << 18);
+    /// Those that come of what the thread itself does, and therefore first.
+    const OWN_DOING: Self =
+        Self(Signal::SEGMENTATION.bit() | Signal::BUS.bit() | Signal::ILLEGAL.bit() | Signal::TRAP.bit() | FAULTS);
+    /// Those that nobody can hold back.
+    const ALWAYS: Self = Self(Signal::KILL.bit() | Signal::STOP.bit());
 
-/// What a program wants done about all signals, and which it holds back.
-#[derive(Clone)]
-pub struct Dispositions {
-    actions: [Action; COUNT],
-    /// A bit for each signal, `SIGHUP` (1) the lowest.
-    mask: u64,
-}
+    /// Whether `signal` is in it.
+    pub fn has(self, signal: Signal) -> bool {
+        self.0 & signal.bit() != 0
+    }
 
-impl Default for Dispositions {
-    fn default() -> Self {
-        Self { actions: [[DEFAULT, 0, 0, 0]; COUNT], mask: 0 }
+    /// What is in it and not in `other`.
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// What is in one of both.
+    pub fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in both.
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// As a mask: what cannot be held back is not in it.
+    pub fn as_mask(self) -> Self {
+        self.without(Self::ALWAYS)
+    }
+
+    /// The one that has its effect first.
+    fn first(self) -> Option<Signal> {
+        let urgent = self.and(Self::OWN_DOING);
+        let among = if urgent.is_empty() { self } else { urgent };
+        // Below 64, as there is a bit.
+        (!among.is_empty()).then(|| Signal(among.0.trailing_zeros() as u8 + 1))
     }
 }
 
-impl Dispositions {
-    /// What is wanted for `signal`.
-    pub fn action(&self, signal: Signal) -> Action {
-        self.actions[signal.index()]
+/// The rest of [`Set::OWN_DOING`].
+const FAULTS: u64 = Signal::ARITHMETIC.bit() | Signal::SYSTEM_CALL.bit();
+
+impl Signal {
+    const fn bit(self) -> u64 {
+        1 << (self.0 - 1)
+    }
+}
+
+/// What is told of a signal that has come (`siginfo_t`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Information {
+    /// Which.
+    pub signal: Signal,
+    /// Where it comes from, or why (`si_code`).
+    pub code: i32,
+    /// What else, as it lies in the structure.
+    pub words: [u64; 2],
+}
+
+/// `SI_USER`: a process sent it.
+const FROM_USER: i32 = 0;
+/// `SI_KERNEL`.
+pub const FROM_KERNEL: i32 = 0x80;
+/// `SI_TKILL`.
+pub const FROM_THREAD: i32 = -6;
+
+impl Information {
+    /// Sent by the kernel.
+    pub fn of_kernel(signal: Signal) -> Self {
+        Self { signal, code: FROM_KERNEL, words: [0; 2] }
     }
 
-    /// Changes what is wanted for `signal`.
-    ///
-    /// # Errors
-    /// `ENOSYS` for a handler: none would be called.
-    pub fn set_action(&mut self, signal: Signal, action: Action) -> Result<()> {
-        if action[0] != DEFAULT && action[0] != IGNORE {
-            return fail(FileSystemErrorKind::NotImplemented);
-        }
-        self.actions[signal.index()] = action;
-        Ok(())
+    /// Sent by the process `pid` of the user `uid`.
+    pub fn of_process(signal: Signal, pid: u32, uid: u32) -> Self {
+        Self { signal, code: FROM_USER, words: [u64::from(pid) | u64::from(uid) << 32, 0] }
     }
 
-    /// Which signals are held back, a bit for each, `SIGHUP` (1) the lowest.
-    pub fn mask(&self) -> u64 {
-        self.mask
+    /// Come of an access to `address`, or of the instruction there.
+    pub fn of_fault(signal: Signal, code: i32, address: u64) -> Self {
+        Self { signal, code, words: [address, 0] }
     }
 
-    /// Changes which signals are held back; some cannot be.
-    pub fn set_mask(&mut self, mask: u64) {
-        self.mask = mask & !(Signal::KILL.bit() | Signal::STOP.bit());
-    }
-
-    /// Whether nothing is wanted for `signal`.
-    pub fn is_ignored(&self, signal: Signal) -> bool {
-        self.action(signal)[0] == IGNORE
-    }
-
-    /// Whether `signal` is held back.
-    pub fn holds_back(&self, signal: Signal) -> bool {
-        self.mask & signal.bit() != 0
+    /// `siginfo_t`.
+    pub fn to_words(self) -> [u64; 16] {
+        let mut words = [0; 16];
+        words[0] = u64::from(self.signal.number());
+        words[1] = u64::from(self.code as u32);
+        words[2..4].copy_from_slice(&self.words);
+        words
     }
 }

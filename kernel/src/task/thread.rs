@@ -4,12 +4,18 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::time::Duration;
 
 use page::OutOfMemory;
 use spin::Mutex;
 
+use super::number::Number;
 use super::process::Process;
 use super::scheduler;
+use super::signal::delivery::before_user_mode;
+use super::signal::frame::AlternateStack;
+use super::signal::pending::Pending;
+use super::signal::{Information, Set};
 use super::wait::WaitQueue;
 use crate::arch::trap::TrapFrame;
 use crate::arch::user::{self, FloatingPoint};
@@ -39,6 +45,19 @@ pub enum State {
 pub struct UserSide {
     /// The process.
     pub process: Arc<Process>,
+    number: Arc<Number>,
+    /// Signals that have come to it and to no other thread of its process.
+    pub(super) pending: Pending,
+    /// Which signals it holds back.
+    mask: AtomicU64,
+    /// What it held back before a call that holds back other ones while it waits.
+    saved_mask: Mutex<Option<Set>>,
+    /// Where handlers run that ask for it.
+    alternate_stack: Mutex<AlternateStack>,
+    /// Error code, vector and address of its last exception, for handlers.
+    last_exception: Mutex<[u64; 3]>,
+    /// Until when (since boot) the call waits that a signal has interrupted, and where what is left is to be written.
+    unfinished_sleep: Mutex<Option<(Duration, u64)>>,
     /// Floating-point registers, while another thread runs.
     floating_point: FloatingPoint,
     /// Where thread-local storage begins.
@@ -61,9 +80,94 @@ pub struct UserStart {
     pub identity_at: Option<u64>,
     /// The word in its memory that is cleared when it ends; 0 for none (`CLONE_CHILD_CLEARTID`).
     pub cleared_at_end: u64,
+    /// Which signals it holds back.
+    pub mask: Set,
+    /// Where handlers run that ask for it.
+    pub alternate_stack: AlternateStack,
 }
 
 impl UserSide {
+    /// Its number.
+    pub fn tid(&self) -> u32 {
+        self.number.value()
+    }
+
+    /// Which signals it holds back.
+    pub fn mask(&self) -> Set {
+        Set(self.mask.load(Ordering::Relaxed))
+    }
+
+    /// Changes which signals it holds back; some cannot be.
+    pub fn set_mask(&self, mask: Set) {
+        self.mask.store(mask.as_mask().0, Ordering::Relaxed);
+    }
+
+    /// Holds back other signals until the next handler or the end of the call (`sigsuspend(2)`, `ppoll(2)`).
+    pub fn set_mask_for_call(&self, mask: Set) {
+        *self.saved_mask.lock() = Some(self.mask());
+        self.set_mask(mask);
+    }
+
+    /// What it held back before [`UserSide::set_mask_for_call`].
+    pub(super) fn take_saved_mask(&self) -> Option<Set> {
+        self.saved_mask.lock().take()
+    }
+
+    /// Which signals have come, to it or to its process, held back or not.
+    pub fn pending(&self) -> Set {
+        self.pending.set().with(self.process.pending.set())
+    }
+
+    /// Takes a signal of those in `among`.
+    pub fn take_pending(&self, among: Set) -> Option<Information> {
+        self.pending.take(among).or_else(|| self.process.pending.take(among))
+    }
+
+    /// Takes the signal that is to have its effect next.
+    pub(super) fn take_signal(&self) -> Option<Information> {
+        self.take_pending(Set(!self.mask().0))
+    }
+
+    /// Whether it is to end.
+    pub(super) fn is_to_leave(&self) -> bool {
+        self.process.is_to_end()
+    }
+
+    /// Whether something has come that waits for it on its way to user mode, so that it must not wait for anything else.
+    pub fn is_interrupted(&self) -> bool {
+        self.is_to_leave() || self.process.stop.is_stopped() || !self.pending().without(self.mask()).is_empty()
+    }
+
+    /// Where handlers run that ask for it.
+    pub fn alternate_stack(&self) -> AlternateStack {
+        *self.alternate_stack.lock()
+    }
+
+    /// Changes where handlers run that ask for it.
+    pub fn set_alternate_stack(&self, stack: AlternateStack) {
+        *self.alternate_stack.lock() = stack;
+    }
+
+    /// Error code, vector and address of its last exception.
+    pub fn last_exception(&self) -> [u64; 3] {
+        *self.last_exception.lock()
+    }
+
+    /// Notes what handlers are told of an exception.
+    pub(super) fn note_exception(&self, exception: [u64; 3]) {
+        *self.last_exception.lock() = exception;
+    }
+
+    /// Notes until when a sleep lasts that a signal has interrupted, and where what is left of it is to be written.
+    pub fn note_unfinished_sleep(&self, end: Duration, left_at: u64) {
+        *self.unfinished_sleep.lock() = Some((end, left_at));
+    }
+
+    /// The sleep that a signal has interrupted.
+    pub fn take_unfinished_sleep(&self) -> Option<(Duration, u64)> {
+        self.unfinished_sleep.lock().take()
+    }
+
     /// Makes thread-local storage begin at `address`. It is the running thread's.
     pub fn set_thread_base(&self, address: u64) {
         self.thread_base.store(address, Ordering::Relaxed);
@@ -89,6 +193,7 @@ impl UserSide {
     pub fn reset(&self) {
         self.set_thread_base(0);
         self.set_cleared_at_end(0);
+        self.set_alternate_stack(AlternateStack::default());
         self.reset_floating_point();
     }
 
@@ -100,7 +205,7 @@ impl UserSide {
     }
 
     /// Gives the running program floating-point registers as a new one has them.
-    fn reset_floating_point(&self) {
+    pub(super) fn reset_floating_point(&self) {
         FloatingPoint::default().load();
     }
 }
@@ -151,12 +256,23 @@ impl Thread {
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn spawn_user(process: Arc<Process>, start: UserStart) -> Result<Arc<Self>, OutOfMemory> {
+    pub(super) fn spawn_user(
+        process: Arc<Process>,
+        number: Arc<Number>,
+        start: UserStart,
+    ) -> Result<Arc<Self>, OutOfMemory> {
         page::admit(THREAD_MEMORY + size_of::<UserSide>())?;
         let UserStart { floating_point, thread_base, .. } = start;
         let first = Mutex::new(Some((start.frame, start.identity_at)));
         let user = UserSide {
             process,
+            number,
+            pending: Pending::default(),
+            mask: AtomicU64::new(start.mask.as_mask().0),
+            saved_mask: Mutex::new(None),
+            alternate_stack: Mutex::new(start.alternate_stack),
+            last_exception: Mutex::new([0; 3]),
+            unfinished_sleep: Mutex::new(None),
             floating_point,
             thread_base: AtomicU64::new(thread_base),
             cleared_at_end: AtomicU64::new(start.cleared_at_end),
@@ -249,8 +365,11 @@ extern "C" fn begin_in_user_mode() -> ! {
     let frame = first_frame();
     interrupts::disable();
     match frame {
-        // SAFETY: the frame is of user mode; the process's address space was activated on arrival.
-        Some(frame) => unsafe { user::enter(&frame) },
+        Some(mut frame) => {
+            before_user_mode(&mut frame, None);
+            // SAFETY: the frame is of user mode; the process's address space was activated on arrival.
+            unsafe { user::enter(&frame) }
+        }
         None => super::process::leave(),
     }
 }
@@ -262,7 +381,7 @@ fn first_frame() -> Option<TrapFrame> {
     let (frame, identity_at) = user.first.lock().take()?;
     if let Some(address) = identity_at {
         // As on Linux a bad address is the program's own affair.
-        let _ = user_memory::write(address, &user.process.pid().to_le_bytes());
+        let _ = user_memory::write(address, &user.tid().to_le_bytes());
     }
     Some(frame)
 }

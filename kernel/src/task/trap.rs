@@ -2,46 +2,93 @@
 
 use super::process::{self, Ending, Process};
 use super::scheduler;
-use super::signal::Signal;
+use super::signal::delivery::before_user_mode;
+use super::signal::{Information, Signal};
+use super::thread::UserSide;
 use crate::arch::interrupts;
 use crate::arch::trap::{Exception, PageFault, TrapFrame};
 use crate::log;
 use crate::mm::space::Failure;
 
 /// Called at a tick that came in user mode. Interrupts are off.
-pub fn on_tick() {
+pub fn on_tick(frame: &mut TrapFrame) {
     scheduler::give_way();
-    end_if_told();
+    before_user_mode(frame, None);
 }
 
 /// Called on an exception in user mode. Interrupts are off.
-pub fn on_exception(frame: &TrapFrame) {
+pub fn on_exception(frame: &mut TrapFrame) {
     let exception = frame.exception();
     interrupts::enable();
-    if let Some(process) = process::current() {
-        handle(&process, frame, exception);
+    let thread = scheduler::current();
+    if let Some(user) = thread.user() {
+        handle(user, frame, exception);
     }
+    drop(thread);
     interrupts::disable();
-    end_if_told();
+    before_user_mode(frame, None);
 }
 
-fn handle(process: &Process, frame: &TrapFrame, exception: Exception) {
-    let signal = match exception {
+fn handle(user: &UserSide, frame: &TrapFrame, exception: Exception) {
+    let process = &user.process;
+    let (address, failure) = match exception {
         Exception::Page(fault) => match resolve(process, fault) {
             Ok(()) => return,
-            Err(Failure::NotMapped) => Signal::SEGMENTATION,
-            Err(Failure::BehindEnd) => Signal::BUS,
-            Err(Failure::OutOfMemory) => Signal::KILL,
+            Err(failure) => (fault.address, Some(failure)),
         },
-        Exception::Arithmetic => Signal::ARITHMETIC,
-        Exception::IllegalInstruction => Signal::ILLEGAL,
-        Exception::Trap => Signal::TRAP,
-        Exception::Alignment => Signal::BUS,
-        Exception::Protection => Signal::SEGMENTATION,
+        _ => (0, None),
     };
-    let (name, pid) = (process.name(), process.pid());
-    log!("{} ({pid}): {exception:x?} at {:#x}, stack at {:#x}", name.escape_ascii(), frame.rip, frame.rsp);
-    process.end(Ending::Killed(signal));
+    user.note_exception([frame.error_code, frame.vector, address]);
+    let is_handled = match failure {
+        // Nothing that the program can do something about.
+        Some(Failure::OutOfMemory) => {
+            process.end(Ending::Killed(Signal::KILL));
+            false
+        }
+        Some(failure) => user.force(of_page(failure, address)),
+        None => user.force(of_instruction(user, frame, exception)),
+    };
+    if !is_handled {
+        let (name, pid) = (process.name(), process.pid());
+        log!("{} ({pid}): {exception:x?} at {:#x}, stack at {:#x}", name.escape_ascii(), frame.rip, frame.rsp);
+    }
+}
+
+/// What a program is told of an access that cannot be (`SEGV_MAPERR`, `SEGV_ACCERR`, `BUS_ADRERR`).
+fn of_page(failure: Failure, address: u64) -> Information {
+    match failure {
+        Failure::NotMapped | Failure::OutOfMemory => Information::of_fault(Signal::SEGMENTATION, 1, address),
+        Failure::NotAllowed => Information::of_fault(Signal::SEGMENTATION, 2, address),
+        Failure::BehindEnd => Information::of_fault(Signal::BUS, 2, address),
+    }
+}
+
+/// What a program is told of an instruction that cannot be (`FPE_INTDIV`, `ILL_ILLOPN`, `TRAP_TRACE`, `BUS_ADRALN`).
+fn of_instruction(user: &UserSide, frame: &TrapFrame, exception: Exception) -> Information {
+    match exception {
+        Exception::Division => Information::of_fault(Signal::ARITHMETIC, 1, frame.rip),
+        Exception::FloatingPoint { of_vectors } => {
+            let exceptions = user.copy_floating_point().exceptions(of_vectors);
+            Information::of_fault(Signal::ARITHMETIC, floating_point_code(exceptions), frame.rip)
+        }
+        Exception::IllegalInstruction => Information::of_fault(Signal::ILLEGAL, 2, frame.rip),
+        Exception::Step => Information::of_fault(Signal::TRAP, 2, frame.rip),
+        Exception::Breakpoint => Information::of_kernel(Signal::TRAP),
+        Exception::Alignment => Information::of_fault(Signal::BUS, 1, 0),
+        Exception::Protection | Exception::Page(_) => Information::of_kernel(Signal::SEGMENTATION),
+    }
+}
+
+/// `si_code` of floating-point exceptions, by their bits: invalid, denormal, by zero, overflow, underflow, inexact.
+fn floating_point_code(exceptions: u32) -> i32 {
+    match exceptions.trailing_zeros() {
+        0 => 7,
+        2 => 3,
+        3 => 4,
+        1 | 4 => 5,
+        5 => 6,
+        _ => 0,
+    }
 }
 
 fn resolve(process: &Process, fault: PageFault) -> Result<(), Failure> {
@@ -55,12 +102,4 @@ fn resolve(process: &Process, fault: PageFault) -> Result<(), Failure> {
 /// Called on a fault of the kernel at user memory; whether the access can be tried again.
 pub fn on_kernel_fault(fault: PageFault) -> bool {
     process::current().is_some_and(|process| resolve(&process, fault).is_ok())
-}
-
-/// Ends the running process if it was told to. The caller holds nothing.
-pub fn end_if_told() {
-    let told = process::current().is_some_and(|process| process.is_to_end());
-    if told {
-        process::leave();
-    }
 }

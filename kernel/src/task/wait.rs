@@ -2,14 +2,18 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use spin::Mutex;
+use vfs::error::{FileSystemErrorKind, Result, fail};
 
-use super::scheduler;
 use super::thread::Thread;
+use super::{scheduler, timer};
 use crate::arch::interrupts;
+use crate::time;
 
 /// Threads that wait for one thing. Whoever makes it so wakes them; an interrupt handler may.
+#[derive(Default)]
 pub struct WaitQueue {
     /// Taken only with interrupts off.
     waiting: Mutex<Vec<Arc<Thread>>>,
@@ -21,17 +25,58 @@ impl WaitQueue {
         Self { waiting: Mutex::new(Vec::new()) }
     }
 
-    /// Waits until `condition` holds. It is asked with interrupts off, at once and after each waking.
+    /// Waits until `condition` holds, whatever else comes. It is asked with interrupts off, at once and after each
+    /// waking.
     pub fn wait_until(&self, mut condition: impl FnMut() -> bool) {
         interrupts::without(|| {
             while !condition() {
-                self.waiting.lock().push(scheduler::current());
-                scheduler::wait();
-                // Who was woken by something else still stands in the queue.
-                let thread = scheduler::current();
-                self.waiting.lock().retain(|other| !Arc::ptr_eq(other, &thread));
+                self.wait_once(None);
             }
         });
+    }
+
+    /// As [`WaitQueue::wait_until`], or until a signal comes.
+    ///
+    /// # Errors
+    /// `EINTR`.
+    pub fn wait(&self, condition: impl FnMut() -> bool) -> Result<()> {
+        self.wait_before(None, condition).map(|_| ())
+    }
+
+    /// As [`WaitQueue::wait`], or until a time (since boot); whether `condition` holds.
+    ///
+    /// # Errors
+    /// `EINTR`.
+    pub fn wait_before(&self, end: Option<Duration>, mut condition: impl FnMut() -> bool) -> Result<bool> {
+        interrupts::without(|| {
+            loop {
+                if condition() {
+                    return Ok(true);
+                }
+                if end.is_some_and(|end| time::monotonic() >= end) {
+                    return Ok(false);
+                }
+                if scheduler::current().user().is_some_and(|user| user.is_interrupted()) {
+                    return fail(FileSystemErrorKind::Interrupted);
+                }
+                self.wait_once(end);
+            }
+        })
+    }
+
+    /// Waits until someone wakes the caller, or the time has come. Interrupts are off.
+    fn wait_once(&self, end: Option<Duration>) {
+        let thread = scheduler::current();
+        self.waiting.lock().push(thread.clone());
+        if let Some(end) = end {
+            timer::wake_at(end, thread.clone());
+        }
+        scheduler::wait();
+        // Who was woken by something else still stands in the queue.
+        self.waiting.lock().retain(|other| !Arc::ptr_eq(other, &thread));
+        if end.is_some() {
+            timer::forget(&thread);
+        }
     }
 
     /// Wakes all that wait.
@@ -51,11 +96,5 @@ impl WaitQueue {
             scheduler::wake(thread);
             true
         })
-    }
-}
-
-impl Default for WaitQueue {
-    fn default() -> Self {
-        Self::new()
     }
 }

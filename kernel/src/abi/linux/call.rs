@@ -14,6 +14,8 @@ use super::flags::{AT_EMPTY_PATH, AT_FDCWD};
 use crate::arch::trap::TrapFrame;
 use crate::mm::user_memory;
 use crate::task::process::Process;
+use crate::task::scheduler;
+use crate::task::thread::{Thread, UserSide};
 
 /// The longest path with its NUL (`PATH_MAX`).
 const PATH_MAX: usize = 4096;
@@ -29,6 +31,19 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// The thread that calls.
+    pub fn thread(&self) -> Arc<Thread> {
+        scheduler::current()
+    }
+
+    /// What the thread that calls has as a process's.
+    ///
+    /// # Errors
+    /// `EPERM` for one that has none, which makes no calls.
+    pub fn user_side<'t>(&self, thread: &'t Thread) -> Result<&'t UserSide> {
+        thread.user().ok_or(FileSystemErrorKind::NotPermitted.into())
+    }
+
     /// An argument of 32 bits: what is above means nothing.
     pub fn word(&self, index: usize) -> u32 {
         self.arguments[index] as u32

@@ -63,15 +63,36 @@ pub fn time(call: &mut Call<'_>) -> Result<u64> {
     Ok(seconds)
 }
 
+/// Sleeps until a time (since boot). When a signal interrupts it, what is left is written to `left_at`, and it can go on
+/// by `restart_syscall`.
+fn sleep_until(call: &Call<'_>, end: Duration, left_at: u64) -> Result<u64> {
+    let slept = timer::sleep_until(end);
+    if slept.is_err() {
+        if left_at != 0 {
+            user_memory::write_words(left_at, timespec(end.saturating_sub(time::monotonic())))?;
+        }
+        call.user_side(&call.thread())?.note_unfinished_sleep(end, left_at);
+    }
+    slept.map(|()| 0)
+}
+
 pub fn nanosleep(call: &mut Call<'_>) -> Result<u64> {
-    timer::sleep(duration(user_memory::read_words(call.arguments[0])?)?);
-    Ok(0)
+    let given = duration(user_memory::read_words(call.arguments[0])?)?;
+    sleep_until(call, time::monotonic().saturating_add(given), call.arguments[1])
 }
 
 pub fn clock_nanosleep(call: &mut Call<'_>) -> Result<u64> {
     let now = now(call.word(0))?;
     let flags = call.flags(1, TIMER_ABSTIME)?;
     let given = duration(user_memory::read_words(call.arguments[2])?)?;
-    timer::sleep(if flags & TIMER_ABSTIME != 0 { given.saturating_sub(now) } else { given });
-    Ok(0)
+    let absolute = flags & TIMER_ABSTIME != 0;
+    let given = if absolute { given.saturating_sub(now) } else { given };
+    sleep_until(call, time::monotonic().saturating_add(given), if absolute { 0 } else { call.arguments[3] })
+}
+
+/// Goes on with a sleep that a signal has interrupted.
+pub fn restart_syscall(call: &mut Call<'_>) -> Result<u64> {
+    let unfinished = call.user_side(&call.thread())?.take_unfinished_sleep();
+    let (end, left_at) = unfinished.ok_or(FileSystemErrorKind::Interrupted)?;
+    sleep_until(call, end, left_at)
 }

@@ -10,7 +10,7 @@ use super::call::Call;
 use super::identity::change_place;
 use crate::mm::user_memory;
 use crate::task::identity::{Identity, Ids};
-use crate::task::process;
+use crate::task::number;
 
 /// Not a user and not a group; where several are given, it stands for "as it is".
 const NONE: u32 = u32::MAX;
@@ -213,7 +213,7 @@ pub fn capget(call: &mut Call<'_>) -> Result<u64> {
     let place = match pid {
         ..0 => return fail(FileSystemErrorKind::InvalidArgument),
         0 => call.process.place()?,
-        pid => process::find(pid as u32).ok_or(FileSystemErrorKind::NoProcess)?.place()?,
+        pid => number::process(pid as u32).ok_or(FileSystemErrorKind::NoProcess)?.place()?,
     };
     let identity = &place.identity;
     let sets = [place.context.credentials.capabilities, identity.permitted, identity.inheritable].map(|set| set.bits());

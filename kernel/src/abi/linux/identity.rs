@@ -12,9 +12,8 @@ pub fn getpid(call: &mut Call<'_>) -> Result<u64> {
     Ok(u64::from(call.process.pid()))
 }
 
-/// A process has one thread, whose number is its own.
 pub fn gettid(call: &mut Call<'_>) -> Result<u64> {
-    getpid(call)
+    Ok(u64::from(call.user_side(&call.thread())?.tid()))
 }
 
 pub fn getppid(call: &mut Call<'_>) -> Result<u64> {

@@ -11,8 +11,9 @@
 //! | `attributes`, `xattrs` | what is known of a file |
 //! | `mounts` | mounting, the root, and the figures of file systems |
 //! | `memory` | mappings and the heap |
-//! | `processes`, `identity`, `signals` | beginning, ending, waiting; which and where; what is wanted of signals |
+//! | `processes`, `identity`, `signals` | beginning, ending; which and where; signals |
 //! | `credentials` | users, groups, capabilities |
+//! | `waiting` | what becomes of children |
 //! | `clocks`, `system` | times; the machine and its limits |
 //!
 //! What a call does not know it refuses: flags with `EINVAL`, a call that is not there with `ENOSYS`, noted once in
@@ -34,6 +35,7 @@ mod structures;
 mod system;
 mod table;
 mod transfer;
+mod waiting;
 mod xattrs;
 
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -44,21 +46,23 @@ use self::call::Call;
 use crate::arch::trap::TrapFrame;
 use crate::arch::{interrupts, user};
 use crate::log;
-use crate::task::{process, trap};
+use crate::task::signal::delivery::{Interrupted, before_user_mode};
+use crate::task::thread::UserSide;
+use crate::task::{process, scheduler};
 
 /// Called by the entry of system calls with the program's registers; whether it must go back by `iret`.
 #[unsafe(no_mangle)]
 extern "C" fn system_call_dispatch(frame: &mut TrapFrame) -> bool {
     interrupts::enable();
-    answer(frame);
+    let interrupted = answer(frame);
     interrupts::disable();
-    trap::end_if_told();
+    before_user_mode(frame, interrupted);
     !user::returns_plainly(frame)
 }
 
-/// Does what is asked. What it holds is let go of before the process may end.
-fn answer(frame: &mut TrapFrame) {
-    let Some(process) = process::current() else { return };
+/// Does what is asked; says so if a signal has interrupted it. What it holds is let go of before the process may end.
+fn answer(frame: &mut TrapFrame) -> Option<Interrupted> {
+    let process = process::current()?;
     let number = frame.rax;
     let arguments = [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9];
     let result = match table::find(number).and_then(|entry| entry.function) {
@@ -69,11 +73,24 @@ fn answer(frame: &mut TrapFrame) {
         }
     };
     match result {
-        // Another program has begun: the registers are its own.
-        Ok(_) if frame.vector != user::SYSTEM_CALL => {}
-        Ok(value) => frame.rax = value,
-        Err(error) => frame.rax = i64::from(-error.errno()) as u64,
+        // Another program has begun, or goes on where a handler had interrupted it: the registers are its own.
+        Ok(_) if frame.vector != user::SYSTEM_CALL => None,
+        Ok(value) => {
+            frame.rax = value;
+            None
+        }
+        Err(error) => {
+            frame.rax = i64::from(-error.errno()) as u64;
+            let (restart, number) = (signals::restart(number), signals::restarted_as(number));
+            (error.kind() == FileSystemErrorKind::Interrupted && is_interrupted())
+                .then_some(Interrupted { number, restart })
+        }
     }
+}
+
+/// Whether a signal has come to the running thread.
+fn is_interrupted() -> bool {
+    scheduler::current().user().is_some_and(UserSide::is_interrupted)
 }
 
 /// Numbers from here on are noted as one.

@@ -15,7 +15,8 @@ use super::identity::change_place;
 use super::structures;
 use crate::log;
 use crate::mm::user_memory;
-use crate::task::process::{self, Place};
+use crate::task::number;
+use crate::task::process::Place;
 
 const MS_REMOUNT: u32 = 0x20;
 const MS_BIND: u32 = 0x1000;
@@ -122,7 +123,7 @@ pub fn pivot_root(call: &mut Call<'_>) -> Result<u64> {
     let (new, old) = (call.path(0)?, call.path(1)?);
     let moved = own.manager.pivot_root(&mut own.context, &new, &old)?;
     call.process.set_place(own)?;
-    for process in process::all()? {
+    for process in number::processes() {
         let Ok(theirs) = process.place() else { continue };
         let mut new = Place::clone(&theirs);
         if Arc::ptr_eq(&new.manager, &place.manager) && moved.follow(&mut new.context) {

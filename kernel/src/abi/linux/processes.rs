@@ -23,13 +23,14 @@ const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
 const CLONE_CHILD_SETTID: u64 = 0x100_0000;
 /// The signal that the parent is told by.
 const CLONE_SIGNAL: u64 = 0xff;
+const CHILD: u64 = Signal::CHILD.number() as u64;
 
 pub fn fork(call: &mut Call<'_>) -> Result<u64> {
-    begin(call, Beginning::default())
+    begin(call, Beginning { flags: CHILD, ..Beginning::default() })
 }
 
 pub fn vfork(call: &mut Call<'_>) -> Result<u64> {
-    begin(call, Beginning { flags: CLONE_VM | CLONE_VFORK, ..Beginning::default() })
+    begin(call, Beginning { flags: CLONE_VM | CLONE_VFORK | CHILD, ..Beginning::default() })
 }
 
 pub fn clone(call: &mut Call<'_>) -> Result<u64> {
@@ -60,8 +61,8 @@ const KNOWN: u64 = CLONE_VM
 fn begin(call: &mut Call<'_>, wanted: Beginning) -> Result<u64> {
     let flags = wanted.flags;
     let has = |flag| flags & flag != 0;
-    let signal = flags & CLONE_SIGNAL;
-    if flags & !KNOWN != 0 || signal != 0 && signal != u64::from(Signal::CHILD.number()) {
+    let told_by = Signal::from_number((flags & CLONE_SIGNAL) as u8);
+    if flags & !KNOWN != 0 || told_by.is_none() && flags & CLONE_SIGNAL != 0 {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     // Two that run at once in one memory are threads, which are not there.
@@ -88,12 +89,14 @@ fn begin(call: &mut Call<'_>, wanted: Beginning) -> Result<u64> {
         thread_base,
         identity_at: has(CLONE_CHILD_SETTID).then_some(wanted.child_identity_at),
         cleared_at_end: if has(CLONE_CHILD_CLEARTID) { wanted.child_identity_at } else { 0 },
+        mask: user.mask(),
+        alternate_stack: user.alternate_stack(),
     };
     let files = process.files().duplicate()?;
-    let dispositions = process.dispositions().clone();
+    let actions = process.actions().clone();
     let place = process.place()?;
     let place = if has(CLONE_NEWNS) { place.in_own_namespace()? } else { Place::clone(&place) };
-    let parts = Parts { space, files, place, name: process.name(), dispositions };
+    let parts = Parts { space, files, place, name: process.name(), actions, told_by };
     let child = Process::start(Some(process), parts, start)?;
     if has(CLONE_PARENT_SETTID) {
         // As on Linux a bad address is the program's own affair.
@@ -155,29 +158,4 @@ pub fn exit(call: &mut Call<'_>) -> Result<u64> {
 /// A process has one thread.
 pub fn exit_group(call: &mut Call<'_>) -> Result<u64> {
     exit(call)
-}
-
-const WNOHANG: u32 = 1;
-/// Nothing is stopped or goes on: who asks for that as well waits for what ends.
-const WUNTRACED: u32 = 2;
-const WCONTINUED: u32 = 8;
-
-/// There is one group of processes: whoever asks for a child of the own group (0) or of any (-1) asks for the same. Times
-/// are not counted, so nobody is told them.
-pub fn wait4(call: &mut Call<'_>) -> Result<u64> {
-    let [pid, status_at, _, usage_at, ..] = call.arguments;
-    let flags = call.flags(2, WNOHANG | WUNTRACED | WCONTINUED)?;
-    if usage_at != 0 {
-        return fail(FileSystemErrorKind::NotImplemented);
-    }
-    let pid = match pid as i32 {
-        pid @ 1.. => Some(pid as u32),
-        0 | -1 => None,
-        _ => return fail(FileSystemErrorKind::NoChild),
-    };
-    let Some((child, ending)) = call.process.wait_for_child(pid, flags & WNOHANG != 0)? else { return Ok(0) };
-    if status_at != 0 {
-        user_memory::write(status_at, &ending.wait_status().to_le_bytes())?;
-    }
-    Ok(u64::from(child))
 }

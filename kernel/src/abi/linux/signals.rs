@@ -1,12 +1,22 @@
-//! What a process wants done about signals.
-//!
-//! None is delivered to a handler yet, so none can be asked for (`ENOSYS`): a signal has its default effect or none.
+//! Signals: what is wanted of them, sending them, waiting for them.
 
+use alloc::sync::Arc;
+
+use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
+use super::structures::duration;
 use crate::mm::user_memory;
-use crate::task::signal::Signal;
+use crate::task::process::Process;
+use crate::task::signal::actions::Action;
+use crate::task::signal::delivery::Restart;
+use crate::task::signal::frame::{self, AlternateStack};
+use crate::task::signal::sending::send_to_thread;
+use crate::task::signal::{FROM_THREAD, Information, Set, Signal};
+use crate::task::wait::WaitQueue;
+use crate::task::{number, timer};
+use crate::time;
 
 /// Bytes of a set of signals.
 const SET_SIZE: u64 = 8;
@@ -15,25 +25,61 @@ const SIG_BLOCK: u32 = 0;
 const SIG_UNBLOCK: u32 = 1;
 const SIG_SETMASK: u32 = 2;
 
+/// Whether a call is made again that a signal has interrupted, by its number (`signal(7)`).
+pub fn restart(number: u64) -> Restart {
+    match number {
+        // poll, select, pause, nanosleep, rt_sigsuspend, restart_syscall, clock_nanosleep, pselect6, ppoll
+        7 | 23 | 34 | 35 | 130 | 219 | 230 | 270 | 271 => Restart::WithoutHandler,
+        // rt_sigtimedwait
+        128 => Restart::Never,
+        _ => Restart::IfAsked,
+    }
+}
+
+/// The number by which a call is made again: a sleep goes on until the time that it was to end.
+pub fn restarted_as(number: u64) -> u64 {
+    match number {
+        35 | 230 => 219,
+        other => other,
+    }
+}
+
 fn check_set_size(size: u64) -> Result<()> {
     if size == SET_SIZE { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
+}
+
+/// The set of signals at `address`.
+fn read_set(address: u64, size: u64) -> Result<Set> {
+    check_set_size(size)?;
+    Ok(Set(user_memory::read_words::<1>(address)?[0]))
+}
+
+/// The signal of that number.
+fn signal(number: u32) -> Result<Signal> {
+    let signal = u8::try_from(number).ok().and_then(Signal::from_number);
+    signal.ok_or(FileSystemErrorKind::InvalidArgument.into())
 }
 
 pub fn rt_sigaction(call: &mut Call<'_>) -> Result<u64> {
     let [number, new, old, size, ..] = call.arguments;
     check_set_size(size)?;
-    let signal = u8::try_from(number as u32).ok().and_then(Signal::from_number);
-    let signal = signal.ok_or(FileSystemErrorKind::InvalidArgument)?;
-    let wanted = if new == 0 { None } else { Some(user_memory::read_words(new)?) };
-    let former = call.process.dispositions().action(signal);
+    let signal = signal(number as u32)?;
+    let wanted = if new == 0 { None } else { Some(Action(user_memory::read_words(new)?)) };
+    if wanted.is_some() && !signal.can_be_handled() {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let mut actions = call.process.actions();
+    let former = actions.get(signal);
     if let Some(wanted) = wanted {
-        if !signal.can_be_handled() {
-            return fail(FileSystemErrorKind::InvalidArgument);
-        }
-        call.process.dispositions().set_action(signal, wanted)?;
+        actions.set(signal, wanted);
+    }
+    let ignored = actions.ignores(signal);
+    drop(actions);
+    if wanted.is_some() && ignored {
+        call.process.forget_pending(signal.set());
     }
     if old != 0 {
-        user_memory::write_words(old, former)?;
+        user_memory::write_words(old, former.0)?;
     }
     Ok(0)
 }
@@ -41,19 +87,167 @@ pub fn rt_sigaction(call: &mut Call<'_>) -> Result<u64> {
 pub fn rt_sigprocmask(call: &mut Call<'_>) -> Result<u64> {
     let [_, new, old, size, ..] = call.arguments;
     check_set_size(size)?;
-    let given = if new == 0 { None } else { Some(user_memory::read_words::<1>(new)?[0]) };
-    let former = call.process.dispositions().mask();
+    let given = if new == 0 { None } else { Some(read_set(new, size)?) };
+    let thread = call.thread();
+    let user = call.user_side(&thread)?;
+    let former = user.mask();
     if let Some(given) = given {
-        let mask = match call.word(0) {
-            SIG_BLOCK => former | given,
-            SIG_UNBLOCK => former & !given,
+        user.set_mask(match call.word(0) {
+            SIG_BLOCK => former.with(given),
+            SIG_UNBLOCK => former.without(given),
             SIG_SETMASK => given,
             _ => return fail(FileSystemErrorKind::InvalidArgument),
-        };
-        call.process.dispositions().set_mask(mask);
+        });
     }
     if old != 0 {
-        user_memory::write_words(old, [former])?;
+        user_memory::write_words(old, [former.0])?;
+    }
+    Ok(0)
+}
+
+pub fn rt_sigreturn(call: &mut Call<'_>) -> Result<u64> {
+    let thread = call.thread();
+    let user = call.user_side(&thread)?;
+    if let Err(error) = frame::pop(user, call.frame) {
+        user.force(Information::of_kernel(Signal::SEGMENTATION));
+        return Err(error);
+    }
+    Ok(0)
+}
+
+pub fn rt_sigpending(call: &mut Call<'_>) -> Result<u64> {
+    check_set_size(call.arguments[1])?;
+    let thread = call.thread();
+    let user = call.user_side(&thread)?;
+    call.write_words(0, [user.pending().and(user.mask()).0])
+}
+
+pub fn rt_sigsuspend(call: &mut Call<'_>) -> Result<u64> {
+    let mask = read_set(call.arguments[0], call.arguments[1])?;
+    let thread = call.thread();
+    call.user_side(&thread)?.set_mask_for_call(mask);
+    timer::sleep_until_signal()?;
+    Ok(0)
+}
+
+pub fn pause(_call: &mut Call<'_>) -> Result<u64> {
+    timer::sleep_until_signal()?;
+    Ok(0)
+}
+
+pub fn rt_sigtimedwait(call: &mut Call<'_>) -> Result<u64> {
+    let [set, told_at, timeout_at, size, ..] = call.arguments;
+    let set = read_set(set, size)?.as_mask();
+    let end = match timeout_at {
+        0 => None,
+        address => Some(time::monotonic().saturating_add(duration(user_memory::read_words(address)?)?)),
+    };
+    let thread = call.thread();
+    let user = call.user_side(&thread)?;
+    let mut taken = None;
+    WaitQueue::new().wait_before(end, || {
+        taken = user.take_pending(set);
+        taken.is_some()
+    })?;
+    let Some(information) = taken else { return fail(FileSystemErrorKind::WouldBlock) };
+    if told_at != 0 {
+        user_memory::write_words(told_at, information.to_words())?;
+    }
+    Ok(u64::from(information.signal.number()))
+}
+
+pub fn sigaltstack(call: &mut Call<'_>) -> Result<u64> {
+    let [new, old, ..] = call.arguments;
+    let thread = call.thread();
+    let user = call.user_side(&thread)?;
+    let former = user.alternate_stack();
+    let pointer = call.frame.rsp;
+    if new != 0 {
+        let wanted = AlternateStack::from_words(user_memory::read_words(new)?)?;
+        if former.is_in_use(pointer) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        user.set_alternate_stack(wanted);
+    }
+    if old != 0 {
+        user_memory::write_words(old, former.to_words(pointer))?;
+    }
+    Ok(0)
+}
+
+/// Fails where the caller may not send `target` signals (`kill(2)`).
+fn check_right(call: &Call<'_>, target: &Process) -> Result<()> {
+    let place = call.process.place()?;
+    // One that has ended is nobody's, and harmed by nothing.
+    let Ok(theirs) = target.place() else { return Ok(()) };
+    let (own, theirs) = (place.identity.users, theirs.identity.users);
+    let may = [own.real, own.effective].iter().any(|&id| id == theirs.real || id == theirs.saved);
+    if may { Ok(()) } else { place.context.credentials.require(Capabilities::KILL) }
+}
+
+/// The signal that argument `index` is; `None` for 0, by which is only asked whether it could be sent.
+fn asked_signal(call: &Call<'_>, index: usize) -> Result<Option<Signal>> {
+    if call.word(index) == 0 { Ok(None) } else { signal(call.word(index)).map(Some) }
+}
+
+fn process(number: u32) -> Result<Arc<Process>> {
+    number::process(number).ok_or(FileSystemErrorKind::NoProcess.into())
+}
+
+pub fn kill(call: &mut Call<'_>) -> Result<u64> {
+    let signal = asked_signal(call, 1)?;
+    let target = match call.word(0) as i32 {
+        number @ 1.. => process(number as u32)?,
+        _ => return fail(FileSystemErrorKind::NoProcess),
+    };
+    check_right(call, &target)?;
+    if let Some(signal) = signal {
+        target.try_send(Information::of_process(signal, call.process.pid(), call.process.user()))?;
+    }
+    Ok(0)
+}
+
+pub fn tkill(call: &mut Call<'_>) -> Result<u64> {
+    send_to(call, None, 0, 1)
+}
+
+pub fn tgkill(call: &mut Call<'_>) -> Result<u64> {
+    if call.word(0) as i32 <= 0 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    send_to(call, Some(call.word(0)), 1, 2)
+}
+
+/// Sends the thread of argument `thread` a signal, if it is of the process `of`.
+fn send_to(call: &Call<'_>, of: Option<u32>, thread: usize, signal: usize) -> Result<u64> {
+    if call.word(thread) as i32 <= 0 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let signal = asked_signal(call, signal)?;
+    let thread = number::thread(call.word(thread)).ok_or(FileSystemErrorKind::NoProcess)?;
+    let target = thread.user().map(|user| user.process.clone());
+    let target = target.filter(|target| of.is_none_or(|of| of == target.pid()));
+    let target = target.ok_or(FileSystemErrorKind::NoProcess)?;
+    check_right(call, &target)?;
+    if let Some(signal) = signal {
+        let from = Information::of_process(signal, call.process.pid(), call.process.user());
+        send_to_thread(&thread, Information { code: FROM_THREAD, ..from })?;
+    }
+    Ok(0)
+}
+
+pub fn rt_sigqueueinfo(call: &mut Call<'_>) -> Result<u64> {
+    let words: [u64; 4] = user_memory::read_words(call.arguments[2])?;
+    let signal = asked_signal(call, 1)?;
+    let target = process(call.word(0))?;
+    let code = words[1] as u32 as i32;
+    // Nobody can pretend to be the kernel, or to have used another call.
+    if (code >= 0 || code == FROM_THREAD) && !Arc::ptr_eq(&target, call.process) {
+        return fail(FileSystemErrorKind::NotPermitted);
+    }
+    check_right(call, &target)?;
+    if let Some(signal) = signal {
+        target.try_send(Information { signal, code, words: [words[2], words[3]] })?;
     }
     Ok(0)
 }

@@ -5,7 +5,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use super::call::Call;
 use crate::arch::{random, user};
 use crate::mm::{self, user_memory};
-use crate::task::{files, process, scheduler, start};
+use crate::task::{files, number, scheduler, start};
 use crate::time;
 
 const ARCH_SET_FS: u32 = 0x1002;
@@ -173,7 +173,7 @@ pub fn sysinfo(call: &mut Call<'_>) -> Result<u64> {
     let mut words = [0; 14];
     words[0] = time::monotonic().as_secs();
     (words[4], words[5], words[6]) = (bytes(usage.total_frames), bytes(usage.free_frames), bytes(usage.other_frames()));
-    words[10] = process::count() as u64 & 0xffff;
+    words[10] = number::processes().count() as u64 & 0xffff;
     // The unit of all sizes.
     words[13] = 1;
     call.write_words(0, words)

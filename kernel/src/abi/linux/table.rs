@@ -5,7 +5,7 @@ use vfs::error::Result;
 use super::call::Call;
 use super::{
     attributes, clocks, credentials, descriptors, identity, memory, mounts, names, processes, signals, system,
-    transfer, xattrs,
+    transfer, waiting, xattrs,
 };
 
 /// What answers a call.
@@ -62,7 +62,7 @@ table! {
     12 brk memory::brk;
     13 rt_sigaction signals::rt_sigaction;
     14 rt_sigprocmask signals::rt_sigprocmask;
-    15 rt_sigreturn;
+    15 rt_sigreturn signals::rt_sigreturn;
     16 ioctl descriptors::ioctl;
     17 pread64 transfer::pread64;
     18 pwrite64 transfer::pwrite64;
@@ -81,7 +81,7 @@ table! {
     31 shmctl;
     32 dup descriptors::dup;
     33 dup2 descriptors::dup2;
-    34 pause;
+    34 pause signals::pause;
     35 nanosleep clocks::nanosleep;
     36 getitimer;
     37 alarm;
@@ -108,8 +108,8 @@ table! {
     58 vfork processes::vfork;
     59 execve processes::execve;
     60 exit processes::exit;
-    61 wait4 processes::wait4;
-    62 kill;
+    61 wait4 waiting::wait4;
+    62 kill signals::kill;
     63 uname system::uname;
     64 semget;
     65 semop;
@@ -174,11 +174,11 @@ table! {
     124 getsid;
     125 capget credentials::capget;
     126 capset credentials::capset;
-    127 rt_sigpending;
-    128 rt_sigtimedwait;
-    129 rt_sigqueueinfo;
-    130 rt_sigsuspend;
-    131 sigaltstack;
+    127 rt_sigpending signals::rt_sigpending;
+    128 rt_sigtimedwait signals::rt_sigtimedwait;
+    129 rt_sigqueueinfo signals::rt_sigqueueinfo;
+    130 rt_sigsuspend signals::rt_sigsuspend;
+    131 sigaltstack signals::sigaltstack;
     132 utime attributes::utime;
     133 mknod names::mknod;
     134 uselib;
@@ -247,7 +247,7 @@ table! {
     197 removexattr xattrs::removexattr;
     198 lremovexattr xattrs::lremovexattr;
     199 fremovexattr xattrs::fremovexattr;
-    200 tkill;
+    200 tkill signals::tkill;
     201 time clocks::time;
     202 futex;
     203 sched_setaffinity;
@@ -266,7 +266,7 @@ table! {
     216 remap_file_pages;
     217 getdents64 names::getdents64;
     218 set_tid_address system::set_tid_address;
-    219 restart_syscall;
+    219 restart_syscall clocks::restart_syscall;
     220 semtimedop;
     221 fadvise64 transfer::fadvise64;
     222 timer_create;
@@ -281,7 +281,7 @@ table! {
     231 exit_group processes::exit_group;
     232 epoll_wait;
     233 epoll_ctl;
-    234 tgkill;
+    234 tgkill signals::tgkill;
     235 utimes attributes::utimes;
     236 vserver;
     237 mbind;

@@ -90,7 +90,7 @@ extern "C" fn interrupt_dispatch(frame: &mut TrapFrame) {
             if line == super::pit::LINE {
                 crate::time::on_tick(frame);
                 if frame.is_of_user() {
-                    crate::task::trap::on_tick();
+                    crate::task::trap::on_tick(frame);
                 }
             }
         }
@@ -112,12 +112,19 @@ extern "C" fn interrupt_dispatch(frame: &mut TrapFrame) {
 pub enum Exception {
     /// A page could not be accessed.
     Page(PageFault),
-    /// A division by zero, or one whose result does not fit; a floating-point error.
-    Arithmetic,
+    /// A division by zero, or one whose result does not fit.
+    Division,
+    /// A floating-point error, of a vector instruction or of an older one.
+    FloatingPoint {
+        /// Which of both.
+        of_vectors: bool,
+    },
     /// An instruction that does not exist or that programs may not execute as such.
     IllegalInstruction,
-    /// A breakpoint, or a single step.
-    Trap,
+    /// A breakpoint.
+    Breakpoint,
+    /// A single step.
+    Step,
     /// An access that was not aligned, and had to be.
     Alignment,
     /// Anything else that programs may not do.
@@ -158,8 +165,10 @@ impl TrapFrame {
     /// What the exception means for the program that made it. To be asked before interrupts come in again.
     pub fn exception(&self) -> Exception {
         match self.vector {
-            0 | 16 | 19 => Exception::Arithmetic,
-            1 | VECTOR_BREAKPOINT => Exception::Trap,
+            0 => Exception::Division,
+            16 | 19 => Exception::FloatingPoint { of_vectors: self.vector == 19 },
+            1 => Exception::Step,
+            VECTOR_BREAKPOINT => Exception::Breakpoint,
             6 => Exception::IllegalInstruction,
             VECTOR_PAGE_FAULT => Exception::Page(self.page_fault()),
             17 => Exception::Alignment,

@@ -19,6 +19,9 @@ use super::trap::TrapFrame;
 /// In place of an interrupt's vector: the frame is a system call's.
 pub const SYSTEM_CALL: u64 = 0x100;
 
+/// Bytes of the `syscall` instruction, which a program is taken back to when it is to make its call again.
+pub const SYSTEM_CALL_LENGTH: u64 = 2;
+
 /// The first address that is not the user's.
 pub const USER_END: u64 = 0x0000_7fff_ffff_f000;
 
@@ -175,6 +178,28 @@ pub fn first_frame(entry: u64, stack: u64) -> TrapFrame {
     }
 }
 
+/// The flags that a program may set (Linux's `FIX_EFLAGS`): of computing, of direction, of single steps and of alignment.
+const PROGRAM_FLAGS: RFlags = RFlags::ALIGNMENT_CHECK
+    .union(RFlags::OVERFLOW_FLAG)
+    .union(RFlags::DIRECTION_FLAG)
+    .union(RFlags::TRAP_FLAG)
+    .union(RFlags::SIGN_FLAG)
+    .union(RFlags::ZERO_FLAG)
+    .union(RFlags::AUXILIARY_CARRY_FLAG)
+    .union(RFlags::PARITY_FLAG)
+    .union(RFlags::CARRY_FLAG)
+    .union(RFlags::RESUME_FLAG);
+
+/// The flags that a program goes on with that wants `wanted`.
+pub fn program_flags(wanted: u64) -> u64 {
+    wanted & PROGRAM_FLAGS.bits() | RFlags::INTERRUPT_FLAG.bits() | 2
+}
+
+/// The flags that a handler begins with that interrupts a program with these.
+pub fn handler_flags(interrupted: u64) -> u64 {
+    interrupted & !(RFlags::DIRECTION_FLAG | RFlags::RESUME_FLAG | RFlags::TRAP_FLAG).bits()
+}
+
 /// Lets entries from user mode begin at `top`. Interrupts must be off.
 pub fn set_kernel_stack(top: u64) {
     gdt::set_kernel_stack(top);
@@ -211,7 +236,51 @@ impl Clone for FloatingPoint {
     }
 }
 
+/// Where the control word of vector instructions lies, and behind it the bits that it may have.
+const VECTOR_CONTROL: usize = 24;
+/// What it may have on processors that do not say (Intel SDM volume 1, 11.6.6).
+const VECTOR_CONTROL_DEFAULT_MASK: u32 = 0xffbf;
+
 impl FloatingPoint {
+    /// Bytes of them.
+    pub const SIZE: usize = 512;
+
+    /// What a program says that they are; bits that the processor does not take are not set.
+    pub fn from_bytes(mut bytes: [u8; Self::SIZE]) -> Self {
+        let of_processor = Self::default();
+        of_processor.save();
+        let mask = match of_processor.word(VECTOR_CONTROL + 4) {
+            0 => VECTOR_CONTROL_DEFAULT_MASK,
+            mask => mask,
+        };
+        for (byte, mask) in bytes[VECTOR_CONTROL..][..4].iter_mut().zip(mask.to_le_bytes()) {
+            *byte &= mask;
+        }
+        Self(UnsafeCell::new(bytes))
+    }
+
+    /// As `fxsave` lays them out.
+    pub fn bytes(&mut self) -> &[u8; Self::SIZE] {
+        self.0.get_mut()
+    }
+
+    fn word(&self, at: usize) -> u32 {
+        // SAFETY: nobody writes them meanwhile: only the thread that they belong to looks at them.
+        let bytes = unsafe { &*self.0.get() };
+        u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    }
+
+    /// Which floating-point exceptions have come and are not masked, by the bits of the status word: of vector
+    /// instructions, or of the older ones.
+    pub fn exceptions(&self, of_vectors: bool) -> u32 {
+        if of_vectors {
+            let control = self.word(VECTOR_CONTROL);
+            return control & !(control >> 7) & 0x3f;
+        }
+        let words = self.word(0);
+        (words >> 16) & !words & 0x3f
+    }
+
     /// Takes them from the processor.
     pub fn save(&self) {
         // SAFETY: 512 bytes, aligned, and nobody else's.

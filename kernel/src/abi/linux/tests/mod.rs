@@ -9,6 +9,7 @@ mod memory;
 mod mounts;
 mod names;
 mod program;
+mod signals;
 
 use self::program::{Program, run};
 use crate::ktest;
@@ -22,6 +23,7 @@ fn error(number: i64) -> i64 {
 const EPERM: i64 = 1;
 const ENOENT: i64 = 2;
 const ESRCH: i64 = 3;
+const EINTR: i64 = 4;
 const ENOEXEC: i64 = 8;
 const EBADF: i64 = 9;
 const ECHILD: i64 = 10;

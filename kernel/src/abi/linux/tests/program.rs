@@ -148,6 +148,68 @@ test_arguments:                 # writes all arguments and the environment to th
     cmp r15, 2
     jne 8b
     ret
+.global test_handler
+test_handler:                   # notes the signal, si_code, two words, the mask, its stack pointer, rip and a word of
+    mov ecx, 0x61fff8           # the frame's floating-point registers at [0x61fff8], which moves on; then changes the
+    mov rax, [rcx]              # word of the context at offset [0x61fff0] to [0x61ffe8], unless that is 0
+    mov [rax], rdi
+    movsxd rcx, dword ptr [rsi + 8]
+    mov [rax + 8], rcx
+    mov rcx, [rsi + 16]
+    mov [rax + 16], rcx
+    mov rcx, [rsi + 24]
+    mov [rax + 24], rcx
+    mov rcx, [rdx + 296]
+    mov [rax + 32], rcx
+    mov [rax + 40], rsp
+    mov rcx, [rdx + 168]
+    mov [rax + 48], rcx
+    mov rcx, [rdx + 224]
+    mov rcx, [rcx + 160]
+    mov [rax + 56], rcx
+    add rax, 64
+    mov ecx, 0x61fff8
+    mov [rcx], rax
+    mov rax, [rcx - 8]
+    test rax, rax
+    jz 2f
+    mov rcx, [rcx - 16]
+    mov [rdx + rax], rcx
+2:  pcmpeqb xmm0, xmm0
+    xor r8d, r8d
+    xor r9d, r9d
+    xor r10d, r10d
+    xor r12d, r12d
+    xor r13d, r13d
+    ret
+.global test_restorer
+test_restorer:
+    mov eax, 15
+    syscall
+.global test_unwind
+test_unwind:                    # goes on with the next step, wherever it was
+    mov rsp, r13
+    xor eax, eax
+    jmp 4b
+.global test_nest
+test_nest:                      # sends itself the signal again, without end
+    mov esi, edi
+    mov eax, 39
+    syscall
+    mov edi, eax
+    mov eax, 62
+    syscall
+    ret
+.global test_vector_kept
+test_vector_kept:               # sends itself the signal rsi; what xmm0 has then, having had rdi before
+    movq xmm0, rdi
+    mov eax, 39
+    syscall
+    mov edi, eax
+    mov eax, 62
+    syscall
+    movq rax, xmm0
+    ret
 .global test_program_end
 test_program_end:
     .text
@@ -171,6 +233,11 @@ unsafe extern "C" {
     static test_await: u8;
     static test_vector: u8;
     static test_arguments: u8;
+    static test_handler: u8;
+    static test_restorer: u8;
+    static test_unwind: u8;
+    static test_nest: u8;
+    static test_vector_kept: u8;
 }
 
 const CODE: u64 = 0x40_0000;
@@ -179,6 +246,9 @@ const DATA: u64 = 0x60_0000;
 const RESULTS: u64 = 0x61_0000;
 /// Where the memory of the results ends: nothing is mapped there.
 pub const DATA_END: u64 = 0x62_0000;
+
+/// Where it stands where the handler notes what it is told.
+const NOTES_AT: u64 = DATA_END - 8;
 
 /// The number under which the results are written.
 const RESULTS_FILE: u64 = 3;
@@ -200,6 +270,11 @@ pub enum Act {
     Await,
     Vector,
     Arguments,
+    Handler,
+    Restorer,
+    Unwind,
+    Nest,
+    VectorKept,
 }
 
 impl Act {
@@ -220,6 +295,11 @@ impl Act {
             Self::Await => &raw const test_await,
             Self::Vector => &raw const test_vector,
             Self::Arguments => &raw const test_arguments,
+            Self::Handler => &raw const test_handler,
+            Self::Restorer => &raw const test_restorer,
+            Self::Unwind => &raw const test_unwind,
+            Self::Nest => &raw const test_nest,
+            Self::VectorKept => &raw const test_vector_kept,
         };
         CODE + (place as u64 - &raw const test_program as u64)
     }
@@ -280,7 +360,7 @@ impl Program {
     pub fn room(&mut self, words: u64) -> Slot {
         let slot = Slot(RESULTS + 8 * self.slots);
         self.slots += words;
-        assert!(slot.0 + 8 * words <= DATA_END);
+        assert!(slot.0 + 8 * words <= DATA_END - 64);
         slot
     }
 
@@ -326,6 +406,31 @@ impl Program {
         child(self);
         self.steps[index][9] = STEPS + 80 * self.steps.len() as u64;
         slot
+    }
+
+    /// Has `handler` called for `signal`, with these flags besides the restorer's, and holds `mask` back meanwhile.
+    pub fn handle(&mut self, signal: u64, handler: Act, flags: u64, mask: u64) -> Slot {
+        let action = self.words(&[handler.address(), flags | 0x0400_0000, Act::Restorer.address(), mask]);
+        self.call("rt_sigaction", &[signal.into(), action.into(), 0.into(), 8.into()])
+    }
+
+    /// Room for what `count` calls of the handler note.
+    pub fn notes(&mut self, count: u64) -> Slot {
+        let room = self.room(8 * count);
+        self.act(Act::Store, &[NOTES_AT.into(), room.0.into()]);
+        room
+    }
+
+    /// Has the handler change the word of the context at `offset`; 0 for nothing.
+    pub fn spoil(&mut self, offset: u64, value: u64) {
+        self.act(Act::Store, &[(NOTES_AT - 8).into(), offset.into()]);
+        self.act(Act::Store, &[(NOTES_AT - 16).into(), value.into()]);
+    }
+
+    /// Sends the process itself a signal.
+    pub fn kill_itself(&mut self, signal: u64) -> Slot {
+        let pid = self.call("getpid", &[]);
+        self.call("kill", &[pid.into(), signal.into()])
     }
 
     /// Ends the process.
@@ -423,6 +528,11 @@ impl Machine {
     pub fn run(&self, program: Program) -> Ending {
         self.write("/program", &program.elf());
         self.start("/program", &["program"], &[]).expect("it begins").wait()
+    }
+
+    /// What the handler's call of that index noted: signal, `si_code`, two words, mask, stack pointer, `rip`, `xmm0`.
+    pub fn note(&self, notes: Slot, index: u64) -> [i64; 8] {
+        core::array::from_fn(|word| self.result(Slot(notes.0 + 64 * index + 8 * word as u64)))
     }
 
     /// What was in that place when the program ended by itself.

@@ -1,0 +1,107 @@
+//! The numbers of processes, threads, groups and sessions: one row of them for all.
+//!
+//! Whoever goes by a number holds it, a group's members that of the group too; it is given to another when nobody does
+//! any more.
+
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
+use alloc::sync::{Arc, Weak};
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use spin::Mutex;
+use vfs::error::{FileSystemErrorKind, Result, fail};
+
+use super::process::{FIRST, Process};
+use super::thread::Thread;
+
+/// Numbers are below this (Linux's `kernel.pid_max`).
+const END: u32 = 4_194_304;
+
+/// Bytes of heap that a number takes, about.
+const MEMORY: usize = 128;
+
+/// All that somebody holds. Held while nothing else is.
+static NUMBERS: Mutex<BTreeMap<u32, Weak<Number>>> = Mutex::new(BTreeMap::new());
+
+/// A number, and who goes by it.
+pub struct Number {
+    value: u32,
+    process: Mutex<Weak<Process>>,
+    thread: Mutex<Weak<Thread>>,
+}
+
+impl Number {
+    /// One that nobody has.
+    ///
+    /// # Errors
+    /// `EAGAIN` when all are taken, `ENOMEM`.
+    pub fn new() -> Result<Arc<Self>> {
+        static LAST: AtomicU32 = AtomicU32::new(FIRST);
+        page::admit(MEMORY)?;
+        let mut numbers = NUMBERS.lock();
+        if numbers.len() as u32 >= END - FIRST - 1 {
+            return fail(FileSystemErrorKind::WouldBlock);
+        }
+        loop {
+            let next = LAST.load(Ordering::Relaxed) + 1;
+            let next = if next < END { next } else { FIRST + 1 };
+            LAST.store(next, Ordering::Relaxed);
+            if let Entry::Vacant(vacant) = numbers.entry(next) {
+                let number = Self { value: next, process: Mutex::default(), thread: Mutex::default() };
+                let number = Arc::new(number);
+                vacant.insert(Arc::downgrade(&number));
+                return Ok(number);
+            }
+        }
+    }
+
+    /// The number itself.
+    pub fn value(&self) -> u32 {
+        self.value
+    }
+
+    /// Lets a process go by it.
+    pub fn set_process(&self, process: Weak<Process>) {
+        *self.process.lock() = process;
+    }
+
+    /// Lets a thread go by it.
+    pub fn set_thread(&self, thread: Weak<Thread>) {
+        *self.thread.lock() = thread;
+    }
+}
+
+impl Drop for Number {
+    fn drop(&mut self) {
+        NUMBERS.lock().remove(&self.value);
+    }
+}
+
+fn find(value: u32) -> Option<Arc<Number>> {
+    NUMBERS.lock().get(&value).and_then(Weak::upgrade)
+}
+
+/// The process of that number.
+pub fn process(value: u32) -> Option<Arc<Process>> {
+    find(value)?.process.lock().upgrade()
+}
+
+/// The thread of that number.
+pub fn thread(value: u32) -> Option<Arc<Thread>> {
+    find(value)?.thread.lock().upgrade()
+}
+
+/// All processes, those included that have ended and nobody has asked for, by their numbers.
+pub fn processes() -> impl Iterator<Item = Arc<Process>> {
+    let mut from = 0;
+    core::iter::from_fn(move || {
+        loop {
+            let next = NUMBERS.lock().range(from..).find_map(|(_, number)| number.upgrade())?;
+            from = next.value + 1;
+            let process = next.process.lock().upgrade();
+            if process.is_some() {
+                return process;
+            }
+        }
+    })
+}
