@@ -5,6 +5,7 @@
 
 use super::case::{Case, Kind, Layout};
 use super::operation::{Operation, Place, SLOTS, Slot, Special, Step, USER, When};
+use super::people::{PLAIN, ROOT};
 use fastrand::Rng;
 use vfs::file::{OpenFlags, SeekFrom};
 use vfs::node::{RenameFlags, SetXattr};
@@ -272,11 +273,11 @@ impl Generator {
         // A tmpfs of Linux gives the whiteout of a rename to who renames; ours to the superuser, as only the overlay
         // asks for any.
         let whiteout = matches!(operation, Operation::Rename { flags, .. } if flags.contains(RenameFlags::WHITEOUT));
-        let uid = if !link && !whiteout && self.chance(12) { USER } else { 0 };
+        let who = if !link && !whiteout && self.chance(12) { PLAIN } else { ROOT };
         if let Operation::Open { slot, .. } = operation {
             self.open[usize::from(slot)] = true;
         }
-        Step { uid, operation }
+        Step { who, operation }
     }
 
     fn operation(&mut self) -> Operation {

@@ -6,6 +6,7 @@
 use super::answer::{Answer, CONTENT_MAX, Errno, Listing, Node, Side, Stat, Time, Tree, Value};
 use super::case::{Kind, Layout, Mounted};
 use super::operation::{Operation, Place, SLOTS, Slot, Special, Step, When};
+use super::people::{PEOPLE, ROOT, Who};
 use nix::sched::CloneFlags;
 use rustix::fs::{
     AtFlags, CWD, FallocateFlags, Gid, Mode, OFlags, RawDir, RenameFlags as LinuxRename, SeekFrom as LinuxSeek,
@@ -13,6 +14,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno as Code;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+use rustix::thread::CapabilitySet;
 use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
@@ -65,7 +67,7 @@ pub struct Linux {
     outside: OwnedFd,
     layout: Layout,
     slots: [Option<OwnedFd>; SLOTS as usize],
-    uid: u32,
+    who: Who,
     mounted: bool,
 }
 
@@ -79,7 +81,7 @@ impl Linux {
         mount("tmpfs", CASE, "tmpfs", "mode=755,size=1g")?;
         rustix::process::chdir(CASE)?;
         rustix::process::chroot(".")?;
-        let side = Self { outside, layout: layout.clone(), slots: Default::default(), uid: 0, mounted: false };
+        let side = Self { outside, layout: layout.clone(), slots: Default::default(), who: ROOT, mounted: false };
         for directory in layout.directories() {
             rustix::fs::mkdir(directory, Mode::from_raw_mode(0o755))?;
         }
@@ -103,7 +105,7 @@ impl Linux {
 
     /// Closes every file and unmounts.
     pub fn unmount(&mut self) -> Result<(), Errno> {
-        self.become_user(0)?;
+        self.become_person(ROOT)?;
         self.slots = Default::default();
         if std::mem::take(&mut self.mounted) {
             for Mounted { target, .. } in self.layout.mounts(false).iter().rev() {
@@ -113,21 +115,33 @@ impl Linux {
         Ok(())
     }
 
-    /// The thread's effective user, with or without capabilities.
-    fn become_user(&mut self, uid: u32) -> Result<(), Errno> {
-        if self.uid == uid {
+    /// Lets the thread act as somebody.
+    fn become_person(&mut self, who: Who) -> Result<(), Errno> {
+        if self.who == who {
             return Ok(());
         }
         let user = |id: u32| (None::<Uid>, Some(Uid::from_raw(id)), None::<Uid>);
         let group = |id: u32| (None::<Gid>, Some(Gid::from_raw(id)), None::<Gid>);
-        // Root first: only the superuser may change the group.
+        // Root first, with all it may: only the superuser may change the group.
+        let mut sets = rustix::thread::capabilities(None)?;
+        sets.effective = sets.permitted;
+        rustix::thread::set_capabilities(None, sets)?;
         let (real, effective, saved) = user(0);
         rustix::thread::set_thread_res_uid(real, effective, saved)?;
-        let (real, effective, saved) = group(uid);
+        self.who = ROOT;
+        let person = &PEOPLE[who];
+        let groups: Vec<Gid> = person.groups.iter().map(|id| Gid::from_raw(*id)).collect();
+        rustix::thread::set_thread_groups(&groups)?;
+        let (real, effective, saved) = group(person.gid);
         rustix::thread::set_thread_res_gid(real, effective, saved)?;
-        let (real, effective, saved) = user(uid);
+        let (real, effective, saved) = user(person.uid);
         rustix::thread::set_thread_res_uid(real, effective, saved)?;
-        self.uid = uid;
+        if who != ROOT {
+            sets.effective = CapabilitySet::from_bits_retain(person.capabilities.bits());
+            rustix::thread::set_capabilities(None, sets)?;
+        }
+        rustix::process::umask(Mode::from_raw_mode(person.umask));
+        self.who = who;
         Ok(())
     }
 
@@ -386,7 +400,7 @@ impl Side for Linux {
             }
             entered?;
         }
-        self.become_user(step.uid)?;
+        self.become_person(step.who)?;
         let answer = match &step.operation {
             Operation::Open { slot, place, flags, mode } => self.open(*slot, place, *flags, *mode),
             operation => match self.apply_open(operation) {
@@ -394,7 +408,7 @@ impl Side for Linux {
                 None => self.apply_path(operation),
             },
         };
-        self.become_user(0)?;
+        self.become_person(ROOT)?;
         rustix::process::chdir("/")?;
         answer
     }

@@ -11,7 +11,9 @@
 //! | `operation`, `answer`, `case` | what can be done, what comes back, a case |
 //! | `generate` | cases from seeds |
 //! | `strata`, `linux` | the two sides |
+//! | `people` | who does it |
 //! | `paths` | where restricted paths lead |
+//! | `rights` | cases about rights alone |
 //! | `run`, `streams`, `exchange` | a case on both sides |
 //! | `events` | what those who watch are told meanwhile |
 //! | `compare`, `deliberate`, `examples` | what counts as the same |
@@ -34,6 +36,8 @@ mod generate;
 mod linux;
 mod operation;
 mod paths;
+mod people;
+mod rights;
 mod run;
 mod script;
 mod shrink;
@@ -65,6 +69,11 @@ fn compare_cases(kind: Kind, operations: usize, share: usize) {
 
 /// Compares cases of one kind until so many operations were compared.
 fn compare(kind: Kind, wanted: usize) {
+    compare_made(kind, |seed| generate::case(kind, seed), wanted);
+}
+
+/// The same with cases that `make` makes of seeds.
+fn compare_made(kind: Kind, make: impl Fn(u64) -> case::Case, wanted: usize) {
     let seeds = match (number("SEED"), number("CASES")) {
         (Some(seed), _) => seed..=seed,
         (None, Some(cases)) => 0..=cases,
@@ -74,7 +83,7 @@ fn compare(kind: Kind, wanted: usize) {
     let (mut compared, mut cases) = (0, 0);
     let mut failures = Vec::new();
     for seed in seeds {
-        let case = generate::case(kind, seed);
+        let case = make(seed);
         match run::run(&case) {
             Ok(count) => compared += count,
             Err(failure) => {
@@ -132,6 +141,14 @@ fn explain(kind: Kind, seed: u64, mut case: case::Case, failure: &run::Failure) 
 #[test]
 fn a_tmpfs_answers_as_linux_does() {
     compare_cases(Kind::Plain, 30_000, 20);
+}
+
+#[test]
+fn rights_are_what_they_are_on_linux() {
+    match linux::enter_namespace() {
+        Ok(()) => compare_made(Kind::Plain, rights::case, 40_000),
+        Err(reason) => eprintln!("skipped: {reason}"),
+    }
 }
 
 #[test]

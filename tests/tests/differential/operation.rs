@@ -3,6 +3,7 @@
 //! A step is printed as a call of the script's interpreter (`script.rs`), so that what a person reads is what a
 //! machine can run again.
 
+use super::people::{PEOPLE, Person, ROOT, Who};
 use std::fmt;
 use vfs::file::{OpenFlags, SeekFrom};
 use vfs::node::{RenameFlags, SetXattr};
@@ -242,13 +243,13 @@ pub enum Operation {
 /// An operation, and who does it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Step {
-    pub uid: u32,
+    pub who: Who,
     pub operation: Operation,
 }
 
 impl From<Operation> for Step {
     fn from(operation: Operation) -> Self {
-        Self { uid: 0, operation }
+        Self { who: ROOT, operation }
     }
 }
 
@@ -389,12 +390,13 @@ fn open_flags(flags: OpenFlags) -> String {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.operation.to_string();
-        match self.uid {
-            0 => f.write_str(&text),
-            uid => {
-                write!(f, "{}{}uid={uid})", text.trim_end_matches(')'), if text.ends_with("()") { "" } else { ", " })
-            }
+        if self.who == ROOT {
+            return f.write_str(&text);
         }
+        let Person { uid, gid, groups, capabilities, umask } = &PEOPLE[self.who];
+        let comma = if text.ends_with("()") { "" } else { ", " };
+        let (text, capabilities) = (text.trim_end_matches(')'), capabilities.bits());
+        write!(f, "{text}{comma}who=({uid}, {gid}, {groups:?}, {capabilities:#x}, {umask:#o}))")
     }
 }
 

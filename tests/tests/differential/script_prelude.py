@@ -14,9 +14,29 @@ def call(name, *arguments):
     return result
 
 
+def become(uid, gid, groups, capabilities, umask):
+    """Acts as somebody with these capabilities; None: all."""
+    capable(None)
+    os.seteuid(0)
+    os.setgroups(groups)
+    os.setegid(gid)
+    os.seteuid(uid)
+    os.umask(umask)
+    capable(capabilities)
+
+
+def capable(capabilities):
+    header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    LIBC.capget(header, sets)
+    for half in 0, 1:
+        permitted = sets[3 * half + 1]
+        sets[3 * half] = permitted if capabilities is None else permitted & (capabilities >> 32 * half)
+    LIBC.capset(header, sets)
+
+
 def step(action):
     """Does what a step's name says, relative to an open directory and as another user if asked to, and prints it."""
-    def wrapped(*arguments, uid=0):
+    def wrapped(*arguments, who=None):
         words = []
         try:
             for argument in arguments:
@@ -24,19 +44,17 @@ def step(action):
                     os.fchdir(FILES[argument[0]])
                     argument = argument[1]
                 words.append(argument)
-            if uid:
-                os.setegid(uid)
-                os.seteuid(uid)
+            if who:
+                become(*who)
             answer = action(*words)
         except OSError as error:
             answer = os.strerror(error.errno)
         except KeyError:
             answer = "Bad file descriptor"
         finally:
-            os.seteuid(0)
-            os.setegid(0)
+            become(0, 0, [], None, 0o022)
             os.chdir("/")
-        print(f"{action.__name__}{arguments} = {answer}", f"(uid {uid})" if uid else "", flush=True)
+        print(f"{action.__name__}{arguments} = {answer}", f"(who {who})" if who else "", flush=True)
     return wrapped
 
 

@@ -1,6 +1,7 @@
 //! Makes a failing case small: takes steps away as long as it still fails.
 
 use super::case::{Case, Kind};
+use super::people::ROOT;
 use std::time::{Duration, Instant};
 
 /// A small case that fails as `fails` says, starting from one that does.
@@ -63,7 +64,7 @@ fn fewer_lowers(mut best: Case, deadline: Instant, fails: &mut impl FnMut(&Case)
 fn as_root(best: Case, deadline: Instant, fails: &mut impl FnMut(&Case) -> bool) -> Case {
     let mut simpler = best.clone();
     for step in &mut simpler.steps {
-        step.uid = 0;
+        step.who = ROOT;
     }
     if simpler != best && Instant::now() < deadline && fails(&simpler) { simpler } else { best }
 }

@@ -2,10 +2,11 @@
 
 use super::answer::{Answer, CONTENT_MAX, Errno, Listing, Node, Side, Stat, Time, Tree, Value};
 use super::case::{Kind, Layout, Mounted};
-use super::operation::{Operation, Place, SLOTS, Slot, Special, Step, USER, When};
+use super::operation::{Operation, Place, SLOTS, Slot, Special, Step, When};
+use super::people::{PEOPLE, Person, Who};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use vfs::context::{AccessMode, Context, Credentials};
+use vfs::context::{AccessMode, Context};
 use vfs::drivers::tmpfs::{Tmpfs, TmpfsOptions};
 use vfs::environment::Environment;
 use vfs::error::{FileSystemError, FileSystemErrorKind};
@@ -28,7 +29,8 @@ pub struct Strata {
     layout: Layout,
     pub vfs: Arc<VfsManager>,
     pub root: Context,
-    user: Context,
+    /// The same for everybody.
+    people: Vec<Context>,
     slots: [Option<Arc<FileObject>>; SLOTS as usize],
     mounted: bool,
     /// What the last failed mount had to say.
@@ -44,7 +46,9 @@ impl Strata {
         let environment = Environment::detached();
         let vfs = VfsManager::new(Tmpfs::new(TmpfsOptions::default(), &environment), environment);
         let root = vfs.root_context();
-        let user = Context { credentials: Credentials::user(USER, USER), ..root.clone() };
+        let as_person =
+            |person: &Person| Context { credentials: person.credentials(), umask: person.umask, ..root.clone() };
+        let people = PEOPLE.iter().map(as_person).collect();
         vfs.set_mode(&root, b"/", 0o755, Follow::Yes)?;
         for directory in layout.directories() {
             vfs.make_directory(&root, directory.as_bytes(), 0o755)?;
@@ -55,7 +59,7 @@ impl Strata {
             vfs.set_mode(&root, b"/mnt", 0o755, Follow::Yes)?;
         }
         let slots = Default::default();
-        Ok(Self { layout: layout.clone(), vfs, root, user, slots, mounted: false, message: None })
+        Ok(Self { layout: layout.clone(), vfs, root, people, slots, mounted: false, message: None })
     }
 
     /// Mounts what the layout says.
@@ -106,13 +110,13 @@ impl Strata {
         })
     }
 
-    fn credentials(&self, uid: u32) -> &Context {
-        if uid == 0 { &self.root } else { &self.user }
+    fn credentials(&self, who: Who) -> &Context {
+        &self.people[who]
     }
 
     /// The context in which a path is meant.
-    fn context(&self, uid: u32, place: &Place) -> Result<Context, Errno> {
-        let context = self.credentials(uid);
+    fn context(&self, who: Who, place: &Place) -> Result<Context, Errno> {
+        let context = self.credentials(who);
         match place.at {
             None => Ok(context.clone()),
             Some(slot) => {
@@ -125,8 +129,8 @@ impl Strata {
         }
     }
 
-    fn open(&mut self, uid: u32, slot: Slot, place: &Place, flags: OpenFlags, mode: u32) -> Answer {
-        let context = self.context(uid, place);
+    fn open(&mut self, who: Who, slot: Slot, place: &Place, flags: OpenFlags, mode: u32) -> Answer {
+        let context = self.context(who, place);
         self.slots[usize::from(slot)] = None;
         let context = context?;
         if !flags.contains(OpenFlags::CREATE | OpenFlags::EXCLUSIVE) && !flags.contains(OpenFlags::TEMPORARY) {
@@ -151,8 +155,8 @@ impl Strata {
     }
 
     /// Steps on open files; `None` for the others.
-    fn apply_open(&mut self, uid: u32, operation: &Operation) -> Option<Answer> {
-        let writer = &self.credentials(uid).credentials;
+    fn apply_open(&mut self, who: Who, operation: &Operation) -> Option<Answer> {
+        let writer = &self.credentials(who).credentials;
         let act = || -> Result<Option<Value>, Errno> {
             Ok(Some(match operation {
                 Operation::Read { slot, count } => {
@@ -189,27 +193,27 @@ impl Strata {
                 Operation::StatOpen { slot } => Value::Stat(stat_of(&self.open_slot(*slot)?.metadata()?)),
                 Operation::ChmodOpen { slot, mode } => {
                     let place = self.open_slot(*slot)?.path();
-                    nothing(VfsManager::set_mode_at(&self.credentials(uid).credentials, place, *mode))?
+                    nothing(VfsManager::set_mode_at(&self.credentials(who).credentials, place, *mode))?
                 }
                 Operation::ChownOpen { slot, uid: owner, gid } => {
                     let place = self.open_slot(*slot)?.path();
-                    nothing(VfsManager::set_owner_at(&self.credentials(uid).credentials, place, *owner, *gid))?
+                    nothing(VfsManager::set_owner_at(&self.credentials(who).credentials, place, *owner, *gid))?
                 }
                 // The call answers that before it looks at the descriptor.
                 Operation::TimesOpen { accessed: When::Keep, modified: When::Keep, .. } => Value::Nothing,
                 Operation::TimesOpen { slot, accessed, modified } => {
                     let place = self.open_slot(*slot)?.path();
                     let (accessed, modified) = (set_time(*accessed), set_time(*modified));
-                    nothing(VfsManager::set_times_at(&self.credentials(uid).credentials, place, accessed, modified))?
+                    nothing(VfsManager::set_times_at(&self.credentials(who).credentials, place, accessed, modified))?
                 }
                 Operation::SetXattrOpen { slot, name, value, how } => {
                     let place = self.open_slot(*slot)?.path();
-                    let credentials = &self.credentials(uid).credentials;
+                    let credentials = &self.credentials(who).credentials;
                     nothing(VfsManager::set_xattr_at(credentials, place, name.as_bytes(), value, *how))?
                 }
                 Operation::Sync { slot } => nothing(self.open_slot(*slot)?.sync())?,
                 Operation::LinkOpen { slot, new } => {
-                    let context = self.context(uid, new)?;
+                    let context = self.context(who, new)?;
                     nothing(self.vfs.link_file(&context, self.open_slot(*slot)?, new.path.as_bytes()))?
                 }
                 _ => return Ok(None),
@@ -234,46 +238,46 @@ impl Strata {
     }
 
     /// Steps by path.
-    fn apply_path(&mut self, uid: u32, operation: &Operation) -> Answer {
+    fn apply_path(&mut self, who: Who, operation: &Operation) -> Answer {
         let vfs = &self.vfs;
         match operation {
             Operation::Stat { place } => {
-                let metadata = vfs.metadata(&self.context(uid, place)?, place.path.as_bytes(), Follow::Yes)?;
+                let metadata = vfs.metadata(&self.context(who, place)?, place.path.as_bytes(), Follow::Yes)?;
                 Ok(Value::Stat(stat_of(&metadata)))
             }
             Operation::Lstat { place } => {
-                let metadata = vfs.metadata(&self.context(uid, place)?, place.path.as_bytes(), Follow::No)?;
+                let metadata = vfs.metadata(&self.context(who, place)?, place.path.as_bytes(), Follow::No)?;
                 Ok(Value::Stat(stat_of(&metadata)))
             }
             Operation::Access { place, mode } => {
-                let (context, mode) = (self.context(uid, place)?, AccessMode::from_bits_truncate(*mode));
+                let (context, mode) = (self.context(who, place)?, AccessMode::from_bits_truncate(*mode));
                 nothing(vfs.check_access(&context, place.path.as_bytes(), mode, Follow::Yes))
             }
             Operation::ReadLink { place } => {
-                Ok(Value::Bytes(vfs.read_link(&self.context(uid, place)?, place.path.as_bytes())?.to_vec()))
+                Ok(Value::Bytes(vfs.read_link(&self.context(who, place)?, place.path.as_bytes())?.to_vec()))
             }
             Operation::List { place } => {
                 let flags = OpenFlags::READ | OpenFlags::DIRECTORY;
-                let directory = vfs.open(&self.context(uid, place)?, place.path.as_bytes(), flags, 0)?;
+                let directory = vfs.open(&self.context(who, place)?, place.path.as_bytes(), flags, 0)?;
                 Ok(Value::Listing(listing(&directory)?))
             }
             Operation::Mkdir { place, mode } => {
-                nothing(vfs.make_directory(&self.context(uid, place)?, place.path.as_bytes(), *mode))
+                nothing(vfs.make_directory(&self.context(who, place)?, place.path.as_bytes(), *mode))
             }
             Operation::Rmdir { place } => {
-                nothing(vfs.remove_directory(&self.context(uid, place)?, place.path.as_bytes()))
+                nothing(vfs.remove_directory(&self.context(who, place)?, place.path.as_bytes()))
             }
-            Operation::Unlink { place } => nothing(vfs.unlink(&self.context(uid, place)?, place.path.as_bytes())),
+            Operation::Unlink { place } => nothing(vfs.unlink(&self.context(who, place)?, place.path.as_bytes())),
             Operation::Rename { old, new, flags } => {
-                let context = self.context(uid, if old.at.is_some() { old } else { new })?;
+                let context = self.context(who, if old.at.is_some() { old } else { new })?;
                 nothing(vfs.rename(&context, old.path.as_bytes(), new.path.as_bytes(), *flags))
             }
             Operation::Link { old, new, follow } => {
-                let context = self.context(uid, if old.at.is_some() { old } else { new })?;
+                let context = self.context(who, if old.at.is_some() { old } else { new })?;
                 nothing(vfs.link(&context, old.path.as_bytes(), new.path.as_bytes(), follow_of(*follow)))
             }
             Operation::Symlink { target, place } => {
-                nothing(vfs.make_symlink(&self.context(uid, place)?, target.as_bytes(), place.path.as_bytes()))
+                nothing(vfs.make_symlink(&self.context(who, place)?, target.as_bytes(), place.path.as_bytes()))
             }
             Operation::Mknod { place, kind, mode } => {
                 let kind = match *kind {
@@ -283,51 +287,51 @@ impl Strata {
                     Special::Char(major, minor) => NewKind::CharDevice(DeviceNumber::new(major, minor)),
                     Special::Block(major, minor) => NewKind::BlockDevice(DeviceNumber::new(major, minor)),
                 };
-                nothing(vfs.make_node(&self.context(uid, place)?, place.path.as_bytes(), kind, *mode))
+                nothing(vfs.make_node(&self.context(who, place)?, place.path.as_bytes(), kind, *mode))
             }
-            _ => self.apply_attributes(uid, operation),
+            _ => self.apply_attributes(who, operation),
         }
     }
 
     /// Steps by path that concern metadata.
-    fn apply_attributes(&mut self, uid: u32, operation: &Operation) -> Answer {
+    fn apply_attributes(&mut self, who: Who, operation: &Operation) -> Answer {
         let vfs = &self.vfs;
         match operation {
             Operation::Chmod { place, mode } => {
-                nothing(vfs.set_mode(&self.context(uid, place)?, place.path.as_bytes(), *mode, Follow::Yes))
+                nothing(vfs.set_mode(&self.context(who, place)?, place.path.as_bytes(), *mode, Follow::Yes))
             }
             Operation::Chown { place, uid: owner, gid, follow } => {
-                let (context, path) = (self.context(uid, place)?, place.path.as_bytes());
+                let (context, path) = (self.context(who, place)?, place.path.as_bytes());
                 nothing(vfs.set_owner(&context, path, *owner, *gid, follow_of(*follow)))
             }
             Operation::Times { place, accessed, modified, follow } => {
-                let (context, path) = (self.context(uid, place)?, place.path.as_bytes());
+                let (context, path) = (self.context(who, place)?, place.path.as_bytes());
                 let (accessed, modified) = (set_time(*accessed), set_time(*modified));
                 nothing(vfs.set_times(&context, path, accessed, modified, follow_of(*follow)))
             }
             Operation::Truncate { place, size } => {
-                nothing(vfs.truncate(&self.context(uid, place)?, place.path.as_bytes(), *size))
+                nothing(vfs.truncate(&self.context(who, place)?, place.path.as_bytes(), *size))
             }
             Operation::SetXattr { place, name, value, how, follow } => {
-                let (context, path) = (self.context(uid, place)?, place.path.as_bytes());
+                let (context, path) = (self.context(who, place)?, place.path.as_bytes());
                 nothing(vfs.set_xattr(&context, path, name.as_bytes(), value, *how, follow_of(*follow)))
             }
             Operation::GetXattr { place, name, follow } => {
-                let (context, path) = (self.context(uid, place)?, place.path.as_bytes());
+                let (context, path) = (self.context(who, place)?, place.path.as_bytes());
                 Ok(Value::Bytes(vfs.get_xattr(&context, path, name.as_bytes(), follow_of(*follow))?))
             }
             Operation::RemoveXattr { place, name, follow } => {
-                let (context, path) = (self.context(uid, place)?, place.path.as_bytes());
+                let (context, path) = (self.context(who, place)?, place.path.as_bytes());
                 nothing(vfs.remove_xattr(&context, path, name.as_bytes(), follow_of(*follow)))
             }
             Operation::ListXattrs { place, follow } => {
-                let (context, path) = (self.context(uid, place)?, place.path.as_bytes());
+                let (context, path) = (self.context(who, place)?, place.path.as_bytes());
                 let mut names = vfs.list_xattrs(&context, path, follow_of(*follow))?;
                 names.sort();
                 Ok(Value::Names(names))
             }
             Operation::Statfs { place } => {
-                Ok(Value::Number(vfs.statistics(&self.context(uid, place)?, place.path.as_bytes())?.magic))
+                Ok(Value::Number(vfs.statistics(&self.context(who, place)?, place.path.as_bytes())?.magic))
             }
             _ => Err(FileSystemErrorKind::NotImplemented.into()),
         }
@@ -378,10 +382,10 @@ impl Side for Strata {
                 let file = self.slots[usize::from(*slot)].take();
                 file.map(|_| Value::Nothing).ok_or(FileSystemErrorKind::BadFileDescriptor.into())
             }
-            Operation::Open { slot, place, flags, mode } => self.open(step.uid, *slot, place, *flags, *mode),
-            operation => match self.apply_open(step.uid, operation) {
+            Operation::Open { slot, place, flags, mode } => self.open(step.who, *slot, place, *flags, *mode),
+            operation => match self.apply_open(step.who, operation) {
                 Some(answer) => answer,
-                None => self.apply_path(step.uid, operation),
+                None => self.apply_path(step.who, operation),
             },
         }
     }

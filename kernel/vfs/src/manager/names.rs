@@ -40,7 +40,7 @@ impl VfsManager {
     /// # Errors
     /// Those of [`VfsManager::resolve`]; `EEXIST`, `EROFS`, `EACCES`, `ENOSPC`.
     pub fn make_directory(&self, context: &Context, path: &[u8], mode: u32) -> Result<()> {
-        self.make(context, path, NewKind::Directory, mode & 0o1777 & !context.umask)
+        self.make(context, path, NewKind::Directory, mode & 0o1777)
     }
 
     /// Makes a file of any kind but directory and symbolic link (`mknod(2)`).
@@ -52,7 +52,7 @@ impl VfsManager {
         if matches!(kind, NewKind::Directory | NewKind::Symlink(_)) {
             return fail(FileSystemErrorKind::NotPermitted);
         }
-        self.make(context, path, kind, mode & 0o7777 & !context.umask)
+        self.make(context, path, kind, mode & 0o7777)
     }
 
     /// Makes a symbolic link (`symlink(2)`).
@@ -67,7 +67,7 @@ impl VfsManager {
 
     fn make(&self, context: &Context, path: &[u8], kind: NewKind<'_>, mode: u32) -> Result<()> {
         let target = self.free_name(context, path, kind.file_type() == FileType::Directory)?;
-        create_in(&context.credentials, &target, kind, mode)?;
+        create_in(context, &target, kind, mode)?;
         target.parent.tell_of_name(&target.name, kind.file_type(), WatchMask::CREATE);
         Ok(())
     }
@@ -233,12 +233,13 @@ fn removed(target: Target, kind: FileType) {
     parent.tell_of_name(&name, kind, WatchMask::DELETE);
 }
 
-/// Makes a node under a name that was free when it was looked at; `mode` is final but for the directory's set-gid
-/// bit, which hands down its group.
+/// Makes a node under a name that was free when it was looked at; `mode` is what is asked for, as in
+/// [`new_node`].
 ///
 /// # Errors
 /// `EACCES`, `EEXIST`, `EPERM` for a device without `CAP_MKNOD`, and whatever the file system answers.
-pub(crate) fn create_in(credentials: &Credentials, target: &Target, kind: NewKind<'_>, mode: u32) -> Result<NodeRef> {
+pub(crate) fn create_in(context: &Context, target: &Target, kind: NewKind<'_>, mode: u32) -> Result<NodeRef> {
+    let credentials = &context.credentials;
     check_directory_change(credentials, &target.parent)?;
     match kind {
         NewKind::CharDevice(device) if device == DeviceNumber::new(0, 0) => {}
@@ -246,19 +247,17 @@ pub(crate) fn create_in(credentials: &Credentials, target: &Target, kind: NewKin
         _ => {}
     }
     let directory = target.parent.node()?;
-    let new = new_node(credentials, directory, kind, mode);
+    let new = new_node(context, directory, kind, mode);
     directory.create(&target.name, &new)
 }
 
-/// A node as its maker's credentials and its directory's set-gid bit make it.
-pub(crate) fn new_node<'a>(
-    credentials: &Credentials,
-    directory: &NodeRef,
-    kind: NewKind<'a>,
-    mode: u32,
-) -> NewNode<'a> {
+/// A node as its maker's credentials and umask and its directory's set-gid bit make it: the bit hands down the group, and
+/// takes the same bit from a program for a group its maker is not in, whatever the umask leaves of the mode asked for.
+pub(crate) fn new_node<'a>(context: &Context, directory: &NodeRef, kind: NewKind<'a>, mode: u32) -> NewNode<'a> {
+    let credentials = &context.credentials;
+    let umask = if kind.file_type() == FileType::Symlink { 0 } else { context.umask };
     let permissions = directory.permissions();
-    let mut new = NewNode { kind, mode, uid: credentials.uid, gid: credentials.gid };
+    let mut new = NewNode { kind, mode: mode & !umask, uid: credentials.uid, gid: credentials.gid };
     if permissions.mode & SET_GID != 0 {
         new.gid = permissions.gid;
         if kind.file_type() == FileType::Directory {

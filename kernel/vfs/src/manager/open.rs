@@ -85,9 +85,9 @@ impl VfsManager {
                 return self.open_at(context, place, flags);
             }
             target.parent.mount.check_writable()?;
-            let mode = mode & 0o7777 & !context.umask;
+            let mode = mode & 0o7777;
             let before = target.parent.node()?.change();
-            let node = match create_in(&context.credentials, &target, NewKind::Regular, mode) {
+            let node = match create_in(context, &target, NewKind::Regular, mode) {
                 // Somebody was quicker: without O_EXCL theirs will do, so look again.
                 Err(error) if error.kind() == FileSystemErrorKind::AlreadyExists && !exclusive => {
                     return fail(FileSystemErrorKind::Stale);
@@ -116,7 +116,7 @@ impl VfsManager {
         directory.mount.check_writable()?;
         let parent = directory.node()?;
         context.credentials.check(&**parent, AccessMode::WRITE | AccessMode::EXECUTE)?;
-        let new = new_node(&context.credentials, parent, NewKind::Regular, mode & 0o7777 & !context.umask);
+        let new = new_node(context, parent, NewKind::Regular, mode & 0o7777);
         let node = parent.create_unnamed(&new)?;
         let entry = SuperBlock::unnamed(&directory.entry, node);
         opened(Path { mount: directory.mount, entry }, flags, None)

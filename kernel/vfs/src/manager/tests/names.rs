@@ -1,7 +1,9 @@
 //! Making, linking and removing.
 
 use super::fails;
+use crate::context::Context;
 use crate::error::FileSystemErrorKind as Kind;
+use crate::file::OpenFlags;
 use crate::manager::Follow;
 use crate::metadata::{DeviceNumber, FileType};
 use crate::mount::MountFlags;
@@ -94,6 +96,23 @@ vfs_test! {
         assert_eq!(world.vfs.make_node(&owner, b"/tmp/mine", NewKind::Regular, 0o666), Ok(()));
         fails(world.vfs.unlink(&other, b"/tmp/mine"), Kind::NotPermitted);
         assert_eq!(world.vfs.unlink(&owner, b"/tmp/mine"), Ok(()));
+    }
+
+    /// A program for the directory's group is not made by who is not in it: it would be if the umask, which takes the
+    /// right to execute it, were looked at first.
+    fn a_umask_does_not_save_a_set_gid_bit() {
+        let world = World::new();
+        world.mkdir("/d");
+        assert_eq!(world.vfs.set_owner(&world.root, b"/d", None, Some(9), Follow::Yes), Ok(()));
+        assert_eq!(world.vfs.set_mode(&world.root, b"/d", 0o2777, Follow::Yes), Ok(()));
+        let made = |gid, name: &str| {
+            let context = Context { umask: 0o077, ..world.user(1, gid) };
+            let flags = OpenFlags::WRITE | OpenFlags::CREATE;
+            assert!(world.vfs.open(&context, name.as_bytes(), flags, 0o2755).is_ok());
+            (world.stat(name).gid, world.stat(name).mode)
+        };
+        assert_eq!(made(1, "/d/stranger"), (9, 0o700));
+        assert_eq!(made(9, "/d/member"), (9, 0o2700));
     }
 
     fn a_set_gid_directory_hands_down_its_group() {
