@@ -6,11 +6,12 @@
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use spin::Mutex;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
+use super::groups;
 use super::process::{Ending, FIRST, Process};
 use super::signal::{Information, Signal};
 use super::wait::WaitQueue;
@@ -23,6 +24,10 @@ pub struct Family {
     changed: WaitQueue,
     /// What the parent is sent when it has ended; 0 for nothing.
     told_by: AtomicU8,
+    /// What it is sent when the parent ends; 0 for nothing.
+    death_signal: AtomicU8,
+    /// Whether it takes the children of those below it who end.
+    takes_orphans: AtomicBool,
 }
 
 /// Whether a process is stopped, and what of that its parent has not asked for.
@@ -101,6 +106,8 @@ impl Family {
             children: Mutex::new(Vec::new()),
             changed: WaitQueue::new(),
             told_by: AtomicU8::new(told_by.map_or(0, Signal::number)),
+            death_signal: AtomicU8::new(0),
+            takes_orphans: AtomicBool::new(false),
         }
     }
 
@@ -120,6 +127,26 @@ impl Family {
     /// The parent, if there is one.
     pub fn parent(&self) -> Option<Arc<Process>> {
         self.parent.lock().upgrade()
+    }
+
+    /// What it is sent when the parent ends; 0 for nothing.
+    pub fn death_signal(&self) -> u8 {
+        self.death_signal.load(Ordering::Relaxed)
+    }
+
+    /// Changes that.
+    pub fn set_death_signal(&self, number: u8) {
+        self.death_signal.store(number, Ordering::Relaxed);
+    }
+
+    /// Whether it takes the children of those below it who end.
+    pub fn takes_orphans(&self) -> bool {
+        self.takes_orphans.load(Ordering::Relaxed)
+    }
+
+    /// Changes that.
+    pub fn set_takes_orphans(&self, on: bool) {
+        self.takes_orphans.store(on, Ordering::Relaxed);
     }
 
     /// Whether the parent is told by `SIGCHLD` (as opposed to `__WCLONE`'s children).
@@ -197,7 +224,7 @@ impl Process {
     }
 
     /// What the parent is told.
-    fn about(&self, signal: Signal, event: Event) -> Information {
+    pub fn about(&self, signal: Signal, event: Event) -> Information {
         let (code, status) = event.code_and_status();
         Information { signal, code, words: [u64::from(self.pid()) | u64::from(self.user()) << 32, u64::from(status)] }
     }
@@ -207,11 +234,37 @@ impl Process {
         self.place().map_or(0, |place| place.identity.users.real)
     }
 
+    /// Who takes its children when it ends.
+    fn heir(&self) -> Option<Arc<Self>> {
+        let mut above = self.family.parent();
+        while let Some(process) = above {
+            if process.family.takes_orphans() && !process.is_to_end() && process.ending().is_none() {
+                return Some(process);
+            }
+            above = process.family.parent();
+        }
+        None
+    }
+
     /// Gives its children away, for it ends.
     pub(super) fn leave_children(&self) {
         let children = core::mem::take(&mut *self.family.children.lock());
-        for child in &children {
-            *child.family.parent.lock() = Weak::new();
+        let heir = self.heir();
+        for child in children {
+            if let Some(signal) = Signal::from_number(child.family.death_signal()) {
+                child.send(Information::of_kernel(signal));
+            }
+            // Without memory to note one more the child is nobody's.
+            let heir = heir.as_ref().filter(|heir| heir.family.make_room().is_ok());
+            *child.family.parent.lock() = heir.map(Arc::downgrade).unwrap_or_default();
+            if let Some(heir) = heir {
+                child.family.told_by.store(Signal::CHILD.number(), Ordering::Relaxed);
+                heir.family.add(child.clone());
+                child.tell_ended();
+            }
+            if self.guards(&child) {
+                groups::hang_up_if_orphaned(child.group());
+            }
         }
     }
 

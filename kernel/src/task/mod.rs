@@ -8,6 +8,8 @@
 //! | [`timer`] | waiting until a time |
 //! | [`process`] | what a program has while it runs, and how it ends |
 //! | [`children`] | parents told what becomes of their children, and asking |
+//! | [`groups`] | groups of processes and sessions |
+//! | [`alarm`] | a signal at a time |
 //! | [`number`] | the numbers of processes and threads |
 //! | [`exec`], [`elf`], [`start`] | programs: finding, loading, their first stack |
 //! | [`identity`] | a process's users, groups and capabilities |
@@ -23,10 +25,12 @@
 //! switch. No interrupt handler allocates or frees: it only moves threads from a wait queue to the scheduler's queue,
 //! which has room for all there are.
 
+pub mod alarm;
 pub mod children;
 pub mod elf;
 pub mod exec;
 pub mod files;
+pub mod groups;
 pub mod identity;
 pub mod number;
 pub mod process;

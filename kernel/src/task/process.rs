@@ -9,7 +9,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use spin::Mutex;
 use vfs::context::{Capabilities, Context};
@@ -17,8 +17,10 @@ use vfs::error::{FileSystemErrorKind, Result};
 use vfs::manager::VfsManager;
 use vfs::sync;
 
+use super::alarm::Alarm;
 use super::children::{Family, Stop};
 use super::files::Files;
+use super::groups::{self, Membership};
 use super::identity::Identity;
 use super::number::Number;
 use super::scheduler;
@@ -124,7 +126,8 @@ const HAS_ENDED: u64 = 2 << 32;
 
 /// A process.
 pub struct Process {
-    number: Arc<Number>,
+    pub(super) number: Arc<Number>,
+    pub(super) membership: Mutex<Membership>,
     /// Its parent and its children.
     pub family: Family,
     /// Whether it is stopped, and who has been told.
@@ -143,6 +146,9 @@ pub struct Process {
     actions: sync::Mutex<Actions>,
     /// Signals that have come to it, whichever of its threads takes them.
     pub(super) pending: Pending,
+    pub(super) alarm: Mutex<Alarm>,
+    /// Whether it runs another program than it was begun with.
+    has_executed: AtomicBool,
 }
 
 impl Process {
@@ -152,8 +158,14 @@ impl Process {
     /// `ENOMEM`; `EAGAIN` when there are too many.
     fn new(parent: Option<&Arc<Self>>, parts: Parts) -> Result<Arc<Self>> {
         page::admit(PROCESS_MEMORY)?;
+        let number = Number::new()?;
+        let membership = match parent {
+            Some(parent) => parent.membership.lock().clone(),
+            None => Membership::of_leader(&number),
+        };
         let process = Arc::new(Self {
-            number: Number::new()?,
+            number,
+            membership: Mutex::new(membership),
             family: Family::new(parent.map(Arc::downgrade).unwrap_or_default(), parts.told_by),
             stop: Stop::default(),
             moved_on: WaitQueue::new(),
@@ -165,6 +177,8 @@ impl Process {
             place: sync::Mutex::new(Some(Arc::new(parts.place))),
             actions: sync::Mutex::new(parts.actions),
             pending: Pending::default(),
+            alarm: Mutex::default(),
+            has_executed: AtomicBool::new(false),
         });
         process.number.set_process(Arc::downgrade(&process));
         Ok(process)
@@ -275,9 +289,15 @@ impl Process {
         drop(old);
         *self.name.lock() = name;
         self.actions().forget_handlers();
+        self.has_executed.store(true, Ordering::Relaxed);
         let closed = self.files().close_on_exec();
         drop(closed);
         self.moved_on.wake_all();
+    }
+
+    /// Whether it runs another program than it was begun with.
+    pub(super) fn has_executed(&self) -> bool {
+        self.has_executed.load(Ordering::Relaxed)
     }
 
     /// Waits until it has let go of memory that it shares: until it has gone on as another program or ended.
@@ -367,6 +387,9 @@ fn end_process(process: &Arc<Process>) {
     process.leave_children();
     process.state.store(HAS_ENDED | u64::from(status), Ordering::Relaxed);
     process.moved_on.wake_all();
+    if process.family.parent().is_some_and(|parent| parent.guards(process)) {
+        groups::hang_up_if_orphaned(process.group());
+    }
     process.tell_ended();
 }
 

@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use page::OutOfMemory;
 use spin::{Mutex, Once};
 
+use super::alarm;
 use super::thread::{State, Thread};
 use crate::arch::{interrupts, switch};
 
@@ -109,7 +110,10 @@ fn next_ready() -> Arc<Thread> {
     loop {
         match with(|scheduler| scheduler.ready.pop_front()) {
             Some(next) => return next,
-            None => interrupts::sleep(),
+            None => {
+                interrupts::sleep();
+                alarm::send_due();
+            }
         }
     }
 }

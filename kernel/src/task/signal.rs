@@ -38,6 +38,8 @@ pub enum Default {
 }
 
 impl Signal {
+    /// `SIGHUP`.
+    pub const HANG_UP: Self = Self(1);
     /// `SIGINT`.
     pub const INTERRUPT: Self = Self(2);
     /// `SIGILL`.
@@ -54,6 +56,8 @@ impl Signal {
     pub const SEGMENTATION: Self = Self(11);
     /// `SIGPIPE`.
     pub const PIPE: Self = Self(13);
+    /// `SIGALRM`.
+    pub const ALARM: Self = Self(14);
     /// `SIGCHLD`.
     pub const CHILD: Self = Self(17);
     /// `SIGCONT`.

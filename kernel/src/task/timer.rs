@@ -7,9 +7,9 @@ use core::time::Duration;
 use spin::Mutex;
 use vfs::error::Result;
 
-use super::scheduler;
 use super::thread::Thread;
 use super::wait::WaitQueue;
+use super::{alarm, scheduler};
 use crate::time;
 
 /// Who sleeps, and until when (since boot). Taken only with interrupts off.
@@ -49,6 +49,7 @@ pub(super) fn forget(thread: &Arc<Thread>) {
 
 /// Called at every tick: wakes those whose time has come.
 pub fn on_tick() {
+    alarm::on_tick();
     let now = time::monotonic();
     let mut sleepers = SLEEPERS.lock();
     while let Some(due) = sleepers.iter().position(|(end, _)| *end <= now) {

@@ -13,12 +13,14 @@
 //! | `memory` | mappings and the heap |
 //! | `processes`, `identity`, `signals` | beginning, ending; which and where; signals |
 //! | `credentials` | users, groups, capabilities |
+//! | `jobs`, `alarms` | groups and sessions; timers that send a signal |
 //! | `waiting` | what becomes of children |
 //! | `clocks`, `system` | times; the machine and its limits |
 //!
 //! What a call does not know it refuses: flags with `EINVAL`, a call that is not there with `ENOSYS`, noted once in
 //! the log. Every address is checked where it is used (`EFAULT`).
 
+mod alarms;
 mod attributes;
 pub mod call;
 mod clocks;
@@ -26,6 +28,7 @@ mod credentials;
 mod descriptors;
 mod flags;
 mod identity;
+mod jobs;
 mod memory;
 mod mounts;
 mod names;

@@ -198,13 +198,34 @@ pub fn kill(call: &mut Call<'_>) -> Result<u64> {
     let signal = asked_signal(call, 1)?;
     let target = match call.word(0) as i32 {
         number @ 1.. => process(number as u32)?,
-        _ => return fail(FileSystemErrorKind::NoProcess),
+        -1 => return kill_all(call, signal, |process| !Arc::ptr_eq(process, call.process)),
+        i32::MIN => return fail(FileSystemErrorKind::NoProcess),
+        0 => {
+            let group = call.process.group();
+            return kill_all(call, signal, |process| process.group() == group);
+        }
+        group => return kill_all(call, signal, |process| process.group() == group.unsigned_abs()),
     };
     check_right(call, &target)?;
     if let Some(signal) = signal {
         target.try_send(Information::of_process(signal, call.process.pid(), call.process.user()))?;
     }
     Ok(0)
+}
+
+/// Sends all that are `meant` a signal, if it may be sent to one at least.
+fn kill_all(call: &Call<'_>, signal: Option<Signal>, meant: impl Fn(&Arc<Process>) -> bool) -> Result<u64> {
+    let mut result = fail(FileSystemErrorKind::NoProcess);
+    for target in number::processes().filter(meant) {
+        let right = check_right(call, &target);
+        if let (Ok(()), Some(signal)) = (&right, signal) {
+            target.send(Information::of_process(signal, call.process.pid(), call.process.user()));
+        }
+        if result.is_err() {
+            result = right.map(|()| 0);
+        }
+    }
+    result
 }
 
 pub fn tkill(call: &mut Call<'_>) -> Result<u64> {

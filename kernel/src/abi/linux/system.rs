@@ -125,7 +125,7 @@ const PR_GET_NAME: u32 = 16;
 /// The longest name of a thread, with its NUL.
 const THREAD_NAME_SIZE: usize = 16;
 
-/// Only the name is known here; all else is refused.
+/// The name, and what parents and children want of each other; all else is refused.
 pub fn prctl(call: &mut Call<'_>) -> Result<u64> {
     let address = call.arguments[1];
     match call.word(0) {
@@ -150,7 +150,7 @@ pub fn prctl(call: &mut Call<'_>) -> Result<u64> {
             user_memory::write(address, &name)?;
             Ok(0)
         }
-        _ => fail(FileSystemErrorKind::InvalidArgument),
+        _ => super::jobs::prctl(call),
     }
 }
 

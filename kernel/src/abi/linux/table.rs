@@ -4,8 +4,8 @@ use vfs::error::Result;
 
 use super::call::Call;
 use super::{
-    attributes, clocks, credentials, descriptors, identity, memory, mounts, names, processes, signals, system,
-    transfer, waiting, xattrs,
+    alarms, attributes, clocks, credentials, descriptors, identity, jobs, memory, mounts, names, processes, signals,
+    system, transfer, waiting, xattrs,
 };
 
 /// What answers a call.
@@ -83,9 +83,9 @@ table! {
     33 dup2 descriptors::dup2;
     34 pause signals::pause;
     35 nanosleep clocks::nanosleep;
-    36 getitimer;
-    37 alarm;
-    38 setitimer;
+    36 getitimer alarms::getitimer;
+    37 alarm alarms::alarm;
+    38 setitimer alarms::setitimer;
     39 getpid identity::getpid;
     40 sendfile transfer::sendfile;
     41 socket;
@@ -156,10 +156,10 @@ table! {
     106 setgid credentials::setgid;
     107 geteuid credentials::geteuid;
     108 getegid credentials::getegid;
-    109 setpgid;
+    109 setpgid jobs::setpgid;
     110 getppid identity::getppid;
-    111 getpgrp;
-    112 setsid;
+    111 getpgrp jobs::getpgrp;
+    112 setsid jobs::setsid;
     113 setreuid credentials::setreuid;
     114 setregid credentials::setregid;
     115 getgroups credentials::getgroups;
@@ -168,10 +168,10 @@ table! {
     118 getresuid credentials::getresuid;
     119 setresgid credentials::setresgid;
     120 getresgid credentials::getresgid;
-    121 getpgid;
+    121 getpgid jobs::getpgid;
     122 setfsuid credentials::setfsuid;
     123 setfsgid credentials::setfsgid;
-    124 getsid;
+    124 getsid jobs::getsid;
     125 capget credentials::capget;
     126 capset credentials::capset;
     127 rt_sigpending signals::rt_sigpending;
@@ -294,7 +294,7 @@ table! {
     244 mq_notify;
     245 mq_getsetattr;
     246 kexec_load;
-    247 waitid;
+    247 waitid waiting::waitid;
     248 add_key;
     249 request_key;
     250 keyctl;

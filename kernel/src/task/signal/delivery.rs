@@ -8,8 +8,8 @@ use crate::arch::interrupts;
 use crate::arch::trap::TrapFrame;
 use crate::arch::user;
 use crate::task::process::{self, Ending};
-use crate::task::scheduler;
 use crate::task::thread::Thread;
+use crate::task::{alarm, groups, scheduler};
 
 /// When a system call that a signal interrupted is made again (`signal(7)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,7 @@ enum Next {
 /// off; the caller holds nothing.
 pub fn before_user_mode(frame: &mut TrapFrame, mut interrupted: Option<Interrupted>) {
     loop {
+        alarm::send_due();
         match look(frame, &mut interrupted) {
             Next::Go => return,
             Next::Again => {}
@@ -111,6 +112,8 @@ fn have_effect(
     }
     match signal.default() {
         Default::Nothing => {}
+        // Nobody could let it go on again.
+        Default::Stop if signal != Signal::STOP && groups::is_orphaned(process.group()) => {}
         Default::Stop => process.stop(signal),
         Default::End => process.end(Ending::Killed(signal)),
     }

@@ -5,6 +5,7 @@ mod bad_programs;
 mod beginnings;
 mod credentials;
 mod descriptors;
+mod jobs;
 mod memory;
 mod mounts;
 mod names;

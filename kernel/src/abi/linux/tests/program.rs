@@ -210,6 +210,11 @@ test_vector_kept:               # sends itself the signal rsi; what xmm0 has the
     syscall
     movq rax, xmm0
     ret
+.global test_negate
+test_negate:                    # rdi, negative
+    mov rax, rdi
+    neg rax
+    ret
 .global test_program_end
 test_program_end:
     .text
@@ -238,6 +243,7 @@ unsafe extern "C" {
     static test_unwind: u8;
     static test_nest: u8;
     static test_vector_kept: u8;
+    static test_negate: u8;
 }
 
 const CODE: u64 = 0x40_0000;
@@ -275,6 +281,7 @@ pub enum Act {
     Unwind,
     Nest,
     VectorKept,
+    Negate,
 }
 
 impl Act {
@@ -300,6 +307,7 @@ impl Act {
             Self::Unwind => &raw const test_unwind,
             Self::Nest => &raw const test_nest,
             Self::VectorKept => &raw const test_vector_kept,
+            Self::Negate => &raw const test_negate,
         };
         CODE + (place as u64 - &raw const test_program as u64)
     }
