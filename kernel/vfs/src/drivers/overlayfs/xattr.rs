@@ -10,13 +10,13 @@ use crate::node::SetXattr;
 use alloc::vec::Vec;
 
 impl OverlayNode {
-    /// [`VfsNode::get_xattr`].
+    /// [`VfsNode::get_xattr`](crate::node::VfsNode::get_xattr).
     pub(super) fn read_xattr(&self, name: &[u8]) -> Result<Vec<u8>> {
         let name = self.overlay()?.marks().layer_attribute(name)?;
         self.top().get_xattr(&name)
     }
 
-    /// [`VfsNode::list_xattrs`].
+    /// [`VfsNode::list_xattrs`](crate::node::VfsNode::list_xattrs).
     pub(super) fn show_xattrs(&self, emit: &mut dyn FnMut(&[u8])) -> Result<()> {
         let overlay = self.overlay()?;
         self.top().list_xattrs(&mut |name| {
@@ -26,7 +26,7 @@ impl OverlayNode {
         })
     }
 
-    /// [`VfsNode::set_xattr`]: what cannot be is refused before the file is copied up.
+    /// [`VfsNode::set_xattr`](crate::node::VfsNode::set_xattr): what cannot be is refused before the file is copied up.
     pub(super) fn change_xattr(&self, name: &[u8], value: &[u8], how: SetXattr) -> Result<()> {
         let overlay = self.overlay()?;
         overlay.check_writable()?;
@@ -46,7 +46,7 @@ impl OverlayNode {
         self.copy_up()?.node().set_xattr(&layers_name, value, how)
     }
 
-    /// [`VfsNode::remove_xattr`]: an attribute that is not there is no reason to copy up.
+    /// [`VfsNode::remove_xattr`](crate::node::VfsNode::remove_xattr): an attribute that is not there is no reason to copy up.
     pub(super) fn drop_xattr(&self, name: &[u8]) -> Result<()> {
         let overlay = self.overlay()?;
         overlay.check_writable()?;
