@@ -177,6 +177,7 @@ impl VfsNode for Node {
             accessed: time,
             modified: time,
             changed: time,
+            created: None,
         })
     }
 

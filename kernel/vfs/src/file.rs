@@ -7,16 +7,19 @@
 
 mod copy;
 mod lock;
+mod write;
+
+pub use write::TransferFlags;
 
 use crate::context::Credentials;
 use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::inotify::WatchMask;
-use crate::io::{Sink, Source};
+use crate::io::Sink;
 use crate::manager::attributes::{mode_after_write, set_size};
 use crate::metadata::{FileType, Metadata, SetAttributes};
 use crate::mount::{MountFlags, Path};
-use crate::node::{Access, Allocate, DirectoryItem, Extent, FIRST_CURSOR, NodeRef, WriteAt};
+use crate::node::{Access, Allocate, DirectoryItem, Extent, FIRST_CURSOR, NodeRef};
 use crate::sync::Mutex;
 use alloc::sync::Arc;
 use bitflags::bitflags;
@@ -50,6 +53,12 @@ bitflags! {
         const NO_ACCESS_TIME = 1 << 10;
         /// `O_NONBLOCK`: what would wait fails with `EAGAIN`.
         const NON_BLOCKING = 1 << 11;
+        /// `O_DIRECT`: past the page cache. Files are nowhere else here, so it is but kept.
+        const DIRECT = 1 << 12;
+        /// `O_DSYNC`: a write returns when its data is durable.
+        const DATA_SYNC = 1 << 13;
+        /// `O_SYNC`: and so is what `stat` shows of it.
+        const SYNC = 1 << 14;
     }
 }
 
@@ -127,14 +136,22 @@ impl FileObject {
         OpenFlags::from_bits_truncate(self.flags.load(Ordering::Relaxed))
     }
 
-    /// Changes the flags that can be changed (`F_SETFL`): append, non-blocking, no access time.
-    pub fn set_flags(&self, flags: OpenFlags) {
-        let changeable = OpenFlags::APPEND | OpenFlags::NON_BLOCKING | OpenFlags::NO_ACCESS_TIME;
-        let flags = (self.flags() - changeable) | (flags & changeable);
+    /// Changes the flags that can be changed (`F_SETFL`): append, non-blocking, direct, no access time.
+    ///
+    /// # Errors
+    /// `EPERM` for no access time, which only the owner may ask for.
+    pub fn set_flags(&self, credentials: &Credentials, flags: OpenFlags) -> Result<()> {
+        let changeable = OpenFlags::APPEND | OpenFlags::NON_BLOCKING | OpenFlags::NO_ACCESS_TIME | OpenFlags::DIRECT;
+        let (present, flags) = (self.flags(), flags & changeable);
+        if (flags - present).contains(OpenFlags::NO_ACCESS_TIME) && !credentials.owns(self.node.permissions()) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        let flags = (present - changeable) | flags;
         self.flags.store(flags.bits(), Ordering::Relaxed);
         if let Some(stream) = &self.stream {
             stream.set_non_blocking(flags.contains(OpenFlags::NON_BLOCKING));
         }
+        Ok(())
     }
 
     /// Whether it is a terminal.
@@ -192,18 +209,27 @@ impl FileObject {
 
     fn read_from(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
         self.require(OpenFlags::READ)?;
-        let count = match &self.stream {
-            Some(stream) => stream.read(offset, sink)?,
-            None => {
-                let count = self.node.read(offset, sink)?;
-                self.note_access();
-                count
-            }
-        };
+        if let Some(stream) = &self.stream {
+            return self.read_stream(&**stream, offset, sink);
+        }
+        let count = self.node.read(offset, sink)?;
+        self.note_access();
+        self.tell_of_reading(count);
+        Ok(count)
+    }
+
+    #[inline(never)]
+    fn read_stream(&self, stream: &dyn OpenStream, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        let count = stream.read(offset, sink)?;
+        self.tell_of_reading(count);
+        Ok(count)
+    }
+
+    #[inline]
+    fn tell_of_reading(&self, count: usize) {
         if count > 0 {
             self.place.tell_of_use(WatchMask::ACCESS);
         }
-        Ok(count)
     }
 
     fn note_access(&self) {
@@ -211,64 +237,6 @@ impl FileObject {
             || self.place.mount.flags().intersects(MountFlags::NO_ACCESS_TIME | MountFlags::READ_ONLY);
         if !quiet {
             self.node.note_access();
-        }
-    }
-
-    /// Writes at the position, or at the end under `O_APPEND`, and moves the position behind it (`write(2)`). Set-id bits
-    /// go unless the writer may keep them, whoever opened the file.
-    ///
-    /// # Errors
-    /// `EBADF` when not open for writing, and what the node answers.
-    pub fn write(&self, writer: &Credentials, source: &mut dyn Source) -> Result<usize> {
-        let mut position = self.position.lock();
-        if !self.seekable() {
-            drop(position);
-            return Ok(self.write_to(writer, WriteAt::Offset(0), source)?.1);
-        }
-        let at = if self.flags().contains(OpenFlags::APPEND) { WriteAt::End } else { WriteAt::Offset(*position) };
-        let (start, count) = self.write_to(writer, at, source)?;
-        if count > 0 {
-            *position = start + count as u64;
-        }
-        Ok(count)
-    }
-
-    /// Writes at an offset, without moving the position (`pwrite(2)`; under `O_APPEND` at the end all the same, as on
-    /// Linux).
-    ///
-    /// # Errors
-    /// Those of [`FileObject::write`]; `ESPIPE` where there are no positions.
-    pub fn write_at(&self, writer: &Credentials, offset: u64, source: &mut dyn Source) -> Result<usize> {
-        if !self.seekable() {
-            return fail(FileSystemErrorKind::IllegalSeek);
-        }
-        let at = if self.flags().contains(OpenFlags::APPEND) { WriteAt::End } else { WriteAt::Offset(offset) };
-        Ok(self.write_to(writer, at, source)?.1)
-    }
-
-    fn write_to(&self, writer: &Credentials, at: WriteAt, source: &mut dyn Source) -> Result<(u64, usize)> {
-        self.require(OpenFlags::WRITE)?;
-        if let Some(stream) = &self.stream {
-            let offset = match at {
-                WriteAt::Offset(offset) => offset,
-                WriteAt::End => 0,
-            };
-            let count = stream.write(offset, source)?;
-            self.tell_of_writing(count);
-            return Ok((offset, count));
-        }
-        if source.remaining() == 0 {
-            return Ok((0, 0));
-        }
-        self.drop_set_id(writer)?;
-        let (start, count) = self.node.write(at, source)?;
-        self.tell_of_writing(count);
-        Ok((start, count))
-    }
-
-    fn tell_of_writing(&self, count: usize) {
-        if count > 0 {
-            self.place.tell_of_use(WatchMask::MODIFY);
         }
     }
 

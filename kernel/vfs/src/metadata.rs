@@ -126,6 +126,8 @@ pub struct Metadata {
     pub modified: Timestamp,
     /// Last change of the node.
     pub changed: Timestamp,
+    /// When the node was made (`stx_btime`), where that is known.
+    pub created: Option<Timestamp>,
 }
 
 /// A time to set: `UTIME_NOW`, or the one given.

@@ -118,7 +118,7 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
         }
         F_GETFL => Ok(u64::from(flags::shown_flags(file.flags()))),
         F_SETFL => {
-            file.set_flags(flags::open_flags(argument as u32));
+            file.set_flags(&call.credentials()?, flags::open_flags(argument as u32))?;
             Ok(0)
         }
         _ => fail(FileSystemErrorKind::InvalidArgument),

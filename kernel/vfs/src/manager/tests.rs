@@ -9,6 +9,7 @@ mod open;
 mod path_walk;
 mod rename;
 mod resolve;
+mod transfer;
 mod xattr;
 
 use crate::error::{FileSystemErrorKind, Result};

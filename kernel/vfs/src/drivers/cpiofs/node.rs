@@ -95,6 +95,7 @@ impl VfsNode for CpioNode {
             accessed: modified,
             modified,
             changed: modified,
+            created: None,
         })
     }
 

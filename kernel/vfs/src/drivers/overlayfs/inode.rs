@@ -282,6 +282,8 @@ impl VfsNode for OverlayNode {
         let sources = self.sources();
         let mut metadata = sources.top().node().metadata()?;
         metadata.id = self.shown_id(&sources)?;
+        // A copy is younger than the file that it is of, and nobody could say of whose birth this is.
+        metadata.created = None;
         if self.kind == FileType::Directory {
             if sources.all().nth(1).is_some() {
                 // The layers' counts of sub-directories do not add up, and `find` knows what 1 means.

@@ -39,6 +39,7 @@ pub struct TmpfsNode {
     pub(super) names: AtomicU64,
     /// Whether it has never had a name and so may still get its first.
     pub(super) nameless: AtomicBool,
+    created: Timestamp,
     times: Mutex<Times>,
     xattrs: RwLock<Xattrs>,
     pub(super) body: Body,
@@ -110,6 +111,7 @@ impl TmpfsNode {
             owner: AtomicU64::new(pack(new.uid, new.gid)),
             names: AtomicU64::new(0),
             nameless: AtomicBool::new(true),
+            created: now,
             times: Mutex::new(Times { accessed: now, modified: now, changed: now }),
             xattrs: RwLock::new(Xattrs::default()),
             body,
@@ -265,6 +267,7 @@ impl VfsNode for TmpfsNode {
             accessed: times.accessed,
             modified: times.modified,
             changed: times.changed,
+            created: Some(self.created),
         })
     }
 

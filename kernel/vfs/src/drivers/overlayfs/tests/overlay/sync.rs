@@ -7,7 +7,7 @@ use crate::drivers::overlayfs::{Layer, OverlayFS, OverlayOptions};
 use crate::drivers::tmpfs::{Tmpfs, TmpfsOptions};
 use crate::environment::Environment;
 use crate::error::FileSystemErrorKind as Kind;
-use crate::file::OpenFlags;
+use crate::file::{OpenFlags, TransferFlags};
 use crate::file_system::FileSystemOperations;
 use crate::manager::VfsManager;
 use crate::mount::MountFlags;
@@ -98,5 +98,29 @@ vfs_test! {
         assert_eq!((new.sync(), syncs()), (Ok(()), [1, 0]));
         stage.append("/m/f", "+");
         assert_eq!((file.sync(), syncs()), (Ok(()), [2, 0]), "opened before the copy-up");
+    }
+    /// ```text
+    /// u   new      O_SYNC, O_DSYNC, or one write that is to be as if opened so: durable when it returns
+    /// ```
+    fn a_synchronous_write_is_durable_when_it_returns() {
+        let stage = Stage::oci();
+        let [upper, _lower] = ["/u", "/1"].map(|path| stage.counting(path));
+        stage.mount_overlay("lowerdir=/1,upperdir=/u").write("/m/new", "");
+        let writer = &stage.root.credentials;
+        for flags in [OpenFlags::SYNC, OpenFlags::DATA_SYNC] {
+            let before = upper.syncs();
+            let file = stage.open("/m/new", OpenFlags::WRITE | flags).expect("it opens");
+            assert_eq!((file.write(writer, &mut &b"x"[..]), upper.syncs() - before), (Ok(1), 1));
+            assert_eq!((file.write_at(writer, 0, &mut &b"x"[..]), upper.syncs() - before), (Ok(1), 2));
+            assert_eq!((file.write(writer, &mut &b""[..]), upper.syncs() - before), (Ok(0), 2));
+        }
+        let before = upper.syncs();
+        let file = stage.open("/m/new", OpenFlags::WRITE).expect("it opens");
+        let write = |flags| file.write_with(writer, None, flags, &mut &b"x"[..]);
+        assert_eq!((write(TransferFlags::HIGH_PRIORITY), upper.syncs() - before), (Ok(1), 0));
+        assert_eq!((write(TransferFlags::SYNC), upper.syncs() - before), (Ok(1), 1));
+        assert_eq!((write(TransferFlags::DATA_SYNC), upper.syncs() - before), (Ok(1), 2));
+        upper.fail_sync(true);
+        assert_eq!(write(TransferFlags::SYNC), Err(Kind::Io.into()));
     }
 }
