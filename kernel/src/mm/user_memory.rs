@@ -41,7 +41,7 @@ pub fn read_words<const N: usize>(address: u64) -> Result<[u64; N]> {
 /// Writes words of 64 bits to user memory at `address`.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_words<const N: usize>(address: u64, words: [u64; N]) -> Result<()> {
     write(address, words.map(u64::to_le_bytes).as_flattened())
 }
