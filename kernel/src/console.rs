@@ -6,6 +6,7 @@ use vfs::error::Result;
 
 use crate::arch::serial::{self, COM1};
 use crate::command_line;
+use crate::fs::readiness;
 use crate::task::wait::WaitQueue;
 
 /// Who waits for input.
@@ -45,6 +46,7 @@ pub fn rows() -> usize {
 /// Called by the interrupt handler: input may have come.
 pub fn on_input() {
     READERS.wake_all();
+    readiness::CHANGED.wake_all();
 }
 
 /// Writes to the console, formatted as by `format!`.

@@ -7,6 +7,7 @@
 //! | [`procfs`] | what the kernel says of itself, made as it is opened |
 //! | [`devices`] | what device numbers stand for, wherever a node has them |
 //! | [`pipe`] | pipes |
+//! | [`readiness`] | waiting for one of several open files |
 //! | [`unnamed`] | nodes for what is open and has no name |
 //! | `overlay_memory` | tests: what an overlay takes of the machine's memory |
 //! | [`terminal`] | the console as a terminal that is read line by line |
@@ -18,5 +19,6 @@ pub mod generated;
 mod overlay_memory;
 pub mod pipe;
 pub mod procfs;
+pub mod readiness;
 pub mod terminal;
 pub mod unnamed;

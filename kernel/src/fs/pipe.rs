@@ -9,7 +9,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use vfs::environment::OpenStream;
+use vfs::environment::{OpenStream, Ready};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::io::{Sink, Source};
@@ -17,7 +17,7 @@ use vfs::manager::Follow;
 use vfs::node::NewKind;
 use vfs::sync::Mutex;
 
-use super::unnamed;
+use super::{readiness, unnamed};
 use crate::task::wait::WaitQueue;
 
 /// What a pipe holds, in bytes.
@@ -85,6 +85,12 @@ impl Pipe {
         self.has_writer.load(Ordering::Relaxed)
     }
 
+    /// Wakes who waits at the other end.
+    fn tell(&self, other_end: &WaitQueue) {
+        other_end.wake_all();
+        readiness::CHANGED.wake_all();
+    }
+
     /// Takes what there is into `sink`, as far as it fits.
     fn take(&self, sink: &mut dyn Sink) -> Result<usize> {
         let mut buffer = self.buffer.lock();
@@ -134,7 +140,7 @@ impl OpenStream for ReadEnd {
             if count > 0 || !pipe.has_writer() {
                 // The rest, if the bytes lie around the end of the ring.
                 let rest = pipe.take(sink).unwrap_or(0);
-                pipe.writing.wake_all();
+                pipe.tell(&pipe.writing);
                 return Ok(count + rest);
             }
         }
@@ -146,6 +152,13 @@ impl OpenStream for ReadEnd {
 
     fn set_non_blocking(&self, on: bool) {
         self.waits.store(!on, Ordering::Relaxed);
+    }
+
+    fn ready(&self) -> Ready {
+        let mut ready = Ready::empty();
+        ready.set(Ready::READ, self.pipe.filled.load(Ordering::Relaxed) > 0);
+        ready.set(Ready::HUNG_UP, !self.pipe.has_writer());
+        ready
     }
 }
 
@@ -178,7 +191,7 @@ impl OpenStream for WriteEnd {
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => break,
             }
-            pipe.reading.wake_all();
+            pipe.tell(&pipe.reading);
         }
         Ok(done)
     }
@@ -186,18 +199,25 @@ impl OpenStream for WriteEnd {
     fn set_non_blocking(&self, on: bool) {
         self.waits.store(!on, Ordering::Relaxed);
     }
+
+    fn ready(&self) -> Ready {
+        let mut ready = Ready::empty();
+        ready.set(Ready::WRITE, CAPACITY - self.pipe.filled.load(Ordering::Relaxed) >= WHOLE);
+        ready.set(Ready::BROKEN, !self.pipe.has_reader());
+        ready
+    }
 }
 
 impl Drop for ReadEnd {
     fn drop(&mut self) {
         self.pipe.has_reader.store(false, Ordering::Relaxed);
-        self.pipe.writing.wake_all();
+        self.pipe.tell(&self.pipe.writing);
     }
 }
 
 impl Drop for WriteEnd {
     fn drop(&mut self) {
         self.pipe.has_writer.store(false, Ordering::Relaxed);
-        self.pipe.reading.wake_all();
+        self.pipe.tell(&self.pipe.reading);
     }
 }

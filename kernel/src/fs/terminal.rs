@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use spin::Mutex;
-use vfs::environment::OpenStream;
+use vfs::environment::{OpenStream, Ready};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::io::{Sink, Source};
 
@@ -76,6 +76,12 @@ impl OpenStream for Terminal {
             taken += count;
         }
         Ok(taken)
+    }
+
+    fn ready(&self) -> Ready {
+        let mut ready = Ready::WRITE;
+        ready.set(Ready::READ, COM1.has_input() || READY.try_lock().is_none_or(|line| !line.is_empty()));
+        ready
     }
 
     fn is_terminal(&self) -> bool {

@@ -10,7 +10,23 @@ use crate::metadata::{DeviceNumber, FileType};
 use crate::node::{Access, NodeRef};
 use crate::time::{Clock, Timestamp};
 use alloc::sync::Arc;
+use bitflags::bitflags;
 use core::sync::atomic::{AtomicU64, Ordering};
+
+bitflags! {
+    /// What can be done with an open file without waiting (`poll(2)`).
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct Ready: u8 {
+        /// There is something to read, or an end or an error to be told of.
+        const READ = 1;
+        /// There is room to write.
+        const WRITE = 2;
+        /// Nobody writes any more.
+        const HUNG_UP = 4;
+        /// Nobody reads any more.
+        const BROKEN = 8;
+    }
+}
 
 /// What reads and writes of an open file go to where the node has no content of its own: a device, a pipe, a file
 /// that is made as it is read.
@@ -30,6 +46,12 @@ pub trait OpenStream: Send + Sync {
     /// Takes notice that reads and writes must not wait (`O_NONBLOCK`) but fail with `EAGAIN`, or may wait again. What
     /// never waits need not care.
     fn set_non_blocking(&self, _on: bool) {}
+
+    /// What can be done without waiting; what never waits need not care. Asked with interrupts off, so it waits for
+    /// nobody itself.
+    fn ready(&self) -> Ready {
+        Ready::READ | Ready::WRITE
+    }
 
     /// Whether it has positions: `lseek` on one without answers `ESPIPE`.
     fn seekable(&self) -> bool {

@@ -12,7 +12,7 @@ mod write;
 pub use write::TransferFlags;
 
 use crate::context::Credentials;
-use crate::environment::OpenStream;
+use crate::environment::{OpenStream, Ready};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::inotify::WatchMask;
 use crate::io::Sink;
@@ -157,6 +157,11 @@ impl FileObject {
     /// Whether it is a terminal.
     pub fn is_terminal(&self) -> bool {
         self.stream.as_ref().is_some_and(|stream| stream.is_terminal())
+    }
+
+    /// What can be done with it without waiting.
+    pub fn ready(&self) -> Ready {
+        self.stream.as_ref().map_or(Ready::READ | Ready::WRITE, |stream| stream.ready())
     }
 
     /// Where the next read, write or listing starts.

@@ -6,7 +6,7 @@
 //! | [`call`] | one call: its arguments, and the answer |
 //! | `flags`, `structures` | numbers and layouts of Linux's interface |
 //! | `descriptors` | numbers of open files |
-//! | `transfer` | reading and writing |
+//! | `transfer`, `polling` | reading and writing; waiting until that can be |
 //! | `names` | opening, making, moving, removing and listing names |
 //! | `attributes`, `xattrs` | what is known of a file |
 //! | `mounts` | mounting, the root, and the figures of file systems |
@@ -32,6 +32,7 @@ mod jobs;
 mod memory;
 mod mounts;
 mod names;
+mod polling;
 mod processes;
 mod signals;
 mod structures;

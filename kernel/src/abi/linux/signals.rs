@@ -49,7 +49,7 @@ fn check_set_size(size: u64) -> Result<()> {
 }
 
 /// The set of signals at `address`.
-fn read_set(address: u64, size: u64) -> Result<Set> {
+pub fn read_set(address: u64, size: u64) -> Result<Set> {
     check_set_size(size)?;
     Ok(Set(user_memory::read_words::<1>(address)?[0]))
 }

@@ -4,8 +4,8 @@ use vfs::error::Result;
 
 use super::call::Call;
 use super::{
-    alarms, attributes, clocks, credentials, descriptors, identity, jobs, memory, mounts, names, processes, signals,
-    system, transfer, waiting, xattrs,
+    alarms, attributes, clocks, credentials, descriptors, identity, jobs, memory, mounts, names, polling, processes,
+    signals, system, transfer, waiting, xattrs,
 };
 
 /// What answers a call.
@@ -54,7 +54,7 @@ table! {
     4 stat attributes::stat;
     5 fstat attributes::fstat;
     6 lstat attributes::lstat;
-    7 poll;
+    7 poll polling::poll;
     8 lseek transfer::lseek;
     9 mmap memory::mmap;
     10 mprotect memory::mprotect;
@@ -318,7 +318,7 @@ table! {
     268 fchmodat attributes::fchmodat;
     269 faccessat attributes::faccessat;
     270 pselect6;
-    271 ppoll;
+    271 ppoll polling::ppoll;
     272 unshare identity::unshare;
     273 set_robust_list;
     274 get_robust_list;

@@ -9,6 +9,7 @@ mod jobs;
 mod memory;
 mod mounts;
 mod names;
+mod polling;
 mod program;
 mod signals;
 

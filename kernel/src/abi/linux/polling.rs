@@ -1,0 +1,115 @@
+//! Waiting for one of several files (`poll(2)`).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use vfs::environment::Ready;
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file::FileObject;
+
+use super::call::Call;
+use super::signals;
+use super::structures::duration;
+use crate::fs::readiness;
+use crate::mm::user_memory;
+use crate::task::files;
+use crate::time;
+
+/// Bytes of a `struct pollfd`, which is one word: number, events asked for, events that are so.
+const ENTRY_SIZE: u64 = 8;
+
+/// Each event, and what it means; the last two are told whether asked for or not.
+const EVENTS: [(u16, Ready); 6] = [
+    (0x01, Ready::READ),
+    (0x40, Ready::READ),
+    (0x04, Ready::WRITE),
+    (0x100, Ready::WRITE),
+    (0x10, Ready::HUNG_UP),
+    (0x08, Ready::BROKEN),
+];
+/// `POLLHUP` and `POLLERR`.
+const ALWAYS: u16 = 0x10 | 0x08;
+/// There is no such file.
+const POLLNVAL: u16 = 0x20;
+
+/// What is asked of one file.
+struct Question {
+    entry: u64,
+    /// `None` where the number is negative, and nothing is asked.
+    file: Option<Result<Arc<FileObject>>>,
+}
+
+impl Question {
+    fn new(call: &Call<'_>, entry: u64) -> Self {
+        let number = entry as u32 as i32;
+        let file = u64::try_from(number).ok().map(|number| {
+            let files = call.process.files();
+            files.get(number).map(|descriptor| descriptor.file.clone())
+        });
+        Self { entry, file }
+    }
+
+    /// The events that are so.
+    fn answer(&self) -> u16 {
+        let asked = (self.entry >> 32) as u16 | ALWAYS;
+        match &self.file {
+            None => 0,
+            Some(Err(_)) => POLLNVAL,
+            Some(Ok(file)) => {
+                let ready = file.ready();
+                let are_so = EVENTS.iter().filter(|(event, what)| asked & event != 0 && ready.contains(*what));
+                are_so.fold(0, |events, (event, _)| events | event)
+            }
+        }
+    }
+}
+
+/// Waits until one of the files in the first two arguments is ready, or until `end` (since boot).
+fn wait(call: &Call<'_>, end: Option<Duration>) -> Result<u64> {
+    let [address, count, ..] = call.arguments;
+    if count > files::LIMIT as u64 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    page::admit(count as usize * size_of::<Question>())?;
+    let mut questions = Vec::new();
+    for index in 0..count {
+        let [entry] = user_memory::read_words(address.wrapping_add(ENTRY_SIZE * index))?;
+        questions.push(Question::new(call, entry));
+    }
+    let is_ready = || questions.iter().any(|question| question.answer() != 0);
+    readiness::CHANGED.wait_before(end, is_ready)?;
+    let mut ready = 0;
+    for (index, question) in (0..).zip(&questions) {
+        let answer = question.answer();
+        ready += u64::from(answer != 0);
+        let told = question.entry & 0xffff_ffff_ffff | u64::from(answer) << 48;
+        user_memory::write_words(address.wrapping_add(ENTRY_SIZE * index), [told])?;
+    }
+    Ok(ready)
+}
+
+pub fn poll(call: &mut Call<'_>) -> Result<u64> {
+    // A negative time has no end.
+    let limit = u64::try_from(call.word(2) as i32).ok().map(Duration::from_millis);
+    wait(call, limit.map(|limit| time::monotonic().saturating_add(limit)))
+}
+
+pub fn ppoll(call: &mut Call<'_>) -> Result<u64> {
+    let [_, _, limit_at, mask_at, size, _] = call.arguments;
+    let end = match limit_at {
+        0 => None,
+        address => Some(time::monotonic().saturating_add(duration(user_memory::read_words(address)?)?)),
+    };
+    if mask_at != 0 {
+        let mask = signals::read_set(mask_at, size)?;
+        let thread = call.thread();
+        call.user_side(&thread)?.set_mask_for_call(mask);
+    }
+    let ready = wait(call, end);
+    if let (Some(end), false) = (end, limit_at == 0) {
+        let left = end.saturating_sub(time::monotonic());
+        user_memory::write_words(limit_at, super::structures::timespec(left))?;
+    }
+    ready
+}
