@@ -8,11 +8,33 @@ use anyhow::{Context, Result, ensure};
 
 use crate::kernel;
 
+/// Packages that are unpacked into one tree.
+pub struct Packages {
+    /// Where the tree is kept, below `target/packages`.
+    directory: &'static str,
+    names: &'static [&'static str],
+}
+
 /// Chosen for what is in them: thousands of files (ncurses-term, tzdata, vim-runtime, perl-base), symbolic links
 /// (tzdata), hard links (perl-base, bzip2, gzip), set-id programs (passwd, util-linux), names that are not ASCII
 /// (ca-certificates).
-const PACKAGES: [&str; 9] =
-    ["bzip2", "ca-certificates", "gzip", "ncurses-term", "passwd", "perl-base", "tzdata", "util-linux", "vim-runtime"];
+pub const TREES: Packages = Packages {
+    directory: "trees",
+    names: &[
+        "bzip2",
+        "ca-certificates",
+        "gzip",
+        "ncurses-term",
+        "passwd",
+        "perl-base",
+        "tzdata",
+        "util-linux",
+        "vim-runtime",
+    ],
+};
+
+/// One program that is many, linked statically.
+pub const BUSYBOX: Packages = Packages { directory: "busybox", names: &["busybox-static"] };
 
 /// Why there is no tree.
 #[derive(Debug)]
@@ -22,12 +44,12 @@ pub struct Unavailable(pub String);
 ///
 /// # Errors
 /// Unpacking fails, or the host's file system. Being unable to fetch is an answer, not an error.
-pub fn unpacked() -> Result<Result<PathBuf, Unavailable>> {
-    let directory = kernel::target().join("packages");
+pub fn unpacked(packages: &Packages) -> Result<Result<PathBuf, Unavailable>> {
+    let directory = kernel::target().join("packages").join(packages.directory);
     let root = directory.join("root");
     // Written last: the mark of a complete tree, and of which packages are in it.
     let mark = directory.join("complete");
-    let names = PACKAGES.join("\n");
+    let names = packages.names.join("\n");
     if fs::read_to_string(&mark).is_ok_and(|complete| complete == names) {
         return Ok(Ok(root));
     }
@@ -36,7 +58,7 @@ pub fn unpacked() -> Result<Result<PathBuf, Unavailable>> {
     }
     let archives = directory.join("archives");
     fs::create_dir_all(&archives).context("cannot make a directory for the packages")?;
-    if let Err(reason) = fetch(&archives) {
+    if let Err(reason) = fetch(packages, &archives) {
         return Ok(Err(Unavailable(reason)));
     }
     let data = root.join("data");
@@ -49,10 +71,10 @@ pub fn unpacked() -> Result<Result<PathBuf, Unavailable>> {
 }
 
 /// Downloads the packages, as any user may.
-fn fetch(archives: &Path) -> Result<(), String> {
+fn fetch(packages: &Packages, archives: &Path) -> Result<(), String> {
     let output = Command::new("apt-get")
         .args(["download", "-qq"])
-        .args(PACKAGES)
+        .args(packages.names)
         .current_dir(archives)
         .output()
         .map_err(|error| format!("apt-get: {error}"))?;

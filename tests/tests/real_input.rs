@@ -77,7 +77,7 @@ fn case() -> Result<Option<&'static (PathBuf, Expected)>> {
 }
 
 fn make_case() -> Result<Option<(PathBuf, Expected)>> {
-    let root = match packages::unpacked()? {
+    let root = match packages::unpacked(&packages::TREES)? {
         Ok(root) => root,
         Err(Unavailable(reason)) => {
             // Past the harness's capture: nobody may take a test that did nothing for one that passed unseen.
