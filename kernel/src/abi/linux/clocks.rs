@@ -31,6 +31,18 @@ fn now(clock: u32) -> Result<Duration> {
     }
 }
 
+/// Until when (since boot) a call waits whose limit is the `struct timespec` at `address`; without an end at address 0.
+///
+/// # Errors
+/// `EFAULT`; `EINVAL` for what is no time.
+pub fn deadline(address: u64) -> Result<Option<Duration>> {
+    if address == 0 {
+        return Ok(None);
+    }
+    let limit = duration(user_memory::read_words(address)?)?;
+    Ok(Some(time::monotonic().saturating_add(limit)))
+}
+
 pub fn clock_gettime(call: &mut Call<'_>) -> Result<u64> {
     call.write_words(1, timespec(now(call.word(0))?))
 }

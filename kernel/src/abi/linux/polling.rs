@@ -9,8 +9,9 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::FileObject;
 
 use super::call::Call;
+use super::clocks::deadline;
 use super::signals;
-use super::structures::duration;
+use super::structures::timespec;
 use crate::fs::readiness;
 use crate::mm::user_memory;
 use crate::task::files;
@@ -97,19 +98,15 @@ pub fn poll(call: &mut Call<'_>) -> Result<u64> {
 
 pub fn ppoll(call: &mut Call<'_>) -> Result<u64> {
     let [_, _, limit_at, mask_at, size, _] = call.arguments;
-    let end = match limit_at {
-        0 => None,
-        address => Some(time::monotonic().saturating_add(duration(user_memory::read_words(address)?)?)),
-    };
+    let end = deadline(limit_at)?;
     if mask_at != 0 {
         let mask = signals::read_set(mask_at, size)?;
         let thread = call.thread();
         call.user_side(&thread)?.set_mask_for_call(mask);
     }
     let ready = wait(call, end);
-    if let (Some(end), false) = (end, limit_at == 0) {
-        let left = end.saturating_sub(time::monotonic());
-        user_memory::write_words(limit_at, super::structures::timespec(left))?;
+    if let Some(end) = end {
+        user_memory::write_words(limit_at, timespec(end.saturating_sub(time::monotonic())))?;
     }
     ready
 }

@@ -9,7 +9,6 @@ use crate::mm::space::SharedSpace;
 use crate::mm::user_memory;
 use crate::task::exec;
 use crate::task::process::{Ending, Parts, Place, Process};
-use crate::task::scheduler;
 use crate::task::signal::Signal;
 use crate::task::start::check_size;
 use crate::task::thread::UserStart;
@@ -69,8 +68,8 @@ fn begin(call: &mut Call<'_>, wanted: Beginning) -> Result<u64> {
     if has(CLONE_VM) && !has(CLONE_VFORK) {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    let thread = scheduler::current();
-    let user = thread.user().ok_or(FileSystemErrorKind::NotPermitted)?;
+    let thread = call.thread();
+    let user = call.user_side(&thread)?;
     let process = call.process;
     let own = process.space()?;
     let space = if has(CLONE_VM) { own.clone() } else { SharedSpace::new(own.lock().fork()?)? };
@@ -141,8 +140,8 @@ pub fn execve(call: &mut Call<'_>) -> Result<u64> {
     let environment = texts(call.arguments[2], &mut bytes)?;
     let place = call.process.place()?;
     let loaded = exec::load(&place, &path, arguments, &environment)?;
-    let thread = scheduler::current();
-    let user = thread.user().ok_or(FileSystemErrorKind::NotPermitted)?;
+    let thread = call.thread();
+    let user = call.user_side(&thread)?;
     call.process.set_place(loaded.place)?;
     call.process.replace(loaded.space, loaded.name);
     user.reset();

@@ -6,7 +6,7 @@ use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
-use super::structures::duration;
+use super::clocks::deadline;
 use crate::mm::user_memory;
 use crate::task::process::Process;
 use crate::task::signal::actions::Action;
@@ -16,7 +16,6 @@ use crate::task::signal::sending::send_to_thread;
 use crate::task::signal::{FROM_THREAD, Information, Set, Signal};
 use crate::task::wait::WaitQueue;
 use crate::task::{number, timer};
-use crate::time;
 
 /// Bytes of a set of signals.
 const SET_SIZE: u64 = 8;
@@ -138,10 +137,7 @@ pub fn pause(_call: &mut Call<'_>) -> Result<u64> {
 pub fn rt_sigtimedwait(call: &mut Call<'_>) -> Result<u64> {
     let [set, told_at, timeout_at, size, ..] = call.arguments;
     let set = read_set(set, size)?.as_mask();
-    let end = match timeout_at {
-        0 => None,
-        address => Some(time::monotonic().saturating_add(duration(user_memory::read_words(address)?)?)),
-    };
+    let end = deadline(timeout_at)?;
     let thread = call.thread();
     let user = call.user_side(&thread)?;
     let mut taken = None;

@@ -13,8 +13,8 @@ const ARCH_GET_FS: u32 = 0x1003;
 
 pub fn arch_prctl(call: &mut Call<'_>) -> Result<u64> {
     let address = call.arguments[1];
-    let thread = scheduler::current();
-    let user = thread.user().ok_or(FileSystemErrorKind::NotPermitted)?;
+    let thread = call.thread();
+    let user = call.user_side(&thread)?;
     match call.word(0) {
         ARCH_SET_FS if address >= user::USER_END => fail(FileSystemErrorKind::NotPermitted),
         ARCH_SET_FS => {
