@@ -6,6 +6,7 @@
 //! | [`kernel`] | builds the kernel, and runs scripts in it |
 //! | [`manifest`] | a tree as lines, one a file, on the host and as the guest prints it |
 //! | [`packages`] | real trees: unpacked Debian packages |
+//! | [`programs`] | programs of this workspace, linked statically for the guest |
 
 #![forbid(unsafe_code)]
 
@@ -13,3 +14,4 @@ pub mod fuzz;
 pub mod kernel;
 pub mod manifest;
 pub mod packages;
+pub mod programs;
