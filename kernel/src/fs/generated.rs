@@ -1,13 +1,16 @@
 //! Read-only trees that the kernel makes up: a table of items, each with what stands behind it.
 //!
-//! A node is a number in the tree's table, and made anew at each lookup: it has no state of its own. A text is made
-//! when it is opened, so an open file reads one state of the kernel however long it takes.
+//! A node is a number in the tree's table and has no state of its own; it is made when somebody asks for it, and is the
+//! same for all who do while anybody has it. A text is made when it is opened, so an open file reads one state of the
+//! kernel however long it takes. Besides the table the root can have names that come and go ([`More`]).
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
 
+use vfs::change::ChangeCell;
 use vfs::driver::MountRequest;
 use vfs::environment::OpenStream;
 use vfs::error::{FileSystemErrorKind, Result, fail};
@@ -15,6 +18,7 @@ use vfs::file_system::FileSystemOperations;
 use vfs::io::{Sink, Source};
 use vfs::metadata::{DeviceNumber, FileSystemId, FileType, Metadata, NodeId, Permissions, SetAttributes, Statistics};
 use vfs::node::{Access, DirectoryItem, EmitItem, FIRST_CURSOR, NewNode, NodeRef, Rename, VfsNode};
+use vfs::sync;
 use vfs::time::Timestamp;
 
 /// A name in the tree, and what it is bound to.
@@ -33,9 +37,29 @@ pub enum Kind {
     Device(DeviceNumber),
     /// A symbolic link.
     Link(&'static str),
+    /// A symbolic link whose target is made when it is read.
+    MadeLink(fn() -> String),
     /// A file whose content is made when it is opened.
     Text(fn() -> String),
 }
+
+/// Names in the root of a tree that come and go.
+pub trait More: Sync {
+    /// Where their changes are counted.
+    fn change_cell(&self) -> &ChangeCell;
+
+    /// The node of a name.
+    ///
+    /// # Errors
+    /// `ENOENT`.
+    fn lookup(&self, tree: &Arc<Tree>, name: &[u8]) -> Result<NodeRef>;
+
+    /// Lists the names from `cursor` on, which is at least [`MORE_CURSOR`]; where to go on.
+    fn list(&self, cursor: u64, emit: &mut EmitItem<'_>) -> Result<u64>;
+}
+
+/// The first cursor of [`More::list`].
+pub const MORE_CURSOR: u64 = 1 << 32;
 
 /// A file system of made-up nodes.
 pub struct Tree {
@@ -47,7 +71,13 @@ pub struct Tree {
     made: Timestamp,
     /// All nodes; a node's number is its place here plus one, as inode 0 means "none" in places.
     nodes: Vec<Record>,
+    more: Option<&'static dyn More>,
+    /// The nodes that somebody has, by their numbers, and some that nobody has any more.
+    live: sync::Mutex<BTreeMap<u64, Weak<dyn VfsNode>>>,
 }
+
+/// How many nodes that nobody has are put up with at least.
+const LIVE_MIN: usize = 64;
 
 struct Record {
     kind: &'static Kind,
@@ -58,6 +88,17 @@ struct Record {
 impl Tree {
     /// A tree with `root`, which must be a directory, at its root.
     pub fn new(type_name: &'static str, magic: u64, root: &'static Kind, made: Timestamp) -> Arc<Self> {
+        Self::with_more(type_name, magic, root, made, None)
+    }
+
+    /// As [`Tree::new`], with names in the root that come and go.
+    pub fn with_more(
+        type_name: &'static str,
+        magic: u64,
+        root: &'static Kind,
+        made: Timestamp,
+        more: Option<&'static dyn More>,
+    ) -> Arc<Self> {
         let mut nodes = Vec::from([Record { kind: root, names: Vec::new() }]);
         // Each directory's items go to the end of the table, where their own turn comes.
         let mut at = 0;
@@ -72,14 +113,49 @@ impl Tree {
             at += 1;
         }
         let id = FileSystemId::fresh();
-        Arc::new_cyclic(|itself| Self { itself: itself.clone(), id, type_name, magic, made, nodes })
+        Arc::new_cyclic(|itself| Self {
+            itself: itself.clone(),
+            id,
+            type_name,
+            magic,
+            made,
+            nodes,
+            more,
+            live: sync::Mutex::new(BTreeMap::new()),
+        })
     }
 
     fn node(&self, place: usize) -> Result<NodeRef> {
         let tree = self.itself.upgrade().ok_or(FileSystemErrorKind::Stale)?;
-        Ok(Arc::new(Node { tree, place }))
+        self.shared(place as u64 + 1, || Arc::new(Node { tree, place }))
+    }
+
+    /// The node of that number: the one that somebody has, or a new one.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn shared(&self, inode: u64, make: impl FnOnce() -> NodeRef) -> Result<NodeRef> {
+        let mut live = self.live.lock();
+        if let Some(node) = live.get(&inode).and_then(Weak::upgrade) {
+            return Ok(node);
+        }
+        page::admit(NODE_MEMORY)?;
+        if live.len() >= LIVE_MIN && live.len().is_power_of_two() {
+            live.retain(|_, node| node.strong_count() > 0);
+        }
+        let node = make();
+        live.insert(inode, Arc::downgrade(&node));
+        Ok(node)
+    }
+
+    /// When it was made.
+    pub fn made(&self) -> Timestamp {
+        self.made
     }
 }
+
+/// Bytes of heap that a node takes, about.
+const NODE_MEMORY: usize = 256;
 
 impl FileSystemOperations for Tree {
     fn as_any(&self) -> &dyn Any {
@@ -117,6 +193,11 @@ struct Node {
 }
 
 impl Node {
+    /// The names in it that come and go.
+    fn more(&self) -> Option<&'static dyn More> {
+        self.tree.more.filter(|_| self.place == 0)
+    }
+
     fn record(&self) -> &Record {
         &self.tree.nodes[self.place]
     }
@@ -135,7 +216,7 @@ impl VfsNode for Node {
         match self.record().kind {
             Kind::Directory(_) => FileType::Directory,
             Kind::Device(_) => FileType::CharDevice,
-            Kind::Link(_) => FileType::Symlink,
+            Kind::Link(_) | Kind::MadeLink(_) => FileType::Symlink,
             Kind::Text(_) => FileType::Regular,
         }
     }
@@ -144,7 +225,7 @@ impl VfsNode for Node {
         let mode = match self.record().kind {
             Kind::Directory(_) => 0o755,
             Kind::Device(_) => 0o666,
-            Kind::Link(_) => 0o777,
+            Kind::Link(_) | Kind::MadeLink(_) => 0o777,
             Kind::Text(_) => 0o444,
         };
         Permissions { mode, uid: 0, gid: 0 }
@@ -161,7 +242,7 @@ impl VfsNode for Node {
             }
             Kind::Device(device) => (1, 0, *device),
             Kind::Link(target) => (1, target.len() as u64, DeviceNumber::default()),
-            Kind::Text(_) => (1, 0, DeviceNumber::default()),
+            Kind::MadeLink(_) | Kind::Text(_) => (1, 0, DeviceNumber::default()),
         };
         let time = self.tree.made;
         Ok(Metadata {
@@ -194,7 +275,15 @@ impl VfsNode for Node {
             return fail(FileSystemErrorKind::NotADirectory);
         }
         let found = self.record().names.iter().find(|(other, _)| other.as_bytes() == name);
-        self.tree.node(found.ok_or(FileSystemErrorKind::NotFound)?.1)
+        match (found, self.more()) {
+            (Some((_, place)), _) => self.tree.node(*place),
+            (None, Some(more)) => more.lookup(&self.tree, name),
+            (None, None) => fail(FileSystemErrorKind::NotFound),
+        }
+    }
+
+    fn change_cell(&self) -> Option<&ChangeCell> {
+        self.more().map(|more| more.change_cell())
     }
 
     fn create(&self, _name: &[u8], _new: &NewNode<'_>) -> Result<NodeRef> {
@@ -227,35 +316,39 @@ impl VfsNode for Node {
             let node = Node { tree: self.tree.clone(), place };
             let (inode, kind, next) = (node.id().inode, node.kind(), cursor + 1);
             if !emit(DirectoryItem { name: name.as_bytes(), inode, kind, next }) {
-                break;
+                return Ok(cursor);
             }
             cursor = next;
         }
-        Ok(cursor)
+        match self.more() {
+            Some(more) => more.list(cursor.max(MORE_CURSOR), emit),
+            None => Ok(cursor),
+        }
     }
 
     fn read_link(&self) -> Result<Arc<[u8]>> {
         match self.record().kind {
             Kind::Link(target) => Ok(Arc::from(target.as_bytes())),
+            Kind::MadeLink(make) => Ok(Arc::from(make().as_bytes())),
             _ => fail(FileSystemErrorKind::InvalidArgument),
         }
     }
 
     fn open(&self, _access: Access) -> Result<Option<Arc<dyn OpenStream>>> {
         match self.record().kind {
-            Kind::Text(make) => Ok(Some(Arc::new(Text(make())))),
+            Kind::Text(make) => Ok(Some(Arc::new(Text(make().into_bytes())))),
             _ => Ok(None),
         }
     }
 }
 
 /// A text as it was when it was opened.
-struct Text(String);
+pub struct Text(pub Vec<u8>);
 
 impl OpenStream for Text {
     fn read(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
         let start = usize::try_from(offset).map_or(self.0.len(), |offset| offset.min(self.0.len()));
-        let rest = &self.0.as_bytes()[start..];
+        let rest = &self.0[start..];
         let piece = &rest[..rest.len().min(sink.room())];
         sink.put(piece)?;
         Ok(piece.len())

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`generated`] | read-only trees that the kernel makes up: the nodes of the next two |
 //! | [`devfs`] | device nodes under their usual names |
-//! | [`procfs`] | what the kernel says of itself, made as it is opened |
+//! | [`procfs`] | what the kernel says of itself and of processes, made as it is opened |
 //! | [`devices`] | what device numbers stand for, wherever a node has them |
 //! | [`pipe`] | pipes |
 //! | [`readiness`] | waiting for one of several open files |

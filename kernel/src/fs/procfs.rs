@@ -1,7 +1,7 @@
-//! procfs: what the kernel says of itself, made as it is opened (`proc(5)`).
+//! procfs: what the kernel says of itself and of processes, made as it is opened (`proc(5)`).
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -10,10 +10,15 @@ use vfs::driver_initcall;
 use vfs::error::Result;
 use vfs::file_system::FileSystemOperations;
 
+mod process;
+
+use self::process::Processes;
 use super::generated::{Item, Kind, Tree};
+use crate::abi::linux::system;
 use crate::arch::{clock, cpu, interrupts};
 use crate::mm::PAGE_SIZE;
-use crate::{command_line, mm, session, time};
+use crate::task::{number, process as tasks};
+use crate::{command_line, mm, time};
 
 /// What `statfs(2)` answers for Linux's procfs.
 const MAGIC: u64 = 0x9fa0;
@@ -25,7 +30,19 @@ static ROOT: Kind = Kind::Directory(&[
     Item { name: "interrupts", kind: Kind::Text(interrupt_counts) },
     Item { name: "meminfo", kind: Kind::Text(meminfo) },
     Item { name: "mounts", kind: Kind::Link("self/mounts") },
-    Item { name: "self", kind: Kind::Directory(&[Item { name: "mounts", kind: Kind::Text(mounts) }]) },
+    Item { name: "self", kind: Kind::MadeLink(own_number) },
+    Item {
+        name: "sys",
+        kind: Kind::Directory(&[Item {
+            name: "kernel",
+            kind: Kind::Directory(&[
+                Item { name: "hostname", kind: Kind::Text(|| line(system::NODE_NAME)) },
+                Item { name: "osrelease", kind: Kind::Text(|| line(system::RELEASE)) },
+                Item { name: "ostype", kind: Kind::Text(|| line(system::SYSTEM_NAME)) },
+                Item { name: "pid_max", kind: Kind::Text(|| line(&number::END.to_string())) },
+            ]),
+        }]),
+    },
     Item { name: "uptime", kind: Kind::Text(uptime) },
     Item { name: "version", kind: Kind::Text(version) },
 ]);
@@ -40,7 +57,8 @@ impl FileSystemDriver for ProcfsDriver {
 
     fn mount(&self, request: &mut MountRequest<'_>) -> Result<Arc<dyn FileSystemOperations>> {
         super::generated::refuse_options(request)?;
-        Ok(Tree::new("proc", MAGIC, &ROOT, request.manager.environment().clock.now()))
+        let now = request.manager.environment().clock.now();
+        Ok(Tree::with_more("proc", MAGIC, &ROOT, now, Some(&Processes)))
     }
 }
 
@@ -107,28 +125,11 @@ fn interrupt_counts() -> String {
     text
 }
 
-/// The mounts of the namespace that the kernel's one session works in.
-fn mounts() -> String {
-    let Some(manager) = session::namespace() else { return String::new() };
-    let mut text = String::new();
-    for mount in manager.mounts(&manager.root_context()) {
-        let (source, target) = (escape(&mount.source), escape(&mount.target));
-        text += &format!("{source} {target} {} {} 0 0\n", mount.type_name, mount.options);
-    }
-    text
+/// The number of who asks. The kernel's own shell stands for the first process.
+fn own_number() -> String {
+    tasks::current().map_or(tasks::FIRST, |process| process.pid()).to_string()
 }
 
-/// A name in `/proc/mounts`: what would end a field is octal (`getmntent(3)`), and so is what is no text.
-fn escape(name: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in name.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                ' ' | '\t' | '\n' | '\\' => text += &format!("\\{:03o}", u32::from(character)),
-                other => text.push(other),
-            }
-        }
-        chunk.invalid().iter().for_each(|byte| text += &format!("\\{byte:03o}"));
-    }
-    text
+fn line(text: &str) -> String {
+    format!("{text}\n")
 }

@@ -367,6 +367,28 @@ impl AddressSpace {
         Ok(())
     }
 
+    /// What is mapped: where, for what, and whether a fork shares it.
+    pub fn areas(&self) -> impl Iterator<Item = (Range<u64>, Rights, bool)> {
+        self.areas.iter().map(|(&start, area)| (start..area.end, area.mapping.rights, area.mapping.shared))
+    }
+
+    /// Where the heap is.
+    pub fn heap(&self) -> Range<u64> {
+        self.heap.clone()
+    }
+
+    /// Reads what the program has at `address` without its doing; how much there is in one piece.
+    ///
+    /// # Errors
+    /// `EFAULT` where nothing is mapped.
+    pub fn peek(&self, address: u64, into: &mut [u8]) -> Result<usize> {
+        let area = self.areas.range(..=address).next_back().filter(|(_, area)| address < area.end);
+        let (start, Area { end, mapping }) = area.ok_or(FileSystemErrorKind::BadAddress)?;
+        let count = into.len().min((end - address) as usize);
+        let offset = mapping.first * PAGE + (address - start);
+        mapping.backing.lock().read(offset, &mut &mut into[..count])
+    }
+
     /// Says where the heap begins; it is empty.
     pub fn set_heap_start(&mut self, start: u64) {
         self.heap = start..start;

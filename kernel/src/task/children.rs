@@ -149,9 +149,14 @@ impl Family {
         self.takes_orphans.store(on, Ordering::Relaxed);
     }
 
+    /// What the parent is sent when it has ended; 0 for nothing.
+    pub fn told_by(&self) -> u8 {
+        self.told_by.load(Ordering::Relaxed)
+    }
+
     /// Whether the parent is told by `SIGCHLD` (as opposed to `__WCLONE`'s children).
     pub fn tells_by_child_signal(&self) -> bool {
-        self.told_by.load(Ordering::Relaxed) == Signal::CHILD.number()
+        self.told_by() == Signal::CHILD.number()
     }
 }
 
@@ -174,6 +179,11 @@ impl Process {
     /// Its parent's number.
     pub fn parent_pid(&self) -> u32 {
         self.family.parent().map_or(FIRST, |parent| parent.pid())
+    }
+
+    /// Whether it is stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_stopped()
     }
 
     /// Stops it; its threads notice on their way to user mode.
@@ -212,7 +222,7 @@ impl Process {
     pub(super) fn tell_ended(&self) {
         let Some(parent) = self.family.parent() else { return };
         let Some(ending) = self.ending() else { return };
-        let signal = Signal::from_number(self.family.told_by.load(Ordering::Relaxed));
+        let signal = Signal::from_number(self.family.told_by());
         let forgets = signal == Some(Signal::CHILD) && parent.actions().get(Signal::CHILD).forgets_children();
         if forgets {
             parent.forget_child(self);

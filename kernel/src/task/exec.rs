@@ -16,7 +16,7 @@ use vfs::mount::{MountFlags, Path};
 
 use super::elf::{Elf, Segment};
 use super::files::Files;
-use super::process::{Parts, Place, Process};
+use super::process::{Parts, Place, Process, Running};
 use super::signal::Set;
 use super::signal::actions::Actions;
 use super::signal::frame::AlternateStack;
@@ -45,6 +45,8 @@ pub struct Loaded {
     pub name: Vec<u8>,
     /// Where it stands, as who its set-id bits make it.
     pub place: Place,
+    /// What runs.
+    pub program: Arc<Running>,
 }
 
 /// Loads the program at `path`.
@@ -81,15 +83,18 @@ pub fn load(place: &Place, path: &[u8], mut arguments: Vec<Vec<u8>>, environment
         groups: place.identity.groups,
         secure,
     };
-    let (stack, pointer) = start::stack(&arguments, environment, &told)?;
-    let stack = Mapping::private(stack, 0, Rights::READ | Rights::WRITE)?;
+    let stack = start::stack(&arguments, environment, &told)?;
+    let (pointer, arguments, environment) = (stack.pointer, stack.arguments, stack.environment);
+    let stack = Mapping::private(stack.content, 0, Rights::READ | Rights::WRITE)?;
     space.map(space::Place::IfFree(STACK_TOP - STACK_SIZE), STACK_SIZE, stack)?;
     let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path).to_vec();
+    page::admit(size_of::<Running>())?;
+    let program = Arc::new(Running { executable, arguments, environment });
     // An address that is not the user's cannot be returned to.
     if told.entry >= user::USER_END {
         return fail(FileSystemErrorKind::NotExecutable);
     }
-    Ok(Loaded { space: SharedSpace::new(space)?, frame: user::first_frame(told.entry, pointer), name, place })
+    Ok(Loaded { space: SharedSpace::new(space)?, frame: user::first_frame(told.entry, pointer), name, place, program })
 }
 
 /// Starts the program at `path` as a process that is nobody's child.
@@ -103,8 +108,8 @@ pub fn start(
     environment: &[Vec<u8>],
     files: Files,
 ) -> Result<Arc<Process>> {
-    let Loaded { space, frame, name, place } = load(&place, path, arguments, environment)?;
-    let parts = Parts { space, files, place, name, actions: Actions::default(), told_by: None };
+    let Loaded { space, frame, name, place, program } = load(&place, path, arguments, environment)?;
+    let parts = Parts { space, files, place, name, program, actions: Actions::default(), told_by: None };
     let start = UserStart {
         frame,
         floating_point: FloatingPoint::default(),

@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use vfs::change::ChangeCell;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::FileObject;
 
@@ -23,6 +24,8 @@ pub struct Descriptor {
 pub struct Files {
     /// Room for [`LIMIT`] at most, and for no more than there ever were.
     slots: Vec<Option<Descriptor>>,
+    /// Where changes of the numbers are counted.
+    changes: Arc<ChangeCell>,
 }
 
 impl Files {
@@ -34,7 +37,17 @@ impl Files {
         let mut slots = Vec::new();
         slots.try_reserve_exact(self.slots.len()).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
         slots.extend_from_slice(&self.slots);
-        Ok(Self { slots })
+        Ok(Self { slots, changes: Arc::default() })
+    }
+
+    /// Where changes of the numbers are counted.
+    pub fn changes(&self) -> &Arc<ChangeCell> {
+        &self.changes
+    }
+
+    /// The lowest number in use from `from` on.
+    pub fn next(&self, from: usize) -> Option<usize> {
+        (from..self.slots.len()).find(|&number| self.slots[number].is_some())
     }
 
     /// The file of that number.
@@ -82,6 +95,7 @@ impl Files {
             self.slots.try_reserve(missing).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
             self.slots.resize(number + 1, None);
         }
+        self.changes.bump();
         Ok(self.slots[number].replace(descriptor))
     }
 
@@ -91,12 +105,20 @@ impl Files {
     /// `EBADF`.
     pub fn remove(&mut self, number: u64) -> Result<Descriptor> {
         self.get(number)?;
+        self.changes.bump();
         self.slots[number as usize].take().ok_or(FileSystemErrorKind::BadFileDescriptor.into())
     }
 
     /// Takes away what another program does not get, and returns it.
     pub fn close_on_exec(&mut self) -> Vec<Descriptor> {
+        self.changes.bump();
         let closing = |slot: &mut Option<Descriptor>| slot.take_if(|descriptor| descriptor.close_on_exec);
         self.slots.iter_mut().filter_map(closing).collect()
+    }
+
+    /// Takes away all, and returns them.
+    pub fn close_all(&mut self) -> Vec<Option<Descriptor>> {
+        self.changes.bump();
+        core::mem::take(&mut self.slots)
     }
 }

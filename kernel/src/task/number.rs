@@ -8,14 +8,15 @@ use alloc::collections::btree_map::Entry;
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use spin::Mutex;
+use spin::{Mutex, Once};
+use vfs::change::ChangeCell;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::process::{FIRST, Process};
 use super::thread::Thread;
 
 /// Numbers are below this (Linux's `kernel.pid_max`).
-const END: u32 = 4_194_304;
+pub const END: u32 = 4_194_304;
 
 /// Bytes of heap that a number takes, about.
 const MEMORY: usize = 128;
@@ -63,6 +64,7 @@ impl Number {
     /// Lets a process go by it.
     pub fn set_process(&self, process: Weak<Process>) {
         *self.process.lock() = process;
+        changes().bump();
     }
 
     /// Lets a thread go by it.
@@ -79,6 +81,12 @@ impl Drop for Number {
 
 fn find(value: u32) -> Option<Arc<Number>> {
     NUMBERS.lock().get(&value).and_then(Weak::upgrade)
+}
+
+/// Where it is counted that a process can be found, or no longer.
+pub fn changes() -> &'static ChangeCell {
+    static CHANGES: Once<ChangeCell> = Once::new();
+    CHANGES.call_once(ChangeCell::default)
 }
 
 /// The process of that number.

@@ -9,12 +9,15 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
 
 use spin::Mutex;
 use vfs::context::{Capabilities, Context};
 use vfs::error::{FileSystemErrorKind, Result};
 use vfs::manager::VfsManager;
+use vfs::mount::Path;
 use vfs::sync;
 
 use super::alarm::Alarm;
@@ -22,7 +25,7 @@ use super::children::{Family, Stop};
 use super::files::Files;
 use super::groups::{self, Membership};
 use super::identity::Identity;
-use super::number::Number;
+use super::number::{self, Number};
 use super::scheduler;
 use super::signal::Signal;
 use super::signal::actions::Actions;
@@ -33,6 +36,7 @@ use crate::arch::interrupts;
 use crate::log;
 use crate::mm::space::SharedSpace;
 use crate::mm::user_memory;
+use crate::time;
 
 /// The number of what stands for the first process.
 pub const FIRST: u32 = 1;
@@ -113,11 +117,26 @@ pub struct Parts {
     pub place: Place,
     /// What it is called, for messages.
     pub name: Vec<u8>,
+    /// The program.
+    pub program: Arc<Running>,
     /// What it wants done about signals.
     pub actions: Actions,
     /// What its parent is sent when it has ended, if anything.
     pub told_by: Option<Signal>,
 }
+
+/// A program that runs.
+pub struct Running {
+    /// The file.
+    pub executable: Path,
+    /// Where in its memory its arguments were put, each with a NUL.
+    pub arguments: Range<u64>,
+    /// Where its environment.
+    pub environment: Range<u64>,
+}
+
+/// The next process's serial number.
+static SERIAL: AtomicU64 = AtomicU64::new(FIRST as u64 + 1);
 
 /// How a process is: it runs, is to end (with its wait status), or has ended so.
 const RUNS: u64 = 0;
@@ -127,6 +146,8 @@ const HAS_ENDED: u64 = 2 << 32;
 /// A process.
 pub struct Process {
     pub(super) number: Arc<Number>,
+    serial: u64,
+    started: Duration,
     pub(super) membership: Mutex<Membership>,
     /// Its parent and its children.
     pub family: Family,
@@ -138,6 +159,8 @@ pub struct Process {
     /// Those of its threads that have not ended.
     threads: Mutex<Vec<Arc<Thread>>>,
     name: sync::Mutex<Vec<u8>>,
+    /// `None` once it has ended.
+    program: sync::Mutex<Option<Arc<Running>>>,
     /// `None` once it has ended.
     space: Mutex<Option<Arc<SharedSpace>>>,
     files: sync::Mutex<Files>,
@@ -165,6 +188,8 @@ impl Process {
         };
         let process = Arc::new(Self {
             number,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            started: time::monotonic(),
             membership: Mutex::new(membership),
             family: Family::new(parent.map(Arc::downgrade).unwrap_or_default(), parts.told_by),
             stop: Stop::default(),
@@ -172,6 +197,7 @@ impl Process {
             state: AtomicU64::new(RUNS),
             threads: Mutex::new(Vec::new()),
             name: sync::Mutex::new(parts.name),
+            program: sync::Mutex::new(Some(parts.program)),
             space: Mutex::new(Some(parts.space)),
             files: sync::Mutex::new(parts.files),
             place: sync::Mutex::new(Some(Arc::new(parts.place))),
@@ -213,6 +239,21 @@ impl Process {
         Ok(())
     }
 
+    /// A number that no other process ever has; above [`FIRST`].
+    pub fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// When it began, since boot.
+    pub fn started(&self) -> Duration {
+        self.started
+    }
+
+    /// The program that it runs; `None` once it has ended.
+    pub fn program(&self) -> Option<Arc<Running>> {
+        self.program.lock().clone()
+    }
+
     /// Its number.
     pub fn pid(&self) -> u32 {
         self.number.value()
@@ -221,6 +262,11 @@ impl Process {
     /// Does something with each of its threads, until that has found something.
     pub fn find_thread<R>(&self, body: impl FnMut(&Arc<Thread>) -> Option<R>) -> Option<R> {
         self.threads.lock().iter().find_map(body)
+    }
+
+    /// How many of its threads have not ended.
+    pub fn threads(&self) -> usize {
+        self.threads.lock().len()
     }
 
     /// What it is called, for messages.
@@ -283,13 +329,15 @@ impl Process {
     }
 
     /// Goes on as another program, which is the running thread's.
-    pub fn replace(&self, space: Arc<SharedSpace>, name: Vec<u8>) {
+    pub fn replace(&self, space: Arc<SharedSpace>, name: Vec<u8>, program: Arc<Running>) {
         space.activate();
         let old = self.space.lock().replace(space);
         drop(old);
         *self.name.lock() = name;
         self.actions().forget_handlers();
         self.has_executed.store(true, Ordering::Relaxed);
+        let old = self.program.lock().replace(program);
+        drop(old);
         let closed = self.files().close_on_exec();
         drop(closed);
         self.moved_on.wake_all();
@@ -349,12 +397,21 @@ impl Process {
 
     /// Lets go of all that it holds.
     fn let_go(&self) {
-        let files = core::mem::take(&mut *self.files.lock());
-        drop(files);
+        let closed = self.files().close_all();
+        drop(closed);
         let space = self.space.lock().take();
         drop(space);
+        let program = self.program.lock().take();
+        drop(program);
         let place = self.place.lock().take();
         drop(place);
+    }
+}
+
+impl Drop for Process {
+    /// It cannot be found any more.
+    fn drop(&mut self) {
+        number::changes().bump();
     }
 }
 

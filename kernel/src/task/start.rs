@@ -6,6 +6,7 @@
 //! ```
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use vfs::content::Content;
 use vfs::error::{FileSystemErrorKind, Result, fail};
@@ -53,11 +54,23 @@ pub fn check_size(count: usize, bytes: usize) -> Result<()> {
     if size <= TEXTS_MAX { Ok(()) } else { fail(FileSystemErrorKind::ArgumentListTooLong) }
 }
 
-/// What stands behind the stack, and where its pointer begins.
+/// A stack to begin with.
+pub struct FirstStack {
+    /// What stands behind it.
+    pub content: Content,
+    /// Where its pointer begins.
+    pub pointer: u64,
+    /// Where the arguments are.
+    pub arguments: Range<u64>,
+    /// Where the environment is.
+    pub environment: Range<u64>,
+}
+
+/// The stack of a program that is started so.
 ///
 /// # Errors
 /// `E2BIG`, `ENOMEM`.
-pub fn stack(arguments: &[Vec<u8>], environment: &[Vec<u8>], told: &Told<'_>) -> Result<(Content, u64)> {
+pub fn stack(arguments: &[Vec<u8>], environment: &[Vec<u8>], told: &Told<'_>) -> Result<FirstStack> {
     let texts = || arguments.iter().chain(environment);
     let bytes = texts().map(Vec::len).sum::<usize>() + told.path.len();
     check_size(arguments.len() + environment.len(), bytes)?;
@@ -110,7 +123,9 @@ pub fn stack(arguments: &[Vec<u8>], environment: &[Vec<u8>], told: &Told<'_>) ->
     let head: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     write(&mut content, offset_of(pointer), &head)?;
     write(&mut content, offset_of(base), &tail)?;
-    Ok((content, pointer))
+    let end = base + path_at;
+    let middle = offsets.get(arguments.len()).map_or(end, |offset| base + offset);
+    Ok(FirstStack { content, pointer, arguments: base..middle, environment: middle..end })
 }
 
 fn write(content: &mut Content, offset: u64, bytes: &[u8]) -> Result<()> {

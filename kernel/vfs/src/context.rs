@@ -33,6 +33,8 @@ bitflags! {
         const SETPCAP = 1 << 8;
         /// Change the root directory.
         const SYS_CHROOT = 1 << 18;
+        /// Look into anybody's process.
+        const SYS_PTRACE = 1 << 19;
         /// Mount, pivot, and read and write `trusted.` attributes.
         const SYS_ADMIN = 1 << 21;
         /// Restart the machine.

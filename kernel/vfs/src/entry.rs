@@ -21,6 +21,7 @@ use crate::recent::Slot;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, RwLock};
 use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Bucket;
 
@@ -155,6 +156,19 @@ impl VfsEntry {
     /// The directory it is in; `None` for a root.
     pub fn parent(&self) -> Option<Arc<Self>> {
         self.place.read().parent.clone()
+    }
+
+    /// Its names from the root of its file system on, each after a slash.
+    pub fn path(self: &Arc<Self>) -> Vec<u8> {
+        let (mut names, mut at) = (Vec::new(), self.clone());
+        while let Some(parent) = at.parent() {
+            names.push(at.name());
+            at = parent;
+        }
+        if names.is_empty() {
+            return b"/".to_vec();
+        }
+        names.iter().rev().flat_map(|name| [b"/", &name[..]].concat()).collect()
     }
 
     /// Whether `self` is `other` or above it.

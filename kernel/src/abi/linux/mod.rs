@@ -36,7 +36,7 @@ mod polling;
 mod processes;
 mod signals;
 mod structures;
-mod system;
+pub mod system;
 mod table;
 mod transfer;
 mod waiting;

@@ -95,7 +95,8 @@ fn begin(call: &mut Call<'_>, wanted: Beginning) -> Result<u64> {
     let actions = process.actions().clone();
     let place = process.place()?;
     let place = if has(CLONE_NEWNS) { place.in_own_namespace()? } else { Place::clone(&place) };
-    let parts = Parts { space, files, place, name: process.name(), actions, told_by };
+    let program = process.program().ok_or(FileSystemErrorKind::NoProcess)?;
+    let parts = Parts { space, files, place, name: process.name(), program, actions, told_by };
     let child = Process::start(Some(process), parts, start)?;
     if has(CLONE_PARENT_SETTID) {
         // As on Linux a bad address is the program's own affair.
@@ -143,7 +144,7 @@ pub fn execve(call: &mut Call<'_>) -> Result<u64> {
     let thread = call.thread();
     let user = call.user_side(&thread)?;
     call.process.set_place(loaded.place)?;
-    call.process.replace(loaded.space, loaded.name);
+    call.process.replace(loaded.space, loaded.name, loaded.program);
     user.reset();
     *call.frame = loaded.frame;
     Ok(0)

@@ -98,10 +98,16 @@ pub fn getrandom(call: &mut Call<'_>) -> Result<u64> {
 }
 
 /// What programs take the kernel for: they look for an interface, and this one is Linux's.
+pub const SYSTEM_NAME: &str = "Linux";
+/// The machine's name.
+pub const NODE_NAME: &str = "strata";
+/// The version of the interface.
+pub const RELEASE: &str = "6.1.0-strata";
+
 const NAMES: [&[u8]; 6] = [
-    b"Linux",
-    b"strata",
-    b"6.1.0-strata",
+    SYSTEM_NAME.as_bytes(),
+    NODE_NAME.as_bytes(),
+    RELEASE.as_bytes(),
     concat!("Strata ", env!("CARGO_PKG_VERSION")).as_bytes(),
     b"x86_64",
     b"(none)",

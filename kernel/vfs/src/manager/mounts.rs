@@ -105,8 +105,12 @@ pub struct MountInfo {
     pub target: Vec<u8>,
     /// The type of file system.
     pub type_name: &'static str,
+    /// From where in the file system downwards it is shown.
+    pub root: Vec<u8>,
     /// The options, those of the mount first (`rw,…`).
     pub options: String,
+    /// How many bytes of the options are the mount's own.
+    pub own_options: usize,
     /// The file system.
     pub file_system: Arc<dyn FileSystemOperations>,
 }
@@ -364,6 +368,7 @@ impl VfsManager {
                     options.push_str(name);
                 }
             }
+            let own_options = options.len();
             // Writing to a string does not fail.
             let _ = operations.show_options(&mut options);
             Some(MountInfo {
@@ -372,7 +377,9 @@ impl VfsManager {
                 source: mount.source().to_vec(),
                 target,
                 type_name: operations.type_name(),
+                root: mount.root().path(),
                 options,
+                own_options,
                 file_system: operations,
             })
         };

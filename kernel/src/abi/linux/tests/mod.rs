@@ -10,6 +10,7 @@ mod memory;
 mod mounts;
 mod names;
 mod polling;
+mod procfs;
 mod program;
 mod signals;
 

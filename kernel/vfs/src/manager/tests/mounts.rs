@@ -4,7 +4,7 @@ use super::fails;
 use crate::error::FileSystemErrorKind as Kind;
 use crate::file::OpenFlags;
 use crate::manager::Follow;
-use crate::manager::mounts::{Propagation, UnmountFlags};
+use crate::manager::mounts::{MountInfo, Propagation, UnmountFlags};
 use crate::mount::{MountFlags, Path};
 use crate::selftest::world::World;
 use crate::vfs_test;
@@ -54,6 +54,33 @@ vfs_test! {
         assert_eq!(world.read("/m/which"), "two");
         assert_eq!(unmount(&world, "/m"), Ok(()));
         assert_eq!(world.read("/m/../m/which"), "one");
+    }
+
+    /// ```text
+    ///   /, /m   file systems, each the whole of it
+    ///   /m/n    /a/b of the first, read-only; then /a is renamed
+    /// ```
+    fn a_mount_says_what_it_shows_and_how() {
+        let world = World::new();
+        world.mkdir("/a").mkdir("/a/b").mkdir("/m");
+        mount(&world, "/m");
+        world.mkdir("/m/n");
+        assert_eq!(world.vfs.bind(&world.root, &place(&world, "/a/b"), b"/m/n", false), Ok(()));
+        let flags = MountFlags::READ_ONLY | MountFlags::NO_EXECUTE;
+        assert_eq!(world.vfs.remount(&world.root, b"/m/n", flags, b"").map_err(|_| ()), Ok(()));
+        let shown = |mounts: Vec<MountInfo>| -> Vec<[String; 3]> {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let one = |mount: MountInfo| {
+                let (own, rest) = mount.options.split_at(mount.own_options);
+                assert!(rest.is_empty() || rest.starts_with(','), "{rest}");
+                [text(&mount.target), text(&mount.root), own.into()]
+            };
+            mounts.into_iter().map(one).collect()
+        };
+        let all = [["/", "/", "rw"], ["/m", "/", "rw"], ["/m/n", "/a/b", "ro,noexec"]];
+        assert_eq!(shown(world.vfs.mounts(&world.root)), all);
+        assert_eq!(world.rename("/a", "/c"), Ok(()));
+        assert_eq!(shown(world.vfs.mounts(&world.root))[2], ["/m/n", "/c/b", "ro,noexec"]);
     }
 
     fn the_way_up_leads_out_of_a_mount() {

@@ -1,0 +1,121 @@
+//! What procfs says of a process: `/proc/PID` (`proc(5)`).
+//!
+//! A node knows a process by its numbers only, so that a name that somebody remembers keeps no process that has ended;
+//! a process that comes later under the same number is another one. The kernel's own shell stands for the first.
+
+mod memory;
+mod mounts;
+mod node;
+mod state;
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+
+use vfs::change::ChangeCell;
+use vfs::context::{Capabilities, Credentials};
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::metadata::FileType;
+use vfs::node::{DirectoryItem, EmitItem, NodeRef};
+
+use self::node::{What, inode, node};
+use super::super::generated::{MORE_CURSOR, More, Tree};
+use crate::session;
+use crate::task::number;
+use crate::task::process::{FIRST, Place, Process};
+
+/// The directories of processes.
+pub struct Processes;
+
+impl More for Processes {
+    fn change_cell(&self) -> &ChangeCell {
+        number::changes()
+    }
+
+    fn lookup(&self, tree: &Arc<Tree>, name: &[u8]) -> Result<NodeRef> {
+        let pid = decimal(name).ok_or(FileSystemErrorKind::NotFound)?;
+        let serial = match pid {
+            FIRST => u64::from(FIRST),
+            _ => number::process(pid).ok_or(FileSystemErrorKind::NotFound)?.serial(),
+        };
+        node(tree, Subject { pid, serial }, What::Directory)
+    }
+
+    fn list(&self, cursor: u64, emit: &mut EmitItem<'_>) -> Result<u64> {
+        let first = (FIRST, u64::from(FIRST));
+        let others = number::processes().map(|process| (process.pid(), process.serial()));
+        let mut cursor = cursor;
+        for (pid, serial) in core::iter::once(first).chain(others) {
+            let at = MORE_CURSOR + u64::from(pid);
+            if at < cursor {
+                continue;
+            }
+            let (name, inode) = (pid.to_string(), inode(serial, What::Directory));
+            if !emit(DirectoryItem { name: name.as_bytes(), inode, kind: FileType::Directory, next: at + 1 }) {
+                return Ok(at);
+            }
+            cursor = at + 1;
+        }
+        Ok(cursor)
+    }
+}
+
+/// A decimal number without zeros before it.
+fn decimal(name: &[u8]) -> Option<u32> {
+    let digits = name.iter().all(u8::is_ascii_digit) && (name[0] != b'0' || name.len() == 1);
+    if digits { core::str::from_utf8(name).ok()?.parse().ok() } else { None }
+}
+
+/// Which process a node is about.
+#[derive(Clone, Copy)]
+struct Subject {
+    pid: u32,
+    serial: u64,
+}
+
+impl Subject {
+    /// The process; `None` for the kernel's own shell.
+    fn process(self) -> Result<Option<Arc<Process>>> {
+        if self.pid == FIRST {
+            return Ok(None);
+        }
+        let found = number::process(self.pid).filter(|process| process.serial() == self.serial);
+        found.map(Some).ok_or(FileSystemErrorKind::NoProcess.into())
+    }
+
+    /// Where it stands.
+    fn place(self) -> Result<Arc<Place>> {
+        match self.process()? {
+            Some(process) => process.place(),
+            None => {
+                let manager = session::namespace().ok_or(FileSystemErrorKind::NotFound)?;
+                let context = manager.root_context();
+                Ok(Arc::new(Place::new(manager, context)))
+            }
+        }
+    }
+
+    /// Whose process it is; the superuser's, once it has ended.
+    fn owner(self) -> (u32, u32) {
+        self.place().map_or((0, 0), |place| (place.identity.users.effective, place.identity.groups.effective))
+    }
+
+    /// Checks that who has these rights may look into the process (`ptrace(2)`).
+    fn check_look(self, credentials: &Credentials) -> Result<()> {
+        let Ok(place) = self.place() else { return Ok(()) };
+        let (users, groups) = (place.identity.users, place.identity.groups);
+        let own = [users.real, users.effective, users.saved].iter().all(|user| *user == credentials.uid)
+            && [groups.real, groups.effective, groups.saved].iter().all(|group| *group == credentials.gid);
+        if own || credentials.capable(Capabilities::SYS_PTRACE) {
+            Ok(())
+        } else {
+            fail(FileSystemErrorKind::PermissionDenied)
+        }
+    }
+
+    fn name(self) -> Result<String> {
+        Ok(match self.process()? {
+            Some(process) => String::from_utf8_lossy(&process.name()).into_owned(),
+            None => "strata".into(),
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! The mounts of a process's namespace, named from its root.
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt::Write as _;
+
+use vfs::error::Result;
+
+use super::Subject;
+
+pub(super) fn mounts(subject: Subject) -> Result<String> {
+    let place = subject.place()?;
+    let mut text = String::new();
+    for mount in place.manager.mounts(&place.context) {
+        let (source, target) = (escape(&mount.source), escape(&mount.target));
+        let _ = writeln!(text, "{source} {target} {} {} 0 0", mount.type_name, mount.options);
+    }
+    Ok(text)
+}
+
+pub(super) fn mountinfo(subject: Subject) -> Result<String> {
+    let place = subject.place()?;
+    let mut text = String::new();
+    for mount in place.manager.mounts(&place.context) {
+        let (id, parent, device) = (mount.id, mount.parent, mount.file_system.id().0);
+        let (root, source, target) = (escape(&mount.root), escape(&mount.source), escape(&mount.target));
+        let (own, type_name) = (&mount.options[..mount.own_options], mount.type_name);
+        let access = if mount.file_system.read_only() { "ro" } else { "rw" };
+        let rest = &mount.options[mount.own_options..];
+        let line = format!("{id} {parent} 0:{device} {root} {target} {own} - {type_name} {source} {access}{rest}");
+        let _ = writeln!(text, "{line}");
+    }
+    Ok(text)
+}
+
+/// A name in `/proc/mounts`: what would end a field is octal (`getmntent(3)`), and so is what is no text.
+fn escape(name: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in name.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                ' ' | '\t' | '\n' | '\\' => text += &format!("\\{:03o}", u32::from(character)),
+                other => text.push(other),
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| text += &format!("\\{byte:03o}"));
+    }
+    text
+}
