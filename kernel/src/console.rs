@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use vfs::error::Result;
-
 use crate::arch::serial::{self, COM1};
 use crate::command_line;
 use crate::fs::readiness;
@@ -15,22 +13,18 @@ static READERS: WaitQueue = WaitQueue::new();
 /// Takes at least one byte of what was typed, and as many as there are and fit; waits until there is one. Returns how
 /// many.
 pub fn read(buffer: &mut [u8]) -> usize {
-    // No signal comes to a thread of the kernel's own.
-    read_before_signal(buffer).unwrap_or(0)
-}
-
-/// As [`read`], for a program.
-///
-/// # Errors
-/// `EINTR`.
-pub fn read_before_signal(buffer: &mut [u8]) -> Result<usize> {
     loop {
         let count = COM1.try_read(buffer);
         if count > 0 || buffer.is_empty() {
-            return Ok(count);
+            return count;
         }
-        READERS.wait(|| COM1.has_input())?;
+        READERS.wait_until(|| COM1.has_input());
     }
+}
+
+/// Waits until there is input, or `is_over` holds, which who makes it so says by [`on_input`].
+pub fn wait_for_input(is_over: impl Fn() -> bool) {
+    READERS.wait_until(|| COM1.has_input() || is_over());
 }
 
 /// How wide the terminal at the other end is said to be.

@@ -142,13 +142,20 @@ impl Machine for ThisMachine {
             let file = match stream {
                 Some(file) => file,
                 None if number == 0 && !program.interactive => unnamed::open_device(devices::NULL, OpenFlags::READ)?,
-                None => unnamed::open_device(devices::CONSOLE, OpenFlags::READ | OpenFlags::WRITE)?,
+                None => {
+                    let device = if program.interactive { devices::SERIAL } else { devices::CONSOLE };
+                    unnamed::open_device(device, OpenFlags::READ | OpenFlags::WRITE)?
+                }
             };
             files.add(Descriptor { file, close_on_exec: false }, 0)?;
         }
         let place = Place::new(program.manager.clone(), program.context.clone());
-        let process = exec::start(place, program.path, program.arguments, &program.environment, files)?;
-        Ok(process.wait().shell_status())
+        let prepared = exec::prepare(place, program.path, program.arguments, &program.environment, files)?;
+        // Whoever runs a script keeps the terminal: nobody types there.
+        let session = program.interactive.then(|| terminal::Session::begin(&prepared.process)).transpose()?;
+        let ending = prepared.begin()?.wait();
+        drop(session);
+        Ok(ending.shell_status())
     }
 }
 

@@ -19,6 +19,7 @@ static ROOT: Kind = Kind::Directory(&[
     Item { name: "null", kind: Kind::Device(devices::NULL) },
     Item { name: "random", kind: Kind::Device(devices::RANDOM) },
     Item { name: "tty", kind: Kind::Device(devices::TTY) },
+    Item { name: "ttyS0", kind: Kind::Device(devices::SERIAL) },
     Item { name: "urandom", kind: Kind::Device(devices::URANDOM) },
     Item { name: "zero", kind: Kind::Device(devices::ZERO) },
 ]);

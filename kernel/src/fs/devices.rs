@@ -11,8 +11,9 @@ use vfs::io::{Sink, Source};
 use vfs::metadata::{DeviceNumber, FileType};
 use vfs::node::{Access, NodeRef};
 
-use super::terminal::Terminal;
+use super::terminal::{Terminal, jobs};
 use crate::arch::random;
+use crate::task::process;
 
 /// Takes everything, gives nothing.
 pub const NULL: DeviceNumber = DeviceNumber::new(1, 3);
@@ -24,7 +25,9 @@ pub const FULL: DeviceNumber = DeviceNumber::new(1, 7);
 pub const RANDOM: DeviceNumber = DeviceNumber::new(1, 8);
 /// As [`RANDOM`].
 pub const URANDOM: DeviceNumber = DeviceNumber::new(1, 9);
-/// The terminal of whoever opens it: the console, as there is no other.
+/// The serial line that the console is on, as a terminal.
+pub const SERIAL: DeviceNumber = DeviceNumber::new(4, 64);
+/// The terminal of whoever opens it.
 pub const TTY: DeviceNumber = DeviceNumber::new(5, 0);
 /// The console.
 pub const CONSOLE: DeviceNumber = DeviceNumber::new(5, 1);
@@ -53,7 +56,11 @@ impl Devices for KernelDevices {
             ZERO => Arc::new(Zero { full: false }),
             FULL => Arc::new(Zero { full: true }),
             RANDOM | URANDOM => Arc::new(Random),
-            TTY | CONSOLE => Arc::new(Terminal),
+            TTY if process::current().is_some_and(|process| !jobs::is_of(&process)) => {
+                return fail(FileSystemErrorKind::NoSuchDeviceOrAddress);
+            }
+            TTY | SERIAL => Arc::new(Terminal::new()),
+            CONSOLE => Arc::new(Terminal::console()),
             _ => return fail(FileSystemErrorKind::NoSuchDeviceOrAddress),
         })
     }

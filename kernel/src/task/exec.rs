@@ -97,17 +97,35 @@ pub fn load(place: &Place, path: &[u8], mut arguments: Vec<Vec<u8>>, environment
     Ok(Loaded { space: SharedSpace::new(space)?, frame: user::first_frame(told.entry, pointer), name, place, program })
 }
 
-/// Starts the program at `path` as a process that is nobody's child.
+/// A program that is nobody's child, and has not begun.
+pub struct Prepared {
+    /// Its process.
+    pub process: Arc<Process>,
+    start: UserStart,
+}
+
+impl Prepared {
+    /// Lets it run.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn begin(self) -> Result<Arc<Process>> {
+        self.process.start_thread(self.process.number.clone(), self.start)?;
+        Ok(self.process)
+    }
+}
+
+/// Prepares the program at `path` to run as a process that is nobody's child.
 ///
 /// # Errors
 /// Those of [`load`]; `EAGAIN` when there are too many processes.
-pub fn start(
+pub fn prepare(
     place: Place,
     path: &[u8],
     arguments: Vec<Vec<u8>>,
     environment: &[Vec<u8>],
     files: Files,
-) -> Result<Arc<Process>> {
+) -> Result<Prepared> {
     let Loaded { space, frame, name, place, program } = load(&place, path, arguments, environment)?;
     let parts = Parts { space, files, place, name, program, actions: Actions::default(), told_by: None };
     let start = UserStart {
@@ -119,7 +137,7 @@ pub fn start(
         mask: Set::default(),
         alternate_stack: AlternateStack::default(),
     };
-    Process::start(None, parts, start)
+    Ok(Prepared { process: Process::new(None, parts)?, start })
 }
 
 /// A file that may be executed, and what it holds.

@@ -17,12 +17,14 @@ pub struct Membership {
     pub group: Arc<Number>,
     /// Its session.
     pub session: Arc<Number>,
+    /// Whether it has given up its session's terminal for itself.
+    pub gave_up_terminal: bool,
 }
 
 impl Membership {
     /// Of one that begins a group and a session of its own.
     pub(super) fn of_leader(number: &Arc<Number>) -> Self {
-        Self { group: number.clone(), session: number.clone() }
+        Self { group: number.clone(), session: number.clone(), gave_up_terminal: false }
     }
 }
 
@@ -53,6 +55,21 @@ pub(super) fn hang_up_if_orphaned(group: u32) {
 }
 
 impl Process {
+    /// Which group and session it is in.
+    pub fn membership(&self) -> Membership {
+        self.membership.lock().clone()
+    }
+
+    /// Whether its session's terminal is its own too.
+    pub fn has_terminal(&self) -> bool {
+        !self.membership.lock().gave_up_terminal
+    }
+
+    /// Gives up its session's terminal, for itself and those that it will begin.
+    pub fn give_up_terminal(&self) {
+        self.membership.lock().gave_up_terminal = true;
+    }
+
     /// Its group's number.
     pub fn group(&self) -> u32 {
         self.membership.lock().group.value()

@@ -33,6 +33,7 @@ use super::signal::pending::Pending;
 use super::thread::{Thread, UserSide, UserStart};
 use super::wait::WaitQueue;
 use crate::arch::interrupts;
+use crate::fs::terminal;
 use crate::log;
 use crate::mm::space::SharedSpace;
 use crate::mm::user_memory;
@@ -179,11 +180,11 @@ impl Process {
     ///
     /// # Errors
     /// `ENOMEM`; `EAGAIN` when there are too many.
-    fn new(parent: Option<&Arc<Self>>, parts: Parts) -> Result<Arc<Self>> {
+    pub(super) fn new(parent: Option<&Arc<Self>>, parts: Parts) -> Result<Arc<Self>> {
         page::admit(PROCESS_MEMORY)?;
         let number = Number::new()?;
         let membership = match parent {
-            Some(parent) => parent.membership.lock().clone(),
+            Some(parent) => parent.membership(),
             None => Membership::of_leader(&number),
         };
         let process = Arc::new(Self {
@@ -441,6 +442,7 @@ fn end_process(process: &Arc<Process>) {
     if let Ending::Killed(signal) = Ending::of_wait_status(status) {
         log!("{} ({}): ended by {signal}", process.name().escape_ascii(), process.pid());
     }
+    terminal::on_end(process);
     process.leave_children();
     process.state.store(HAS_ENDED | u64::from(status), Ordering::Relaxed);
     process.moved_on.wake_all();

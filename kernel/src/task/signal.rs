@@ -42,6 +42,8 @@ impl Signal {
     pub const HANG_UP: Self = Self(1);
     /// `SIGINT`.
     pub const INTERRUPT: Self = Self(2);
+    /// `SIGQUIT`.
+    pub const QUIT: Self = Self(3);
     /// `SIGILL`.
     pub const ILLEGAL: Self = Self(4);
     /// `SIGTRAP`.

@@ -4,7 +4,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use super::flags::{self, O_CLOEXEC, O_NONBLOCK};
-use crate::console;
+use super::terminals;
 use crate::fs::pipe as pipes;
 use crate::mm::user_memory;
 use crate::task::files::Descriptor;
@@ -18,8 +18,6 @@ const F_SETFL: u32 = 4;
 const F_DUPFD_CLOEXEC: u32 = 1030;
 
 const FD_CLOEXEC: u64 = 1;
-
-const TIOCGWINSZ: u32 = 0x5413;
 
 pub fn close(call: &mut Call<'_>) -> Result<u64> {
     // Its lock is let go of first: whoever closes the last may have to wake others.
@@ -127,11 +125,5 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
 
 pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
-    match call.word(1) {
-        TIOCGWINSZ if file.is_terminal() => {
-            let [rows, columns] = [console::rows(), console::columns()].map(|size| u64::from(size as u16));
-            call.write_words(2, [rows | columns << 16])
-        }
-        _ => fail(FileSystemErrorKind::NotATerminal),
-    }
+    if file.is_terminal() { terminals::ioctl(call, &file) } else { fail(FileSystemErrorKind::NotATerminal) }
 }

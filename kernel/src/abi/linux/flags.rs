@@ -20,6 +20,8 @@ pub const AT_EMPTY_PATH: u32 = 0x1000;
 
 /// Whether a file is not given to another program.
 pub const O_CLOEXEC: u32 = 0o2_000_000;
+/// A terminal that is opened does not become the caller's.
+pub const O_NOCTTY: u32 = 0o400;
 /// What would wait fails with `EAGAIN`.
 pub const O_NONBLOCK: u32 = 0o4_000;
 const O_WRONLY: u32 = 1;

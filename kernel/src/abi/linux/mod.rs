@@ -14,6 +14,7 @@
 //! | `processes`, `identity`, `signals` | beginning, ending; which and where; signals |
 //! | `credentials` | users, groups, capabilities |
 //! | `jobs`, `alarms` | groups and sessions; timers that send a signal |
+//! | `terminals` | what a terminal is told |
 //! | `waiting` | what becomes of children |
 //! | `clocks`, `system` | times; the machine and its limits |
 //!
@@ -38,6 +39,7 @@ mod signals;
 mod structures;
 pub mod system;
 mod table;
+mod terminals;
 mod transfer;
 mod waiting;
 mod xattrs;

@@ -11,7 +11,7 @@ use vfs::node::{NewKind, RenameFlags};
 
 use super::call::Call;
 use super::flags::{AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, O_CLOEXEC, open_flags};
-use super::structures;
+use super::{structures, terminals};
 use crate::mm::user_memory;
 use crate::task::files::Descriptor;
 
@@ -45,6 +45,7 @@ fn open_file(
     // Only what may be made has a mode; whatever else is in the register means nothing.
     let made = asked.intersects(OpenFlags::CREATE | OpenFlags::TEMPORARY);
     let file = manager.open(context, path, asked, if made { mode & 0o7777 } else { 0 })?;
+    terminals::on_open(call.process, &file, flags);
     call.process.files().add(Descriptor { file, close_on_exec: flags & O_CLOEXEC != 0 }, 0)
 }
 

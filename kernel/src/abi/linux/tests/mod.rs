@@ -13,6 +13,7 @@ mod polling;
 mod procfs;
 mod program;
 mod signals;
+mod terminals;
 
 use self::program::{Program, run};
 use crate::ktest;
@@ -27,6 +28,8 @@ const EPERM: i64 = 1;
 const ENOENT: i64 = 2;
 const ESRCH: i64 = 3;
 const EINTR: i64 = 4;
+const EIO: i64 = 5;
+const ENXIO: i64 = 6;
 const ENOEXEC: i64 = 8;
 const EBADF: i64 = 9;
 const ECHILD: i64 = 10;

@@ -529,7 +529,7 @@ impl Machine {
         }
         let place = Place::new(self.manager.clone(), self.manager.root_context());
         let arguments = arguments.iter().map(|text| text.as_bytes().to_vec()).collect();
-        exec::start(place, path.as_bytes(), arguments, &[b"A=1".to_vec()], files)
+        exec::prepare(place, path.as_bytes(), arguments, &[b"A=1".to_vec()], files)?.begin()
     }
 
     /// Runs a program to its end.
