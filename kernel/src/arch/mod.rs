@@ -7,8 +7,8 @@
 mod x86_64;
 
 pub use self::x86_64::{
-    acpi, backtrace, clock, cpu, exit, fw_cfg, instructions, interrupts, page_table, random, rtc, serial, switch, trap,
-    user, user_copy, user_tables,
+    acpi, backtrace, clock, cpu, exit, floating_point, fw_cfg, instructions, interrupts, page_table, random, rtc,
+    serial, switch, trap, user, user_copy, user_tables,
 };
 pub use self::x86_64::{init, init_clock, stack_guards};
 #[cfg(test)]

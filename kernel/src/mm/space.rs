@@ -347,6 +347,18 @@ impl AddressSpace {
         Ok(range)
     }
 
+    /// What is at `address` for all who share it: what stands behind it, only to be compared, and where in that. `None`
+    /// where nobody else shares it.
+    ///
+    /// # Errors
+    /// `EFAULT` where nothing is mapped.
+    pub fn shared_place(&self, address: u64) -> Result<Option<(usize, u64)>> {
+        let area = self.areas.range(..=address).next_back().filter(|(_, area)| area.end > address);
+        let (start, Area { mapping, .. }) = area.ok_or(FileSystemErrorKind::BadAddress)?;
+        let offset = mapping.first * PAGE + (address - start);
+        Ok(mapping.shared.then(|| (Arc::as_ptr(&mapping.backing).addr(), offset)))
+    }
+
     /// Makes `length` bytes from `start` on zeros again (`MADV_DONTNEED`). What is shared stays as it is.
     ///
     /// # Errors
@@ -433,6 +445,14 @@ impl AddressSpace {
     /// Whether nothing is mapped in `range`.
     fn is_free(&self, range: &Range<u64>) -> bool {
         self.areas.range(..range.end).next_back().is_none_or(|(_, area)| area.end <= range.start)
+    }
+
+    /// Where `length` bytes are free, as high as can be.
+    ///
+    /// # Errors
+    /// `ENOMEM` where there is no room.
+    pub fn find_room(&self, length: u64) -> Result<u64> {
+        self.free_range(0, length)
     }
 
     /// Where `length` bytes are free: at `hint` if possible, else as high as can be.

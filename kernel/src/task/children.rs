@@ -14,6 +14,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use super::groups;
 use super::process::{Ending, FIRST, Process};
 use super::signal::{Information, Signal};
+use super::thread::UserSide;
 use super::wait::WaitQueue;
 
 /// A process's parent and its children.
@@ -203,9 +204,9 @@ impl Process {
         }
     }
 
-    /// Waits, in one of its threads, until it goes on or is to end.
-    pub(super) fn wait_while_stopped(&self) {
-        self.stop.continued.wait_until(|| !self.stop.is_stopped() || self.is_to_end());
+    /// Waits, in one of its threads, until it goes on or that is to end.
+    pub(super) fn wait_while_stopped(&self, thread: &UserSide) {
+        self.stop.continued.wait_until(|| !self.stop.is_stopped() || thread.is_to_leave());
     }
 
     /// Tells the parent that it has been stopped, or goes on.

@@ -1,20 +1,21 @@
 //! Programs: from a path to an address space and the registers to begin with (`execve(2)`).
 //!
-//! Static programs are run, at the addresses they want (`ET_EXEC`) or at one chosen for them (static-pie), and scripts
-//! with a `#!` line. Dynamic programs are not run yet (`ENOEXEC`). Set-id bits are the
-//! program's own, not a script's.
+//! Programs lie at the addresses they want (`ET_EXEC`) or at one chosen for them (`ET_DYN`). A dynamic one names an
+//! interpreter (`PT_INTERP`), which is mapped as well, high up, and begins in its place: it finds the program by what it
+//! is told on the stack. Scripts have a `#!` line. Set-id bits are the program's own, not a script's or an interpreter's.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
+use elf::{Elf, Segment};
 use vfs::content::{Content, PAGE_SIZE};
 use vfs::context::AccessMode;
-use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::error::{FileSystemError, FileSystemErrorKind, Result, fail};
 use vfs::manager::Follow;
 use vfs::metadata::FileType;
 use vfs::mount::{MountFlags, Path};
 
-use super::elf::{Elf, Segment};
 use super::files::Files;
 use super::process::{Parts, Place, Process, Running};
 use super::signal::Set;
@@ -22,9 +23,10 @@ use super::signal::actions::Actions;
 use super::signal::frame::AlternateStack;
 use super::start::{self, STACK_SIZE, STACK_TOP, Told};
 use super::thread::UserStart;
+use crate::arch::floating_point::FloatingPoint;
 use crate::arch::trap::TrapFrame;
-use crate::arch::user::{self, FloatingPoint};
-use crate::mm::space::{self, AddressSpace, Mapping, Rights, SharedSpace};
+use crate::arch::user;
+use crate::mm::space::{self, AddressSpace, MAPPINGS_END, Mapping, Rights, SharedSpace};
 
 /// How many scripts may name each other (Linux's limit).
 const SCRIPTS_MAX: usize = 4;
@@ -44,7 +46,7 @@ pub struct Loaded {
     /// The file's name, for messages.
     pub name: Vec<u8>,
     /// Where it stands, as who its set-id bits make it.
-    pub place: Place,
+    pub place: Arc<Place>,
     /// What runs.
     pub program: Arc<Running>,
 }
@@ -53,7 +55,8 @@ pub struct Loaded {
 ///
 /// # Errors
 /// Those of resolving the path; `EACCES` for what is no regular file or may not be executed, `ENOEXEC` for what is no
-/// program, `ELOOP` for scripts that lead to no program, `E2BIG`, `ENOMEM`.
+/// program, `ELOOP` for scripts that lead to no program, `ELIBBAD` for an interpreter that is no program, `E2BIG`,
+/// `ENOMEM`.
 pub fn load(place: &Place, path: &[u8], mut arguments: Vec<Vec<u8>>, environment: &[Vec<u8>]) -> Result<Loaded> {
     let mut file = path.to_vec();
     let (mut executable, mut content) = open(place, &file)?;
@@ -69,20 +72,32 @@ pub fn load(place: &Place, path: &[u8], mut arguments: Vec<Vec<u8>>, environment
         file = interpreter;
         (executable, content) = open(place, &file)?;
     }
-    let elf = Elf::parse(&content)?;
+    let elf = Elf::parse(&content, MAPPINGS_END)?;
     let moved_by = if elf.movable { MOVED_TO } else { 0 };
+    let interpreter = elf.interpreter.as_deref().map(|path| open_interpreter(place, path)).transpose()?;
     let mut space = AddressSpace::new()?;
     map_segments(&mut space, &elf.segments, &content, moved_by)?;
+    space.set_heap_start(elf.range().end + moved_by);
+    let entry = elf.entry.wrapping_add(moved_by);
+    let (begins_at, interpreter_base) = match interpreter {
+        Some((elf, content)) => {
+            let base = map_interpreter(&mut space, &elf, &content).map_err(of_library)?;
+            (elf.entry.wrapping_add(base), base)
+        }
+        None => (entry, 0),
+    };
     let (place, secure) = changed_by_set_id(place, &executable)?;
     let told = Told {
         path,
         headers_address: if elf.headers_address == 0 { 0 } else { elf.headers_address + moved_by },
         headers: elf.headers,
-        entry: elf.entry.wrapping_add(moved_by),
+        entry,
+        interpreter_base,
         users: place.identity.users,
         groups: place.identity.groups,
         secure,
     };
+    page::admit(size_of::<Place>())?;
     let stack = start::stack(&arguments, environment, &told)?;
     let (pointer, arguments, environment) = (stack.pointer, stack.arguments, stack.environment);
     let stack = Mapping::private(stack.content, 0, Rights::READ | Rights::WRITE)?;
@@ -91,10 +106,11 @@ pub fn load(place: &Place, path: &[u8], mut arguments: Vec<Vec<u8>>, environment
     page::admit(size_of::<Running>())?;
     let program = Arc::new(Running { executable, arguments, environment });
     // An address that is not the user's cannot be returned to.
-    if told.entry >= user::USER_END {
+    if begins_at >= user::USER_END {
         return fail(FileSystemErrorKind::NotExecutable);
     }
-    Ok(Loaded { space: SharedSpace::new(space)?, frame: user::first_frame(told.entry, pointer), name, place, program })
+    let (space, frame) = (SharedSpace::new(space)?, user::first_frame(begins_at, pointer));
+    Ok(Loaded { space, frame, name, place: Arc::new(place), program })
 }
 
 /// A program that is nobody's child, and has not begun.
@@ -127,6 +143,7 @@ pub fn prepare(
     files: Files,
 ) -> Result<Prepared> {
     let Loaded { space, frame, name, place, program } = load(&place, path, arguments, environment)?;
+    let place = Place::clone(&place);
     let parts = Parts { space, files, place, name, program, actions: Actions::default(), told_by: None };
     let start = UserStart {
         frame,
@@ -136,8 +153,31 @@ pub fn prepare(
         cleared_at_end: 0,
         mask: Set::default(),
         alternate_stack: AlternateStack::default(),
+        name: None,
     };
     Ok(Prepared { process: Process::new(None, parts)?, start })
+}
+
+/// The program that loads others' libraries.
+fn open_interpreter(place: &Place, path: &[u8]) -> Result<(Elf, Content)> {
+    let (_, content) = open(place, path).map_err(of_library)?;
+    Ok((Elf::parse(&content, MAPPINGS_END).map_err(of_library)?, content))
+}
+
+/// Maps it where there is room, if it can lie anywhere; returns where that is.
+fn map_interpreter(space: &mut AddressSpace, elf: &Elf, content: &Content) -> Result<u64> {
+    let Range { start, end } = elf.range();
+    let base = if elf.movable { space.find_room(end - start)?.wrapping_sub(start) } else { 0 };
+    map_segments(space, &elf.segments, content, base)?;
+    Ok(base)
+}
+
+/// What is no program is the library's fault where an interpreter is meant.
+fn of_library(error: FileSystemError) -> FileSystemError {
+    match error.kind() {
+        FileSystemErrorKind::NotExecutable => FileSystemErrorKind::BadLibrary.into(),
+        _ => error,
+    }
 }
 
 /// A file that may be executed, and what it holds.
@@ -198,11 +238,12 @@ fn script_line(content: &Content) -> Result<Option<ScriptLine>> {
     Ok(Some(ScriptLine { interpreter: interpreter.to_vec(), argument }))
 }
 
-/// Maps what the program wants mapped; the heap begins behind it.
+/// Maps what a program wants mapped.
 fn map_segments(space: &mut AddressSpace, segments: &[Segment], content: &Content, moved_by: u64) -> Result<()> {
-    let mut end = 0;
     for segment in segments {
-        let start = segment.start().checked_add(moved_by).ok_or(FileSystemErrorKind::NotExecutable)?;
+        // A base may be below 0, for a program whose own addresses are high.
+        let start = segment.start().wrapping_add(moved_by);
+        let rights = rights_of(segment);
         let length = segment.end() - segment.start();
         let before = segment.address - segment.start();
         // Where there is more in memory than in the file, what is behind the file's part is zeros: the content is cut
@@ -218,23 +259,31 @@ fn map_segments(space: &mut AddressSpace, segments: &[Segment], content: &Conten
             if segment.memory_size > segment.file_size {
                 part.set_len(offset + in_file)?;
             }
-            let mapping = Mapping::private(part, offset, segment.rights)?;
+            let mapping = Mapping::private(part, offset, rights)?;
             space.map(space::Place::IfFree(start), file_length, mapping).map_err(not_executable)?;
         }
         if length > file_length {
-            let zeros = Mapping::anonymous(length - file_length, segment.rights, false)?;
+            let zeros = Mapping::anonymous(length - file_length, rights, false)?;
             space
                 .map(space::Place::IfFree(start + file_length), length - file_length, zeros)
                 .map_err(not_executable)?;
         }
-        end = start + length;
     }
-    space.set_heap_start(end);
     Ok(())
 }
 
+/// What a program may do with a segment; the bits are others for `mmap(2)`.
+fn rights_of(segment: &Segment) -> Rights {
+    let pairs = [
+        (elf::Rights::READ, Rights::READ),
+        (elf::Rights::WRITE, Rights::WRITE),
+        (elf::Rights::EXECUTE, Rights::EXECUTE),
+    ];
+    pairs.iter().filter(|(has, _)| segment.rights.contains(*has)).map(|(_, right)| *right).collect()
+}
+
 /// Where a segment cannot lie (too low, on another) the file is at fault.
-fn not_executable(error: vfs::error::FileSystemError) -> vfs::error::FileSystemError {
+fn not_executable(error: FileSystemError) -> FileSystemError {
     match error.kind() {
         FileSystemErrorKind::AlreadyExists => FileSystemErrorKind::NotExecutable.into(),
         _ => error,

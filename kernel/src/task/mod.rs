@@ -6,12 +6,14 @@
 //! | [`scheduler`] | who runs next; giving way, waiting, ending |
 //! | [`wait`] | waiting until something is so |
 //! | [`timer`] | waiting until a time |
-//! | [`process`] | what a program has while it runs, and how it ends |
+//! | [`process`] | what a program has while it runs |
+//! | [`ending`] | how threads and processes end |
+//! | [`futex`], [`robust_list`] | waiting for a word of memory; telling of locks whose holder has ended |
 //! | [`children`] | parents told what becomes of their children, and asking |
 //! | [`groups`] | groups of processes and sessions |
 //! | [`alarm`] | a signal at a time |
 //! | [`number`] | the numbers of processes and threads |
-//! | [`exec`], [`elf`], [`start`] | programs: finding, loading, their first stack |
+//! | [`exec`], [`start`] | programs: finding, loading, their first stack |
 //! | [`identity`] | a process's users, groups and capabilities |
 //! | [`files`] | a process's open files |
 //! | [`signal`] | signals: what is wanted, sending, handlers |
@@ -27,13 +29,15 @@
 
 pub mod alarm;
 pub mod children;
-pub mod elf;
+pub mod ending;
 pub mod exec;
 pub mod files;
+pub mod futex;
 pub mod groups;
 pub mod identity;
 pub mod number;
 pub mod process;
+pub mod robust_list;
 pub mod scheduler;
 pub mod signal;
 pub mod start;

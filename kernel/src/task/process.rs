@@ -1,7 +1,7 @@
 //! Processes: memory, open files, a place in a namespace, and how they end.
 //!
-//! What a process holds it lets go of when the last of its threads ends, in that thread; what remains until its parent
-//! has asked is its number and how it ended ([`children`](super::children)). The built-in shell stands for the first
+//! What a process holds it lets go of when the last of its threads ends, in that thread ([`ending`](super::ending));
+//! what remains until its parent has asked is its number and how it ended ([`children`](super::children)). The built-in shell stands for the first
 //! process: who has lost its parent is its child, and nobody asks how those end.
 //!
 //! Locks: all of them are leaves, but an address space's own, and held only to look or to change: none across an
@@ -10,12 +10,12 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
 use spin::Mutex;
 use vfs::context::{Capabilities, Context};
-use vfs::error::{FileSystemErrorKind, Result};
+use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::manager::VfsManager;
 use vfs::mount::Path;
 use vfs::sync;
@@ -23,7 +23,7 @@ use vfs::sync;
 use super::alarm::Alarm;
 use super::children::{Family, Stop};
 use super::files::Files;
-use super::groups::{self, Membership};
+use super::groups::Membership;
 use super::identity::Identity;
 use super::number::{self, Number};
 use super::scheduler;
@@ -32,11 +32,8 @@ use super::signal::actions::Actions;
 use super::signal::pending::Pending;
 use super::thread::{Thread, UserSide, UserStart};
 use super::wait::WaitQueue;
-use crate::arch::interrupts;
-use crate::fs::terminal;
-use crate::log;
 use crate::mm::space::SharedSpace;
-use crate::mm::user_memory;
+use crate::mm::{self, stacks};
 use crate::time;
 
 /// The number of what stands for the first process.
@@ -155,8 +152,12 @@ pub struct Process {
     /// Whether it is stopped, and who has been told.
     pub(super) stop: Stop,
     /// Somebody may wait here for it to end, or to let go of memory that it shares.
-    moved_on: WaitQueue,
+    pub(super) moved_on: WaitQueue,
     state: AtomicU64,
+    /// What it ends with when nobody has said how.
+    status: AtomicU8,
+    /// The number of the thread that alone goes on; 0 while all do.
+    only: AtomicU32,
     /// Those of its threads that have not ended.
     threads: Mutex<Vec<Arc<Thread>>>,
     name: sync::Mutex<Vec<u8>>,
@@ -196,6 +197,8 @@ impl Process {
             stop: Stop::default(),
             moved_on: WaitQueue::new(),
             state: AtomicU64::new(RUNS),
+            status: AtomicU8::new(0),
+            only: AtomicU32::new(0),
             threads: Mutex::new(Vec::new()),
             name: sync::Mutex::new(parts.name),
             program: sync::Mutex::new(Some(parts.program)),
@@ -231,8 +234,11 @@ impl Process {
     /// Lets one more thread run in it, which goes by `number`.
     ///
     /// # Errors
-    /// `ENOMEM`.
+    /// `EAGAIN` when there are too many threads, `ENOMEM`.
     pub fn start_thread(self: &Arc<Self>, number: Arc<Number>, start: UserStart) -> Result<()> {
+        if scheduler::threads() >= threads_max() {
+            return fail(FileSystemErrorKind::WouldBlock);
+        }
         self.threads.lock().try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
         let thread = Thread::spawn_user(self.clone(), number.clone(), start)?;
         number.set_thread(Arc::downgrade(&thread));
@@ -329,8 +335,10 @@ impl Process {
         }
     }
 
-    /// Goes on as another program, which is the running thread's.
-    pub fn replace(&self, space: Arc<SharedSpace>, name: Vec<u8>, program: Arc<Running>) {
+    /// Goes on as another program, which is the running thread's; it has no other.
+    pub fn replace(&self, space: Arc<SharedSpace>, place: Arc<Place>, name: Vec<u8>, program: Arc<Running>) {
+        let old = self.place.lock().replace(place);
+        drop(old);
         space.activate();
         let old = self.space.lock().replace(space);
         drop(old);
@@ -349,9 +357,11 @@ impl Process {
         self.has_executed.load(Ordering::Relaxed)
     }
 
-    /// Waits until it has let go of memory that it shares: until it has gone on as another program or ended.
-    pub fn wait_until_not_in(&self, space: &Arc<SharedSpace>) {
-        self.moved_on.wait_until(|| self.space.lock().as_ref().is_none_or(|other| !Arc::ptr_eq(other, space)));
+    /// Waits until it has let go of memory that it shares: until it has gone on as another program or ended. One that is to
+    /// end itself does not wait.
+    pub fn wait_until_not_in(&self, space: &Arc<SharedSpace>, waiting: &UserSide) {
+        let is_in = || self.space.lock().as_ref().is_some_and(|other| Arc::ptr_eq(other, space));
+        self.moved_on.wait_until(|| !is_in() || waiting.is_to_leave());
     }
 
     /// Lets it end: each of its threads at its next return to user mode. What comes first counts.
@@ -385,8 +395,46 @@ impl Process {
         self.ending().unwrap_or(Ending::Exited(0))
     }
 
+    /// Says what it ends with when nobody says how.
+    pub(super) fn note_status(&self, status: u8) {
+        self.status.store(status, Ordering::Relaxed);
+    }
+
+    /// How it is to end, now that it does: as it was told first.
+    pub(super) fn ending_as_told(&self) -> Ending {
+        self.end(Ending::Exited(self.status.load(Ordering::Relaxed)));
+        Ending::of_wait_status(self.state.load(Ordering::Relaxed) as u32)
+    }
+
+    /// Notes that it has ended, as it was told first.
+    pub(super) fn note_ended(&self) {
+        let status = self.ending_as_told().wait_status();
+        self.state.store(HAS_ENDED | u64::from(status), Ordering::Relaxed);
+    }
+
+    /// Whether it has one thread only.
+    pub(super) fn is_single(&self) -> bool {
+        self.threads.lock().len() == 1
+    }
+
+    /// Lets it go on with one thread only, or with all again.
+    pub(super) fn set_only(&self, thread: Option<&UserSide>) {
+        self.only.store(thread.map_or(0, UserSide::tid), Ordering::Relaxed);
+    }
+
+    /// Whether it goes on with one thread only, which is another.
+    pub(super) fn goes_on_without(&self, thread: &UserSide) -> bool {
+        let only = self.only.load(Ordering::Relaxed);
+        only != 0 && only != thread.tid()
+    }
+
+    /// Whether others than the running thread see its memory.
+    pub(super) fn is_seen(&self) -> bool {
+        !self.is_single() || self.space.lock().as_ref().is_some_and(|space| Arc::strong_count(space) > 1)
+    }
+
     /// Forgets a thread that ends; whether it was the last.
-    fn forget_thread(&self, thread: &Arc<Thread>) -> bool {
+    pub(super) fn forget_thread(&self, thread: &Arc<Thread>) -> bool {
         let mut threads = self.threads.lock();
         let at = threads.iter().position(|other| Arc::ptr_eq(other, thread));
         let forgotten = at.map(|at| threads.swap_remove(at));
@@ -397,7 +445,7 @@ impl Process {
     }
 
     /// Lets go of all that it holds.
-    fn let_go(&self) {
+    pub(super) fn let_go(&self) {
         let closed = self.files().close_all();
         drop(closed);
         let space = self.space.lock().take();
@@ -421,43 +469,7 @@ pub fn current() -> Option<Arc<Process>> {
     scheduler::current().user().map(|user| user.process.clone())
 }
 
-/// Ends the running thread, and its process if it is the last. What the caller holds it must have let go of.
-pub fn leave() -> ! {
-    interrupts::enable();
-    let thread = scheduler::current();
-    if let Some(user) = thread.user() {
-        let process = &user.process;
-        clear_identity(user, process);
-        if process.forget_thread(&thread) {
-            end_process(process);
-        }
-    }
-    scheduler::end(thread, Thread::tell_ended)
-}
-
-fn end_process(process: &Arc<Process>) {
-    process.let_go();
-    process.end(Ending::Exited(0));
-    let status = process.state.load(Ordering::Relaxed) as u32;
-    if let Ending::Killed(signal) = Ending::of_wait_status(status) {
-        log!("{} ({}): ended by {signal}", process.name().escape_ascii(), process.pid());
-    }
-    terminal::on_end(process);
-    process.leave_children();
-    process.state.store(HAS_ENDED | u64::from(status), Ordering::Relaxed);
-    process.moved_on.wake_all();
-    if process.family.parent().is_some_and(|parent| parent.guards(process)) {
-        groups::hang_up_if_orphaned(process.group());
-    }
-    process.tell_ended();
-}
-
-/// Clears the word that the thread asked to have cleared, if others may see it (`CLONE_CHILD_CLEARTID`).
-fn clear_identity(user: &UserSide, process: &Process) {
-    let address = user.cleared_at_end();
-    let is_shared = process.space.lock().as_ref().is_some_and(|space| Arc::strong_count(space) > 1);
-    if address != 0 && is_shared {
-        // As on Linux a bad address is the program's own affair.
-        let _ = user_memory::write(address, &[0; 4]);
-    }
+/// How many threads there may be: so many that their stacks take an eighth of the memory, as on Linux.
+fn threads_max() -> usize {
+    mm::usage().total_frames * mm::PAGE_SIZE / 8 / stacks::STACK_SIZE
 }

@@ -49,7 +49,6 @@ pub fn current() -> Arc<Thread> {
 }
 
 /// How many threads there are.
-#[cfg(test)]
 pub fn threads() -> usize {
     THREADS.load(Ordering::Relaxed)
 }

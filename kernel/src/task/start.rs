@@ -8,12 +8,13 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use elf::HEADER_ENTRY_SIZE;
 use vfs::content::Content;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
-use super::elf::HEADER_ENTRY_SIZE;
 use super::identity::Ids;
-use crate::arch::random;
+use super::signal::frame;
+use crate::arch::{cpu, random};
 
 /// The end of the stack.
 pub const STACK_TOP: u64 = crate::arch::user::USER_END;
@@ -35,8 +36,10 @@ pub struct Told<'a> {
     pub headers_address: u64,
     /// How many program headers.
     pub headers: u16,
-    /// Where it begins.
+    /// Where it begins, or would without an interpreter.
     pub entry: u64,
+    /// By how much the interpreter was moved; 0 without one.
+    pub interpreter_base: u64,
     /// Users.
     pub users: Ids,
     /// Groups.
@@ -96,6 +99,7 @@ pub fn stack(arguments: &[Vec<u8>], environment: &[Vec<u8>], told: &Told<'_>) ->
         (AT_PHENT, HEADER_ENTRY_SIZE),
         (AT_PHNUM, u64::from(told.headers)),
         (AT_PAGESZ, page::SIZE as u64),
+        (AT_BASE, told.interpreter_base),
         (AT_ENTRY, told.entry),
         (AT_UID, u64::from(told.users.real)),
         (AT_EUID, u64::from(told.users.effective)),
@@ -104,7 +108,8 @@ pub fn stack(arguments: &[Vec<u8>], environment: &[Vec<u8>], told: &Told<'_>) ->
         (AT_CLKTCK, 100),
         (AT_SECURE, u64::from(told.secure)),
         (AT_RANDOM, base + random_at),
-        (AT_HWCAP, 0),
+        (AT_HWCAP, cpu::capabilities().into()),
+        (AT_MINSIGSTKSZ, frame::size_max()),
         (AT_EXECFN, base + path_at),
         (AT_NULL, 0),
     ];
@@ -138,6 +143,7 @@ const AT_PHDR: u64 = 3;
 const AT_PHENT: u64 = 4;
 const AT_PHNUM: u64 = 5;
 const AT_PAGESZ: u64 = 6;
+const AT_BASE: u64 = 7;
 const AT_ENTRY: u64 = 9;
 const AT_UID: u64 = 11;
 const AT_EUID: u64 = 12;
@@ -148,3 +154,4 @@ const AT_CLKTCK: u64 = 17;
 const AT_SECURE: u64 = 23;
 const AT_RANDOM: u64 = 25;
 const AT_EXECFN: u64 = 31;
+const AT_MINSIGSTKSZ: u64 = 51;

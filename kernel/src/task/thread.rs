@@ -3,12 +3,13 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use core::time::Duration;
 
 use page::OutOfMemory;
 use spin::Mutex;
 
+use super::futex::{Key, Word};
 use super::number::Number;
 use super::process::Process;
 use super::scheduler;
@@ -17,9 +18,9 @@ use super::signal::frame::AlternateStack;
 use super::signal::pending::Pending;
 use super::signal::{Information, Set};
 use super::wait::WaitQueue;
+use crate::arch::floating_point::FloatingPoint;
 use crate::arch::trap::TrapFrame;
-use crate::arch::user::{self, FloatingPoint};
-use crate::arch::{interrupts, switch};
+use crate::arch::{interrupts, switch, user};
 use crate::mm::stacks::Stack;
 use crate::mm::user_memory;
 
@@ -45,7 +46,11 @@ pub enum State {
 pub struct UserSide {
     /// The process.
     pub process: Arc<Process>,
-    number: Arc<Number>,
+    number: Mutex<Arc<Number>>,
+    /// What it is called, if that is not what its process is.
+    name: Mutex<Option<ThreadName>>,
+    /// Whether it is to end, whatever becomes of its process.
+    leaves: AtomicBool,
     /// Signals that have come to it and to no other thread of its process.
     pub(super) pending: Pending,
     /// Which signals it holds back.
@@ -56,16 +61,44 @@ pub struct UserSide {
     alternate_stack: Mutex<AlternateStack>,
     /// Error code, vector and address of its last exception, for handlers.
     last_exception: Mutex<[u64; 3]>,
-    /// Until when (since boot) the call waits that a signal has interrupted, and where what is left is to be written.
-    unfinished_sleep: Mutex<Option<(Duration, u64)>>,
+    /// The wait that a signal has interrupted.
+    unfinished: Mutex<Option<Unfinished>>,
     /// Floating-point registers, while another thread runs.
     floating_point: FloatingPoint,
     /// Where thread-local storage begins.
     thread_base: AtomicU64,
     /// The word in its memory that is cleared when it ends; 0 for none.
     cleared_at_end: AtomicU64,
+    /// Where in its memory the list of locks is that others are told of when it ends; 0 for none.
+    robust_list: AtomicU64,
     /// The registers that it is to begin with, and where in its memory it is to note its number; until it begins.
     first: Mutex<Option<(TrapFrame, Option<u64>)>>,
+}
+
+/// What a thread is called (`PR_SET_NAME`): up to the first NUL.
+pub type ThreadName = [u8; 16];
+
+/// A wait that a signal has interrupted, and that goes on when the program has nothing to say to it
+/// (`restart_syscall(2)`).
+pub enum Unfinished {
+    /// For a time.
+    Sleep {
+        /// Until when (since boot).
+        end: Duration,
+        /// Where what is left of it is to be written; 0 for nowhere.
+        left_at: u64,
+    },
+    /// For a word to change, and for a time.
+    Word {
+        /// What others know it by.
+        key: Key,
+        /// The word, as it was.
+        word: Word,
+        /// Which wakings count.
+        bitset: u32,
+        /// Until when (since boot).
+        end: Duration,
+    },
 }
 
 /// What a thread begins with in user mode.
@@ -84,12 +117,45 @@ pub struct UserStart {
     pub mask: Set,
     /// Where handlers run that ask for it.
     pub alternate_stack: AlternateStack,
+    /// What it is called, if that is not what its process is.
+    pub name: Option<ThreadName>,
 }
 
 impl UserSide {
     /// Its number.
     pub fn tid(&self) -> u32 {
-        self.number.value()
+        self.number.lock().value()
+    }
+
+    /// Whether it goes by its process's number.
+    pub fn is_leader(&self) -> bool {
+        self.tid() == self.process.pid()
+    }
+
+    /// Lets it go by its process's number, which nobody else does any more.
+    pub(super) fn lead(&self) {
+        let number = self.process.number.clone();
+        let old = core::mem::replace(&mut *self.number.lock(), number);
+        drop(old);
+    }
+
+    /// What it is called, if that is not what its process is.
+    pub fn name(&self) -> Option<ThreadName> {
+        *self.name.lock()
+    }
+
+    /// Changes that.
+    pub fn set_name(&self, name: Option<ThreadName>) {
+        *self.name.lock() = name;
+    }
+
+    /// Lets it end, on its way to user mode, with a status that is its process's if it leads that and the others end
+    /// of themselves as well.
+    pub fn leave(&self, status: u8) {
+        if self.is_leader() {
+            self.process.note_status(status);
+        }
+        self.leaves.store(true, Ordering::Relaxed);
     }
 
     /// Which signals it holds back.
@@ -130,7 +196,7 @@ impl UserSide {
 
     /// Whether it is to end.
     pub(super) fn is_to_leave(&self) -> bool {
-        self.process.is_to_end()
+        self.process.is_to_end() || self.leaves.load(Ordering::Relaxed) || self.process.goes_on_without(self)
     }
 
     /// Whether something has come that waits for it on its way to user mode, so that it must not wait for anything else.
@@ -158,14 +224,14 @@ impl UserSide {
         *self.last_exception.lock() = exception;
     }
 
-    /// Notes until when a sleep lasts that a signal has interrupted, and where what is left of it is to be written.
-    pub fn note_unfinished_sleep(&self, end: Duration, left_at: u64) {
-        *self.unfinished_sleep.lock() = Some((end, left_at));
+    /// Notes the wait that a signal has interrupted.
+    pub fn note_unfinished(&self, wait: Unfinished) {
+        *self.unfinished.lock() = Some(wait);
     }
 
-    /// The sleep that a signal has interrupted.
-    pub fn take_unfinished_sleep(&self) -> Option<(Duration, u64)> {
-        self.unfinished_sleep.lock().take()
+    /// The wait that a signal has interrupted.
+    pub fn take_unfinished(&self) -> Option<Unfinished> {
+        self.unfinished.lock().take()
     }
 
     /// Makes thread-local storage begin at `address`. It is the running thread's.
@@ -189,10 +255,22 @@ impl UserSide {
         self.cleared_at_end.store(address, Ordering::Relaxed);
     }
 
+    /// Where in its memory the list of locks is that others are told of when it ends; 0 for none.
+    pub fn robust_list(&self) -> u64 {
+        self.robust_list.load(Ordering::Relaxed)
+    }
+
+    /// Changes that.
+    pub fn set_robust_list(&self, address: u64) {
+        self.robust_list.store(address, Ordering::Relaxed);
+    }
+
     /// Goes on as another program: nothing of the old one's stays.
     pub fn reset(&self) {
         self.set_thread_base(0);
         self.set_cleared_at_end(0);
+        self.set_robust_list(0);
+        self.set_name(None);
         self.set_alternate_stack(AlternateStack::default());
         self.reset_floating_point();
     }
@@ -266,16 +344,19 @@ impl Thread {
         let first = Mutex::new(Some((start.frame, start.identity_at)));
         let user = UserSide {
             process,
-            number,
+            number: Mutex::new(number),
+            name: Mutex::new(start.name),
+            leaves: AtomicBool::new(false),
             pending: Pending::default(),
             mask: AtomicU64::new(start.mask.as_mask().0),
             saved_mask: Mutex::new(None),
             alternate_stack: Mutex::new(start.alternate_stack),
             last_exception: Mutex::new([0; 3]),
-            unfinished_sleep: Mutex::new(None),
+            unfinished: Mutex::new(None),
             floating_point,
             thread_base: AtomicU64::new(thread_base),
             cleared_at_end: AtomicU64::new(start.cleared_at_end),
+            robust_list: AtomicU64::new(0),
             first,
         };
         Self::start(Some(Box::new(user)), None, begin_in_user_mode)
@@ -370,7 +451,7 @@ extern "C" fn begin_in_user_mode() -> ! {
             // SAFETY: the frame is of user mode; the process's address space was activated on arrival.
             unsafe { user::enter(&frame) }
         }
-        None => super::process::leave(),
+        None => super::ending::leave(),
     }
 }
 

@@ -76,7 +76,9 @@ kinds! {
     TooManySymlinks = 40 "ELOOP" "Too many levels of symbolic links";
     NoData = 61 "ENODATA" "No data available";
     Overflow = 75 "EOVERFLOW" "Value too large for defined data type";
+    BadLibrary = 80 "ELIBBAD" "Accessing a corrupted shared library";
     NotSupported = 95 "EOPNOTSUPP" "Operation not supported";
+    TimedOut = 110 "ETIMEDOUT" "Connection timed out";
     Stale = 116 "ESTALE" "Stale file handle";
     QuotaExceeded = 122 "EDQUOT" "Disk quota exceeded";
 }

@@ -5,13 +5,15 @@ use core::time::Duration;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
+use super::futexes;
 use super::structures::{duration, timespec};
 use crate::mm::user_memory;
+use crate::task::thread::Unfinished;
 use crate::task::timer;
 use crate::time;
 
-const CLOCK_REALTIME: u32 = 0;
-const CLOCK_MONOTONIC: u32 = 1;
+pub const CLOCK_REALTIME: u32 = 0;
+pub const CLOCK_MONOTONIC: u32 = 1;
 const CLOCK_MONOTONIC_RAW: u32 = 4;
 const CLOCK_REALTIME_COARSE: u32 = 5;
 const CLOCK_MONOTONIC_COARSE: u32 = 6;
@@ -23,7 +25,7 @@ const TIMER_ABSTIME: u32 = 1;
 ///
 /// # Errors
 /// `EINVAL` for a clock that is not there; those of a process's own time are not.
-fn now(clock: u32) -> Result<Duration> {
+pub fn now(clock: u32) -> Result<Duration> {
     match clock {
         CLOCK_REALTIME | CLOCK_REALTIME_COARSE => Ok(time::wall()),
         CLOCK_MONOTONIC | CLOCK_MONOTONIC_RAW | CLOCK_MONOTONIC_COARSE | CLOCK_BOOTTIME => Ok(time::monotonic()),
@@ -83,7 +85,7 @@ fn sleep_until(call: &Call<'_>, end: Duration, left_at: u64) -> Result<u64> {
         if left_at != 0 {
             user_memory::write_words(left_at, timespec(end.saturating_sub(time::monotonic())))?;
         }
-        call.user_side(&call.thread())?.note_unfinished_sleep(end, left_at);
+        call.user_side(&call.thread())?.note_unfinished(Unfinished::Sleep { end, left_at });
     }
     slept.map(|()| 0)
 }
@@ -102,9 +104,11 @@ pub fn clock_nanosleep(call: &mut Call<'_>) -> Result<u64> {
     sleep_until(call, time::monotonic().saturating_add(given), if absolute { 0 } else { call.arguments[3] })
 }
 
-/// Goes on with a sleep that a signal has interrupted.
+/// Goes on with a wait that a signal has interrupted.
 pub fn restart_syscall(call: &mut Call<'_>) -> Result<u64> {
-    let unfinished = call.user_side(&call.thread())?.take_unfinished_sleep();
-    let (end, left_at) = unfinished.ok_or(FileSystemErrorKind::Interrupted)?;
-    sleep_until(call, end, left_at)
+    match call.user_side(&call.thread())?.take_unfinished() {
+        Some(Unfinished::Sleep { end, left_at }) => sleep_until(call, end, left_at),
+        Some(Unfinished::Word { key, word, bitset, end }) => futexes::wait(call, key, word, bitset, Some(end)),
+        None => fail(FileSystemErrorKind::Interrupted),
+    }
 }

@@ -11,7 +11,9 @@
 //! | `attributes`, `xattrs` | what is known of a file |
 //! | `mounts` | mounting, the root, and the figures of file systems |
 //! | `memory` | mappings and the heap |
-//! | `processes`, `identity`, `signals` | beginning, ending; which and where; signals |
+//! | `beginnings`, `processes` | beginning processes and threads; other programs, ending |
+//! | `identity`, `signals` | which and where; signals |
+//! | `futexes` | waiting for a word of memory |
 //! | `credentials` | users, groups, capabilities |
 //! | `jobs`, `alarms` | groups and sessions; timers that send a signal |
 //! | `terminals` | what a terminal is told |
@@ -23,11 +25,13 @@
 
 mod alarms;
 mod attributes;
+mod beginnings;
 pub mod call;
 mod clocks;
 mod credentials;
 mod descriptors;
 mod flags;
+mod futexes;
 mod identity;
 mod jobs;
 mod memory;
@@ -87,7 +91,7 @@ fn answer(frame: &mut TrapFrame) -> Option<Interrupted> {
         }
         Err(error) => {
             frame.rax = i64::from(-error.errno()) as u64;
-            let (restart, number) = (signals::restart(number), signals::restarted_as(number));
+            let (restart, number) = signals::restart(number, &arguments);
             (error.kind() == FileSystemErrorKind::Interrupted && is_interrupted())
                 .then_some(Interrupted { number, restart })
         }

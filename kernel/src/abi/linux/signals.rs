@@ -7,6 +7,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use super::clocks::deadline;
+use super::futexes;
 use crate::mm::user_memory;
 use crate::task::process::Process;
 use crate::task::signal::actions::Action;
@@ -24,22 +25,20 @@ const SIG_BLOCK: u32 = 0;
 const SIG_UNBLOCK: u32 = 1;
 const SIG_SETMASK: u32 = 2;
 
-/// Whether a call is made again that a signal has interrupted, by its number (`signal(7)`).
-pub fn restart(number: u64) -> Restart {
+/// Whether a call is made again that a signal has interrupted (`signal(7)`), and by which number: a wait for a time goes
+/// on until the time that it was to end.
+pub fn restart(number: u64, arguments: &[u64; 6]) -> (Restart, u64) {
+    const RESTART_SYSCALL: u64 = 219;
     match number {
-        // poll, select, pause, nanosleep, rt_sigsuspend, restart_syscall, clock_nanosleep, pselect6, ppoll
-        7 | 23 | 34 | 35 | 130 | 219 | 230 | 270 | 271 => Restart::WithoutHandler,
+        // nanosleep, clock_nanosleep
+        35 | 230 => (Restart::WithoutHandler, RESTART_SYSCALL),
+        // futex
+        202 if futexes::has_end(arguments) => (Restart::WithoutHandler, RESTART_SYSCALL),
+        // poll, select, pause, rt_sigsuspend, restart_syscall, pselect6, ppoll
+        7 | 23 | 34 | 130 | RESTART_SYSCALL | 270 | 271 => (Restart::WithoutHandler, number),
         // rt_sigtimedwait
-        128 => Restart::Never,
-        _ => Restart::IfAsked,
-    }
-}
-
-/// The number by which a call is made again: a sleep goes on until the time that it was to end.
-pub fn restarted_as(number: u64) -> u64 {
-    match number {
-        35 | 230 => 219,
-        other => other,
+        128 => (Restart::Never, number),
+        _ => (Restart::IfAsked, number),
     }
 }
 

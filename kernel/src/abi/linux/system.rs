@@ -5,6 +5,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use super::call::Call;
 use crate::arch::{random, user};
 use crate::mm::{self, user_memory};
+use crate::task::thread::ThreadName;
 use crate::task::{files, number, scheduler, start};
 use crate::time;
 
@@ -27,10 +28,10 @@ pub fn arch_prctl(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn set_tid_address(call: &mut Call<'_>) -> Result<u64> {
-    if let Some(user) = scheduler::current().user() {
-        user.set_cleared_at_end(call.arguments[0]);
-    }
-    Ok(u64::from(call.process.pid()))
+    let thread = call.thread();
+    let user = call.user_side(&thread)?;
+    user.set_cleared_at_end(call.arguments[0]);
+    Ok(user.tid().into())
 }
 
 pub fn sched_yield(_call: &mut Call<'_>) -> Result<u64> {
@@ -128,31 +129,37 @@ pub fn uname(call: &mut Call<'_>) -> Result<u64> {
 const PR_SET_NAME: u32 = 15;
 const PR_GET_NAME: u32 = 16;
 
-/// The longest name of a thread, with its NUL.
-const THREAD_NAME_SIZE: usize = 16;
-
 /// The name, and what parents and children want of each other; all else is refused.
 pub fn prctl(call: &mut Call<'_>) -> Result<u64> {
     let address = call.arguments[1];
     match call.word(0) {
         PR_SET_NAME => {
-            let mut name = [0; THREAD_NAME_SIZE - 1];
+            let mut name = ThreadName::default();
             let mut length = 0;
-            while length < name.len() {
+            while length < name.len() - 1 {
                 user_memory::read(address.wrapping_add(length as u64), &mut name[length..length + 1])?;
                 if name[length] == 0 {
                     break;
                 }
                 length += 1;
             }
-            call.process.set_name(&name[..length])?;
+            let thread = call.thread();
+            let user = call.user_side(&thread)?;
+            if user.is_leader() {
+                call.process.set_name(&name[..length])?;
+            } else {
+                user.set_name(Some(name));
+            }
             Ok(0)
         }
         PR_GET_NAME => {
-            let mut name = [0; THREAD_NAME_SIZE];
-            let shown = call.process.name();
-            let length = shown.len().min(THREAD_NAME_SIZE - 1);
-            name[..length].copy_from_slice(&shown[..length]);
+            let name = call.user_side(&call.thread())?.name().unwrap_or_else(|| {
+                let mut name = ThreadName::default();
+                let shown = call.process.name();
+                let length = shown.len().min(name.len() - 1);
+                name[..length].copy_from_slice(&shown[..length]);
+                name
+            });
             user_memory::write(address, &name)?;
             Ok(0)
         }
@@ -166,11 +173,19 @@ pub fn sched_getaffinity(call: &mut Call<'_>) -> Result<u64> {
     if size < 8 || !size.is_multiple_of(8) {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    if pid as u32 != 0 && pid as u32 != call.process.pid() {
+    if pid as u32 != 0 && number::thread(pid as u32).is_none() {
         return fail(FileSystemErrorKind::NoProcess);
     }
     user_memory::write_words(address, [1])?;
     Ok(8)
+}
+
+/// Which processor runs the caller: the only one, which is the only node's.
+pub fn getcpu(call: &mut Call<'_>) -> Result<u64> {
+    for address in call.arguments[..2].iter().filter(|&&address| address != 0) {
+        user_memory::write(*address, &[0; 4])?;
+    }
+    Ok(0)
 }
 
 pub fn sysinfo(call: &mut Call<'_>) -> Result<u64> {

@@ -4,8 +4,8 @@ use vfs::error::Result;
 
 use super::call::Call;
 use super::{
-    alarms, attributes, clocks, credentials, descriptors, identity, jobs, memory, mounts, names, polling, processes,
-    signals, system, transfer, waiting, xattrs,
+    alarms, attributes, beginnings, clocks, credentials, descriptors, futexes, identity, jobs, memory, mounts, names,
+    polling, processes, signals, system, transfer, waiting, xattrs,
 };
 
 /// What answers a call.
@@ -103,9 +103,9 @@ table! {
     53 socketpair;
     54 setsockopt;
     55 getsockopt;
-    56 clone processes::clone;
-    57 fork processes::fork;
-    58 vfork processes::vfork;
+    56 clone beginnings::clone;
+    57 fork beginnings::fork;
+    58 vfork beginnings::vfork;
     59 execve processes::execve;
     60 exit processes::exit;
     61 wait4 waiting::wait4;
@@ -249,7 +249,7 @@ table! {
     199 fremovexattr xattrs::fremovexattr;
     200 tkill signals::tkill;
     201 time clocks::time;
-    202 futex;
+    202 futex futexes::futex;
     203 sched_setaffinity;
     204 sched_getaffinity system::sched_getaffinity;
     205 set_thread_area;
@@ -320,8 +320,8 @@ table! {
     270 pselect6;
     271 ppoll polling::ppoll;
     272 unshare identity::unshare;
-    273 set_robust_list;
-    274 get_robust_list;
+    273 set_robust_list futexes::set_robust_list;
+    274 get_robust_list futexes::get_robust_list;
     275 splice;
     276 tee;
     277 sync_file_range;
@@ -356,7 +356,7 @@ table! {
     306 syncfs mounts::syncfs;
     307 sendmmsg;
     308 setns;
-    309 getcpu;
+    309 getcpu system::getcpu;
     310 process_vm_readv;
     311 process_vm_writev;
     312 kcmp;
@@ -393,7 +393,7 @@ table! {
     432 fsmount;
     433 fspick;
     434 pidfd_open;
-    435 clone3;
+    435 clone3 beginnings::clone3;
     436 close_range;
     437 openat2;
     438 pidfd_getfd;

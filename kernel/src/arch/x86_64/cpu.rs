@@ -1,4 +1,4 @@
-//! Who made the processor, and what it calls itself.
+//! Who made the processor, what it calls itself, and what it can do.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -27,6 +27,11 @@ pub fn brand() -> String {
         })
         .collect();
     text(&registers)
+}
+
+/// What it can do, as programs are told: CPUID leaf 1, edx.
+pub fn capabilities() -> u32 {
+    __cpuid(1).edx
 }
 
 /// The ASCII text that registers hold, up to the first NUL.

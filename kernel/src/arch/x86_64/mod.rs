@@ -9,7 +9,8 @@
 //! | [`page_table`] | the page tables' format |
 //! | [`probe`] | reading an address that may fault |
 //! | [`switch`] | going from one stack to another |
-//! | [`user`] | user mode: system calls, and a program's registers |
+//! | [`user`] | user mode: system calls |
+//! | [`floating_point`] | the registers that only programs use |
 //! | [`user_copy`] | copying between the kernel and user memory |
 //! | [`user_tables`] | the page tables of a program |
 //! | [`backtrace`] | walking frame pointers |
@@ -27,6 +28,7 @@ pub mod backtrace;
 pub mod clock;
 pub mod cpu;
 pub mod exit;
+pub mod floating_point;
 pub mod fw_cfg;
 mod gdt;
 pub mod interrupts;
@@ -49,6 +51,7 @@ pub fn init() {
     gdt::init();
     interrupts::init();
     user::init();
+    floating_point::init();
     user_copy::init();
     pit::start();
     interrupts::enable();

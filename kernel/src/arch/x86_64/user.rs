@@ -1,14 +1,13 @@
-//! User mode: going there, coming back by `syscall`, and the registers that the kernel itself does not use.
+//! User mode: going there, and coming back by `syscall`.
 //!
 //! A system call saves the same [`TrapFrame`] as an interrupt does, at the top of the thread's stack, so that whatever
 //! looks at or changes a program's registers finds them in one place. The kernel is compiled without floating-point
 //! registers: a program's stay in the processor until another program runs.
 
-use core::arch::{asm, global_asm};
-use core::cell::UnsafeCell;
+use core::arch::global_asm;
 
 use x86_64::VirtAddr;
-use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
+use x86_64::registers::control::{Efer, EferFlags};
 use x86_64::registers::model_specific::{FsBase, LStar, SFMask, Star};
 use x86_64::registers::rflags::RFlags;
 use x86_64::structures::gdt::SegmentSelector;
@@ -121,7 +120,7 @@ unsafe extern "C" {
     fn enter_user_mode(frame: &TrapFrame) -> !;
 }
 
-/// Makes `syscall` lead here, and floating-point instructions work in user mode.
+/// Makes `syscall` lead here.
 pub(super) fn init() {
     let code = SegmentSelector(gdt::KERNEL_CODE);
     let data = SegmentSelector(gdt::KERNEL_CODE + 8);
@@ -137,15 +136,8 @@ pub(super) fn init() {
             | RFlags::IOPL_LOW
             | RFlags::IOPL_HIGH,
     );
-    // SAFETY: the entry is set; the kernel does not use what else these bits change.
-    unsafe {
-        Efer::update(|flags| *flags |= EferFlags::SYSTEM_CALL_EXTENSIONS);
-        Cr0::update(|flags| {
-            *flags -= Cr0Flags::EMULATE_COPROCESSOR;
-            *flags |= Cr0Flags::MONITOR_COPROCESSOR | Cr0Flags::NUMERIC_ERROR;
-        });
-        Cr4::update(|flags| *flags |= Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE);
-    }
+    // SAFETY: the entry is set.
+    unsafe { Efer::update(|flags| *flags |= EferFlags::SYSTEM_CALL_EXTENSIONS) };
 }
 
 /// Goes to user mode with these registers; the next entry into the kernel begins at the top of the stack again.
@@ -210,86 +202,4 @@ pub fn set_kernel_stack(top: u64) {
 /// Where thread-local storage begins (`arch_prctl(ARCH_SET_FS)`).
 pub fn set_thread_base(address: u64) {
     FsBase::write(VirtAddr::new_truncate(address));
-}
-
-/// A program's floating-point registers.
-#[repr(C, align(16))]
-pub struct FloatingPoint(UnsafeCell<[u8; 512]>);
-
-// SAFETY: touched only by the thread that they belong to, or while that is switched.
-unsafe impl Sync for FloatingPoint {}
-
-impl Default for FloatingPoint {
-    /// As a program finds them when it begins: all exceptions masked, 64-bit precision.
-    fn default() -> Self {
-        let mut registers = [0; 512];
-        registers[..2].copy_from_slice(&0x037fu16.to_le_bytes());
-        registers[24..28].copy_from_slice(&0x1f80u32.to_le_bytes());
-        Self(UnsafeCell::new(registers))
-    }
-}
-
-impl Clone for FloatingPoint {
-    fn clone(&self) -> Self {
-        // SAFETY: only the thread that they belong to copies them.
-        Self(UnsafeCell::new(unsafe { *self.0.get() }))
-    }
-}
-
-/// Where the control word of vector instructions lies, and behind it the bits that it may have.
-const VECTOR_CONTROL: usize = 24;
-/// What it may have on processors that do not say (Intel SDM volume 1, 11.6.6).
-const VECTOR_CONTROL_DEFAULT_MASK: u32 = 0xffbf;
-
-impl FloatingPoint {
-    /// Bytes of them.
-    pub const SIZE: usize = 512;
-
-    /// What a program says that they are; bits that the processor does not take are not set.
-    pub fn from_bytes(mut bytes: [u8; Self::SIZE]) -> Self {
-        let of_processor = Self::default();
-        of_processor.save();
-        let mask = match of_processor.word(VECTOR_CONTROL + 4) {
-            0 => VECTOR_CONTROL_DEFAULT_MASK,
-            mask => mask,
-        };
-        for (byte, mask) in bytes[VECTOR_CONTROL..][..4].iter_mut().zip(mask.to_le_bytes()) {
-            *byte &= mask;
-        }
-        Self(UnsafeCell::new(bytes))
-    }
-
-    /// As `fxsave` lays them out.
-    pub fn bytes(&mut self) -> &[u8; Self::SIZE] {
-        self.0.get_mut()
-    }
-
-    fn word(&self, at: usize) -> u32 {
-        // SAFETY: nobody writes them meanwhile: only the thread that they belong to looks at them.
-        let bytes = unsafe { &*self.0.get() };
-        u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-    }
-
-    /// Which floating-point exceptions have come and are not masked, by the bits of the status word: of vector
-    /// instructions, or of the older ones.
-    pub fn exceptions(&self, of_vectors: bool) -> u32 {
-        if of_vectors {
-            let control = self.word(VECTOR_CONTROL);
-            return control & !(control >> 7) & 0x3f;
-        }
-        let words = self.word(0);
-        (words >> 16) & !words & 0x3f
-    }
-
-    /// Takes them from the processor.
-    pub fn save(&self) {
-        // SAFETY: 512 bytes, aligned, and nobody else's.
-        unsafe { asm!("fxsave64 [{}]", in(reg) self.0.get(), options(nostack)) };
-    }
-
-    /// Gives them to the processor.
-    pub fn load(&self) {
-        // SAFETY: as for `save`; what is there was saved, or is the default, so no reserved bit is set.
-        unsafe { asm!("fxrstor64 [{}]", in(reg) self.0.get(), options(nostack)) };
-    }
 }

@@ -7,9 +7,9 @@ use super::{Default, Information, Signal, frame};
 use crate::arch::interrupts;
 use crate::arch::trap::TrapFrame;
 use crate::arch::user;
-use crate::task::process::{self, Ending};
+use crate::task::process::Ending;
 use crate::task::thread::Thread;
-use crate::task::{alarm, groups, scheduler};
+use crate::task::{alarm, ending, groups, scheduler};
 
 /// When a system call that a signal interrupted is made again (`signal(7)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub fn before_user_mode(frame: &mut TrapFrame, mut interrupted: Option<Interrupt
         match look(frame, &mut interrupted) {
             Next::Go => return,
             Next::Again => {}
-            Next::Leave => process::leave(),
+            Next::Leave => ending::leave(),
         }
     }
 }
@@ -75,7 +75,7 @@ fn look(frame: &mut TrapFrame, interrupted: &mut Option<Interrupted>) -> Next {
     }
     interrupts::enable();
     if user.process.stop.is_stopped() {
-        user.process.wait_while_stopped();
+        user.process.wait_while_stopped(user);
     } else if let Some(information) = user.take_signal() {
         have_effect(&thread, frame, information, interrupted);
     }

@@ -6,14 +6,15 @@
 //! ```
 //!
 //! Nothing that comes back is believed: segments are the user's own, of the flags only those count that a program may
-//! set, an address that is not the user's is a `SIGSEGV`, floating-point control words are made valid.
+//! set; an address that is not the user's is a `SIGSEGV`, and so are floating-point registers that cannot be.
 
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::actions::Action;
 use super::{Information, Set};
+use crate::arch::floating_point::{self, FloatingPoint};
 use crate::arch::trap::TrapFrame;
-use crate::arch::user::{self, FloatingPoint};
+use crate::arch::user;
 use crate::mm::user_memory;
 use crate::task::thread::UserSide;
 
@@ -32,6 +33,8 @@ const MASK: usize = 37;
 
 /// `UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS`: the stack segment is there.
 const CONTEXT_FLAGS: u64 = 6;
+/// `UC_FP_XSTATE`: there are more floating-point registers than every processor has.
+const EXTENDED: u64 = 1;
 
 const SS_ONSTACK: u64 = 1;
 const SS_DISABLE: u64 = 2;
@@ -86,7 +89,7 @@ fn places(user: &UserSide, pointer: u64, action: Action) -> Result<(u64, u64)> {
     } else {
         pointer.wrapping_sub(RED_ZONE)
     };
-    let floating_point = top.wrapping_sub(FloatingPoint::SIZE as u64) & !63;
+    let floating_point = top.wrapping_sub(FloatingPoint::frame_size() as u64) & !63;
     // As a call leaves the stack: the return address at a multiple of 16 less 8.
     let frame = (floating_point.wrapping_sub(8 * WORDS as u64) & !15).wrapping_sub(8);
     // What began on the alternate stack must not run out of it onto whatever lies below.
@@ -94,6 +97,12 @@ fn places(user: &UserSide, pointer: u64, action: Action) -> Result<(u64, u64)> {
         return fail(FileSystemErrorKind::BadAddress);
     }
     Ok((frame, floating_point))
+}
+
+/// The most that a frame takes of a stack (`AT_MINSIGSTKSZ`).
+pub fn size_max() -> u64 {
+    let alignment = 63 + 15 + 8;
+    FloatingPoint::frame_size() as u64 + 8 * WORDS as u64 + RED_ZONE + alignment
 }
 
 /// Writes the frame and lets `frame` go on in the handler; `mask` is what the handler's end restores.
@@ -109,7 +118,7 @@ pub fn push(user: &UserSide, frame: &mut TrapFrame, told: Information, action: A
     let mut words = [0; WORDS];
     words[0] = restorer;
     let context = &mut words[1..][..CONTEXT_WORDS];
-    context[0] = CONTEXT_FLAGS;
+    context[0] = CONTEXT_FLAGS | if floating_point::is_extended() { EXTENDED } else { 0 };
     context[ALTERNATE_STACK..][..3].copy_from_slice(&user.alternate_stack().to_words(frame.rsp));
     context[REGISTERS..][..18].copy_from_slice(&registers(frame));
     context[REGISTERS + 18] = frame.cs | frame.ss << 48;
@@ -118,7 +127,7 @@ pub fn push(user: &UserSide, frame: &mut TrapFrame, told: Information, action: A
     context[FLOATING_POINT] = floating_point;
     context[MASK] = mask.0;
     words[1 + CONTEXT_WORDS..].copy_from_slice(&told.to_words());
-    user_memory::write(floating_point, user.copy_floating_point().bytes())?;
+    user_memory::write(floating_point, user.copy_floating_point().frame())?;
     user_memory::write_words(pointer, words)?;
 
     user.reset_floating_point();
@@ -146,11 +155,7 @@ pub fn pop(user: &UserSide, frame: &mut TrapFrame) -> Result<()> {
     }
     let floating_point = match words[FLOATING_POINT] {
         0 => FloatingPoint::default(),
-        address => {
-            let mut bytes = [0; FloatingPoint::SIZE];
-            user_memory::read(address, &mut bytes)?;
-            FloatingPoint::from_bytes(bytes)
-        }
+        address => read_floating_point(address)?,
     };
     floating_point.load();
     user.set_mask(Set(words[MASK]));
@@ -168,6 +173,17 @@ pub fn pop(user: &UserSide, frame: &mut TrapFrame) -> Result<()> {
         user.set_alternate_stack(stack);
     }
     Ok(())
+}
+
+/// The floating-point registers that a frame has at `address`.
+fn read_floating_point(address: u64) -> Result<FloatingPoint> {
+    let mut bytes = [0; FloatingPoint::FRAME_MAX];
+    let (start, rest) = bytes.split_at_mut(FloatingPoint::FRAME_MIN);
+    user_memory::read(address, start)?;
+    let length = FloatingPoint::frame_length(start);
+    let behind = address.wrapping_add(FloatingPoint::FRAME_MIN as u64);
+    user_memory::read(behind, &mut rest[..length - FloatingPoint::FRAME_MIN])?;
+    FloatingPoint::from_frame(&bytes[..length]).ok_or(FileSystemErrorKind::BadAddress.into())
 }
 
 /// The registers in the order of `struct sigcontext`.

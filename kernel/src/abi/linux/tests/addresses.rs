@@ -183,6 +183,12 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("prlimit64", &[0, 7, BAD, 0]),
     ("prlimit64", &[0, 7, 0, BAD]),
     ("getrandom", &[BAD, 64, 0]),
+    ("clone3", &[BAD, 88]),
+    ("futex", &[PATH, 0x80, 0, BAD, 0, 0]),
+    ("get_robust_list", &[0, BAD, PATH]),
+    ("get_robust_list", &[0, PATH, BAD]),
+    ("getcpu", &[BAD, 0]),
+    ("getcpu", &[0, BAD]),
 ];
 
 /// Calls that look at no address when they are called, or only when there is a child to tell of.
@@ -212,6 +218,7 @@ const WITHOUT: &[&str] = &[
     "getppid",
     "gettid",
     "set_tid_address",
+    "set_robust_list",
     "rt_sigreturn",
     "pause",
     "alarm",

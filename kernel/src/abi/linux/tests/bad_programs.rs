@@ -2,12 +2,13 @@
 
 use alloc::vec::Vec;
 
+use elf::Elf;
 use vfs::content::{Bytes, Content};
 
 use super::program::{Act, Argument, DATA_END, Machine, Program, run};
 use super::{EPIPE, error};
 use crate::ktest;
-use crate::task::elf::Elf;
+use crate::mm::space::MAPPINGS_END;
 use crate::task::process::Ending;
 use crate::task::signal::Signal;
 
@@ -91,7 +92,7 @@ ktest! {
         let mut program = Program::new();
         program.exit(0);
         let file = program.elf();
-        let parse = |bytes: Vec<u8>| Elf::parse(&Content::from_bytes(Bytes::from_vec(bytes)));
+        let parse = |bytes: Vec<u8>| Elf::parse(&Content::from_bytes(Bytes::from_vec(bytes)), MAPPINGS_END);
         assert!(parse(file.clone()).is_ok());
         for at in 0..64 + 3 * 56 {
             for wrong in [0, 0xff, file[at] ^ 0x80] {

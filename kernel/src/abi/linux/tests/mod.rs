@@ -5,6 +5,8 @@ mod bad_programs;
 mod beginnings;
 mod credentials;
 mod descriptors;
+mod floating_point;
+mod futexes;
 mod jobs;
 mod memory;
 mod mounts;
@@ -14,6 +16,7 @@ mod procfs;
 mod program;
 mod signals;
 mod terminals;
+mod threads;
 
 use self::program::{Program, run};
 use crate::ktest;
@@ -30,6 +33,7 @@ const ESRCH: i64 = 3;
 const EINTR: i64 = 4;
 const EIO: i64 = 5;
 const ENXIO: i64 = 6;
+const E2BIG: i64 = 7;
 const ENOEXEC: i64 = 8;
 const EBADF: i64 = 9;
 const ECHILD: i64 = 10;
@@ -48,6 +52,7 @@ const EPIPE: i64 = 32;
 const ERANGE: i64 = 34;
 const ENOSYS: i64 = 38;
 const ELOOP: i64 = 40;
+const ETIMEDOUT: i64 = 110;
 
 ktest! {
     fn a_program_writes_and_ends_with_its_status() {

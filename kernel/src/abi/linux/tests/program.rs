@@ -118,15 +118,18 @@ test_fill:                      # a word in each of rsi pages from rdi on
     jnz test_fill
     ret
 .global test_await
-test_await:                     # until the word at rdi is not 0; what xmm0 has then, having had rsi before
-    movq xmm0, rsi
+test_await:                     # until the word at rdi is not 0; what ymm0's upper half has then, having had rsi before
+    vmovq xmm0, rsi
+    vinsertf128 ymm0, ymm0, xmm0, 1
 7:  cmp qword ptr [rdi], 0
     je 7b
-    movq rax, xmm0
+    vextractf128 xmm0, ymm0, 1
+    vmovq rax, xmm0
     ret
 .global test_vector
-test_vector:                    # rsi to xmm0
-    movq xmm0, rsi
+test_vector:                    # rsi to both halves of ymm0
+    vmovq xmm0, rsi
+    vinsertf128 ymm0, ymm0, xmm0, 1
     xor eax, eax
     ret
 .global test_arguments
@@ -210,6 +213,18 @@ test_vector_kept:               # sends itself the signal rsi; what xmm0 has the
     syscall
     movq rax, xmm0
     ret
+.global test_wide_kept
+test_wide_kept:                 # as test_vector_kept, of ymm0's upper half
+    vmovq xmm0, rdi
+    vinsertf128 ymm0, ymm0, xmm0, 1
+    mov eax, 39
+    syscall
+    mov edi, eax
+    mov eax, 62
+    syscall
+    vextractf128 xmm0, ymm0, 1
+    vmovq rax, xmm0
+    ret
 .global test_negate
 test_negate:                    # rdi, negative
     mov rax, rdi
@@ -243,6 +258,7 @@ unsafe extern "C" {
     static test_unwind: u8;
     static test_nest: u8;
     static test_vector_kept: u8;
+    static test_wide_kept: u8;
     static test_negate: u8;
 }
 
@@ -255,6 +271,13 @@ pub const DATA_END: u64 = 0x62_0000;
 
 /// Where it stands where the handler notes what it is told.
 const NOTES_AT: u64 = DATA_END - 8;
+
+/// Words of a thread's stack.
+const STACK_WORDS: u64 = 256;
+
+/// `CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD`, `CLONE_SYSVSEM`, `CLONE_PARENT_SETTID`,
+/// `CLONE_CHILD_CLEARTID`: as C libraries begin threads, but for thread-local storage.
+pub const THREAD: u64 = 0x10f00 | 0x4_0000 | 0x10_0000 | 0x20_0000;
 
 /// The number under which the results are written.
 const RESULTS_FILE: u64 = 3;
@@ -281,6 +304,7 @@ pub enum Act {
     Unwind,
     Nest,
     VectorKept,
+    WideKept,
     Negate,
 }
 
@@ -307,6 +331,7 @@ impl Act {
             Self::Unwind => &raw const test_unwind,
             Self::Nest => &raw const test_nest,
             Self::VectorKept => &raw const test_vector_kept,
+            Self::WideKept => &raw const test_wide_kept,
             Self::Negate => &raw const test_negate,
         };
         CODE + (place as u64 - &raw const test_program as u64)
@@ -409,7 +434,37 @@ impl Program {
 
     /// Lets another process begin by the call of that name and do what `child` says, which must end it.
     pub fn begin(&mut self, name: &str, child: impl FnOnce(&mut Self)) -> Slot {
-        let slot = self.call(name, &[]);
+        self.begin_with(name, &[], child)
+    }
+
+    /// Lets a thread begin that does what `thread` says, which must end it; where its number is. The next word is not 0
+    /// until it has ended.
+    pub fn thread(&mut self, thread: impl FnOnce(&mut Self)) -> Slot {
+        let (stack, number) = (self.room(STACK_WORDS), self.room(2));
+        let (top, runs) = (stack.0 + 8 * STACK_WORDS, number.0 + 8);
+        self.act(Act::Store, &[runs.into(), 1.into()]);
+        self.begin_with("clone", &[THREAD.into(), top.into(), number.0.into(), runs.into()], thread);
+        number
+    }
+
+    /// Waits until a thread has ended; 0 if so.
+    pub fn join(&mut self, number: Slot) -> Slot {
+        let runs = number.0 + 8;
+        self.call("futex", &[runs.into(), 0.into(), 1.into(), 0.into()]);
+        self.act(Act::Load, &[runs.into()])
+    }
+
+    /// Lets the others go on until they wait for something, if they soon do.
+    pub fn give_way(&mut self) {
+        // More than once: a tick may come in between.
+        for _ in 0..4 {
+            self.call("sched_yield", &[]);
+        }
+    }
+
+    /// As [`Program::begin`], by a call with arguments.
+    pub fn begin_with(&mut self, name: &str, arguments: &[Argument], child: impl FnOnce(&mut Self)) -> Slot {
+        let slot = self.call(name, arguments);
         let index = self.steps.len() - 1;
         child(self);
         self.steps[index][9] = STEPS + 80 * self.steps.len() as u64;

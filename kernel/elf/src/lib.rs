@@ -1,14 +1,21 @@
 //! ELF files, as far as running them needs (`elf(5)`): the header and the program headers, of 64-bit little-endian
-//! x86-64 programs. Nothing in a file is believed: what makes no sense is `ENOEXEC`.
+//! x86-64 programs. Nothing in a file is believed: what makes no sense is `ENOEXEC`, and what is left holds together
+//! ([`Elf::check`]).
 //!
 //! (Two fixed structures are read here, fewer lines than a crate's interface would take to use.)
 
-use alloc::vec::Vec;
+#![no_std]
+#![forbid(unsafe_code)]
 
+extern crate alloc;
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use bitflags::bitflags;
 use vfs::content::Content;
 use vfs::error::{FileSystemErrorKind, Result, fail};
-
-use crate::mm::space::{MAPPINGS_END, Rights};
 
 const HEADER_SIZE: usize = 64;
 const PROGRAM_HEADER_SIZE: usize = 56;
@@ -25,6 +32,22 @@ const SEGMENT_LOAD: u32 = 1;
 const SEGMENT_INTERPRETER: u32 = 3;
 
 const PAGE: u64 = page::SIZE as u64;
+
+/// The longest name of an interpreter, with its NUL (Linux's `PATH_MAX`).
+const INTERPRETER_MAX: u64 = 4096;
+
+bitflags! {
+    /// What a program may do with a segment (`p_flags`).
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Rights: u32 {
+        /// `PF_X`.
+        const EXECUTE = 1;
+        /// `PF_W`.
+        const WRITE = 2;
+        /// `PF_R`.
+        const READ = 4;
+    }
+}
 
 /// A part of the file that is mapped.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +77,8 @@ pub struct Elf {
     pub headers: u16,
     /// What is mapped, at least one and in the order of the addresses.
     pub segments: Vec<Segment>,
+    /// The path of the program that loads this one's libraries and begins it.
+    pub interpreter: Option<Vec<u8>>,
 }
 
 /// The size of a program header, for the program itself (`AT_PHENT`).
@@ -83,12 +108,28 @@ fn read(content: &Content, offset: u64, mut into: &mut [u8]) -> Result<()> {
     if content.read(offset, &mut into)? == wanted { Ok(()) } else { fail(FileSystemErrorKind::NotExecutable) }
 }
 
+/// The path of an interpreter, which lies in the file with a NUL at its end.
+fn interpreter_path(content: &Content, offset: u64, size: u64) -> Result<Vec<u8>> {
+    if !(2..=INTERPRETER_MAX).contains(&size) {
+        return fail(FileSystemErrorKind::NotExecutable);
+    }
+    page::admit(INTERPRETER_MAX as usize)?;
+    let mut path = vec![0; size as usize];
+    read(content, offset, &mut path)?;
+    if path.pop() != Some(0) {
+        return fail(FileSystemErrorKind::NotExecutable);
+    }
+    let end = path.iter().position(|&byte| byte == 0).unwrap_or(path.len());
+    path.truncate(end);
+    if path.is_empty() { fail(FileSystemErrorKind::NotExecutable) } else { Ok(path) }
+}
+
 impl Elf {
-    /// The program that a file holds.
+    /// The program that a file holds, whose addresses must be below `end`.
     ///
     /// # Errors
-    /// `ENOEXEC` for what is none, or one that needs an interpreter (a dynamic one).
-    pub fn parse(content: &Content) -> Result<Self> {
+    /// `ENOEXEC` for what is none; `ENOMEM`.
+    pub fn parse(content: &Content, end: u64) -> Result<Self> {
         let not_executable = fail(FileSystemErrorKind::NotExecutable);
         let mut header = [0; HEADER_SIZE];
         read(content, 0, &mut header)?;
@@ -105,16 +146,21 @@ impl Elf {
         }
         let mut segments: Vec<Segment> = Vec::new();
         let mut headers_address = 0;
+        let mut interpreter = None;
+        page::admit(usize::from(count) * size_of::<Segment>())?;
         for index in 0..u64::from(count) {
             let mut bytes = [0; PROGRAM_HEADER_SIZE];
             let at = offset.checked_add(index * HEADER_ENTRY_SIZE).ok_or(FileSystemErrorKind::NotExecutable)?;
             read(content, at, &mut bytes)?;
             match word(&bytes, 0) {
-                SEGMENT_INTERPRETER => return not_executable,
+                SEGMENT_INTERPRETER if interpreter.is_none() => {
+                    interpreter = Some(interpreter_path(content, long(&bytes, 8), long(&bytes, 32))?);
+                    continue;
+                }
                 SEGMENT_LOAD => {}
                 _ => continue,
             }
-            let segment = Segment::parse(&bytes)?;
+            let segment = Segment::parse(&bytes, end)?;
             if segment.memory_size == 0 {
                 continue;
             }
@@ -131,25 +177,40 @@ impl Elf {
         if segments.is_empty() {
             return not_executable;
         }
-        Ok(Self { entry, movable: kind == TYPE_SHARED, headers_address, headers: count, segments })
+        Ok(Self { entry, movable: kind == TYPE_SHARED, headers_address, headers: count, segments, interpreter })
+    }
+
+    /// From the first page's address to the address behind the last page.
+    pub fn range(&self) -> Range<u64> {
+        let (start, end) = (self.segments.first().map(Segment::start), self.segments.last().map(Segment::end));
+        start.unwrap_or(0)..end.unwrap_or(0)
+    }
+
+    /// What holds of every program that [`Elf::parse`] returns, with the same `end`.
+    pub fn check(&self, end: u64) -> bool {
+        let apart = self.segments.windows(2).all(|pair| pair[0].end() <= pair[1].start());
+        let sound = |segment: &Segment| {
+            segment.start() < segment.end()
+                && segment.end() <= end
+                && segment.file_size <= segment.memory_size
+                && segment.offset.checked_add(segment.file_size).is_some()
+                && segment.offset >= segment.address - segment.start()
+        };
+        let named = self.interpreter.as_ref().is_none_or(|path| !path.is_empty() && !path.contains(&0));
+        !self.segments.is_empty() && apart && self.segments.iter().all(sound) && named
     }
 }
 
 impl Segment {
-    fn parse(bytes: &[u8; PROGRAM_HEADER_SIZE]) -> Result<Self> {
-        let flags = word(bytes, 4);
-        let mut rights = Rights::empty();
-        rights.set(Rights::EXECUTE, flags & 1 != 0);
-        rights.set(Rights::WRITE, flags & 2 != 0);
-        rights.set(Rights::READ, flags & 4 != 0);
+    fn parse(bytes: &[u8; PROGRAM_HEADER_SIZE], end: u64) -> Result<Self> {
         let segment = Self {
             offset: long(bytes, 8),
             address: long(bytes, 16),
             file_size: long(bytes, 32),
             memory_size: long(bytes, 40),
-            rights,
+            rights: Rights::from_bits_truncate(word(bytes, 4)),
         };
-        let fits = |start: u64, size: u64| start.checked_add(size).is_some_and(|end| end < MAPPINGS_END);
+        let fits = |start: u64, size: u64| start.checked_add(size).is_some_and(|last| last <= end - end % PAGE);
         let sound = segment.file_size <= segment.memory_size
             && fits(segment.address, segment.memory_size)
             && fits(segment.offset, segment.file_size)

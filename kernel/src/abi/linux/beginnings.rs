@@ -1,0 +1,204 @@
+//! Beginning processes and threads (`clone(2)`).
+//!
+//! A thread shares all that a process has; another process at most the memory. So these come together or not at all:
+//! `CLONE_FS`, `CLONE_FILES`, `CLONE_SIGHAND`, `CLONE_THREAD`. Not there (`EINVAL`): `CLONE_PIDFD`, `CLONE_PTRACE`,
+//! `CLONE_PARENT`, `CLONE_UNTRACED`, `CLONE_IO`, `CLONE_INTO_CGROUP`, a number of the caller's choice, and namespaces of
+//! other kinds than `CLONE_NEWNS`.
+
+use alloc::sync::Arc;
+
+use vfs::error::{FileSystemErrorKind, Result, fail};
+
+use super::call::Call;
+use crate::arch::user::USER_END;
+use crate::mm::PAGE_SIZE;
+use crate::mm::space::SharedSpace;
+use crate::mm::user_memory;
+use crate::task::number::Number;
+use crate::task::process::{Parts, Place, Process};
+use crate::task::signal::Signal;
+use crate::task::signal::frame::AlternateStack;
+use crate::task::thread::{UserSide, UserStart};
+
+const CLONE_VM: u64 = 0x100;
+const CLONE_FS: u64 = 0x200;
+const CLONE_FILES: u64 = 0x400;
+const CLONE_SIGHAND: u64 = 0x800;
+const CLONE_VFORK: u64 = 0x4000;
+const CLONE_THREAD: u64 = 0x1_0000;
+const CLONE_NEWNS: u64 = 0x2_0000;
+/// There are no semaphores of that kind that could be undone.
+const CLONE_SYSVSEM: u64 = 0x4_0000;
+const CLONE_SETTLS: u64 = 0x8_0000;
+const CLONE_PARENT_SETTID: u64 = 0x10_0000;
+const CLONE_CHILD_CLEARTID: u64 = 0x20_0000;
+/// Without a meaning since long ago.
+const CLONE_DETACHED: u64 = 0x40_0000;
+const CLONE_CHILD_SETTID: u64 = 0x100_0000;
+const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
+/// The signal that the parent is told by.
+const CLONE_SIGNAL: u64 = 0xff;
+
+const CHILD: u64 = Signal::CHILD.number() as u64;
+
+/// What a thread shares with the others of its process.
+const SHARED: u64 = CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+
+const KNOWN: u64 = SHARED
+    | CLONE_VM
+    | CLONE_VFORK
+    | CLONE_NEWNS
+    | CLONE_SYSVSEM
+    | CLONE_SETTLS
+    | CLONE_PARENT_SETTID
+    | CLONE_CHILD_CLEARTID
+    | CLONE_CHILD_SETTID
+    | CLONE_CLEAR_SIGHAND;
+
+/// How a process or a thread is to begin.
+#[derive(Default)]
+struct Beginning {
+    flags: u64,
+    /// What the parent is told by; 0 for nothing.
+    signal: u64,
+    /// 0: as the parent's.
+    stack: u64,
+    parent_identity_at: u64,
+    child_identity_at: u64,
+    thread_base: u64,
+}
+
+pub fn fork(call: &mut Call<'_>) -> Result<u64> {
+    begin(call, &Beginning { signal: CHILD, ..Beginning::default() })
+}
+
+pub fn vfork(call: &mut Call<'_>) -> Result<u64> {
+    begin(call, &Beginning { flags: CLONE_VM | CLONE_VFORK, signal: CHILD, ..Beginning::default() })
+}
+
+pub fn clone(call: &mut Call<'_>) -> Result<u64> {
+    let [flags, stack, parent_identity_at, child_identity_at, thread_base, _] = call.arguments;
+    let signal = flags & CLONE_SIGNAL;
+    // As on Linux what is above 32 bits means nothing here.
+    let flags = flags & 0xffff_ffff & !CLONE_SIGNAL & !CLONE_DETACHED;
+    begin(call, &Beginning { flags, signal, stack, parent_identity_at, child_identity_at, thread_base })
+}
+
+/// Words of `struct clone_args`, as it was first and as it is.
+const ARGUMENTS_MIN: u64 = 8;
+const ARGUMENTS: usize = 11;
+
+pub fn clone3(call: &mut Call<'_>) -> Result<u64> {
+    let [address, size, ..] = call.arguments;
+    if size > PAGE_SIZE as u64 {
+        return fail(FileSystemErrorKind::ArgumentListTooLong);
+    }
+    if size < 8 * ARGUMENTS_MIN {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let mut bytes = [0; PAGE_SIZE];
+    let bytes = &mut bytes[..size as usize];
+    user_memory::read(address, bytes)?;
+    let mut words = [[0; 8]; ARGUMENTS];
+    let (known, later) = bytes.split_at(bytes.len().min(8 * ARGUMENTS));
+    words.as_flattened_mut()[..known.len()].copy_from_slice(known);
+    // What a later kernel would know, and what this one should not ignore.
+    if later.iter().any(|&byte| byte != 0) {
+        return fail(FileSystemErrorKind::ArgumentListTooLong);
+    }
+    let words = words.map(u64::from_le_bytes);
+    let [flags, _, child_identity_at, parent_identity_at, signal, stack, stack_size, thread_base, ..] = words;
+    let [.., wanted_numbers, wanted_count, _] = words;
+    let is_sound = flags & CLONE_SIGNAL == 0
+        && signal & !CLONE_SIGNAL == 0
+        && (signal == 0 || flags & CLONE_THREAD == 0)
+        && (stack == 0) == (stack_size == 0)
+        && (wanted_numbers, wanted_count) == (0, 0)
+        && flags & (CLONE_SIGHAND | CLONE_CLEAR_SIGHAND) != CLONE_SIGHAND | CLONE_CLEAR_SIGHAND
+        && stack.checked_add(stack_size).is_some_and(|end| end <= USER_END);
+    if !is_sound {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let stack = stack + stack_size;
+    begin(call, &Beginning { flags, signal, stack, parent_identity_at, child_identity_at, thread_base })
+}
+
+fn begin(call: &mut Call<'_>, wanted: &Beginning) -> Result<u64> {
+    let flags = wanted.flags;
+    let has = |flag| flags & flag != 0;
+    let told_by = Signal::from_number(wanted.signal as u8);
+    let is_sound = flags & !KNOWN == 0
+        && (told_by.is_some() || wanted.signal == 0)
+        && matches!(flags & SHARED, 0 | SHARED)
+        && (!has(CLONE_THREAD) || has(CLONE_VM) && !has(CLONE_VFORK))
+        && !(has(CLONE_NEWNS) && has(CLONE_FS));
+    if !is_sound {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let thread = call.thread();
+    let user = call.user_side(&thread)?;
+    let start = start(call, user, wanted)?;
+    if has(CLONE_THREAD) {
+        let number = Number::new()?;
+        call.process.start_thread(number.clone(), start)?;
+        tell_parent(wanted, number.value());
+        return Ok(number.value().into());
+    }
+    let own = call.process.space()?;
+    let space = if has(CLONE_VM) { own.clone() } else { SharedSpace::new(own.lock().fork()?)? };
+    let child = Process::start(Some(call.process), parts(call, wanted, space, told_by)?, start)?;
+    tell_parent(wanted, child.pid());
+    if has(CLONE_VFORK) {
+        child.wait_until_not_in(&own, user);
+    }
+    Ok(child.pid().into())
+}
+
+/// What the new process is made of: copies of the caller's.
+fn parts(call: &Call<'_>, wanted: &Beginning, space: Arc<SharedSpace>, told_by: Option<Signal>) -> Result<Parts> {
+    let has = |flag| wanted.flags & flag != 0;
+    let process = call.process;
+    let files = process.files().duplicate()?;
+    let mut actions = process.actions().clone();
+    if has(CLONE_CLEAR_SIGHAND) {
+        actions.forget_handlers();
+    }
+    let place = process.place()?;
+    let place = if has(CLONE_NEWNS) { place.in_own_namespace()? } else { Place::clone(&place) };
+    let program = process.program().ok_or(FileSystemErrorKind::NoProcess)?;
+    Ok(Parts { space, files, place, name: process.name(), program, actions, told_by })
+}
+
+/// Writes the number of what has begun where the caller wants it.
+fn tell_parent(wanted: &Beginning, number: u32) {
+    if wanted.flags & CLONE_PARENT_SETTID != 0 {
+        // As on Linux a bad address is the program's own affair.
+        let _ = user_memory::write(wanted.parent_identity_at, &number.to_le_bytes());
+    }
+}
+
+/// What the new thread begins with: as the caller, but for what is wanted.
+fn start(call: &Call<'_>, user: &UserSide, wanted: &Beginning) -> Result<UserStart> {
+    let has = |flag| wanted.flags & flag != 0;
+    let mut frame = call.frame.clone();
+    frame.rax = 0;
+    if wanted.stack != 0 {
+        frame.rsp = wanted.stack;
+    }
+    let thread_base = if has(CLONE_SETTLS) { wanted.thread_base } else { user.thread_base() };
+    if thread_base >= USER_END {
+        return fail(FileSystemErrorKind::NotPermitted);
+    }
+    // Two that run at once do not have handlers on one stack.
+    let keeps_stack = !has(CLONE_VM) || has(CLONE_VFORK);
+    Ok(UserStart {
+        frame,
+        floating_point: user.copy_floating_point(),
+        thread_base,
+        identity_at: has(CLONE_CHILD_SETTID).then_some(wanted.child_identity_at),
+        cleared_at_end: if has(CLONE_CHILD_CLEARTID) { wanted.child_identity_at } else { 0 },
+        mask: user.mask(),
+        alternate_stack: if keeps_stack { user.alternate_stack() } else { AlternateStack::default() },
+        name: user.name(),
+    })
+}

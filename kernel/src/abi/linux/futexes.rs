@@ -1,0 +1,184 @@
+//! Waiting for a word of memory (`futex(2)`), and the lists of locks whose holder may end (`set_robust_list(2)`).
+//!
+//! Locks that lend their holder a priority are not there (`ENOSYS`): `FUTEX_LOCK_PI` and its like.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use vfs::error::{FileSystemErrorKind, Result, fail};
+
+use super::call::Call;
+use super::clocks::{self, CLOCK_MONOTONIC, CLOCK_REALTIME};
+use super::structures::duration;
+use crate::mm::user_memory;
+use crate::task::futex::{self, ANY, Key, Word};
+use crate::task::thread::Unfinished;
+use crate::task::{number, robust_list};
+use crate::time;
+
+const FUTEX_WAIT: u32 = 0;
+const FUTEX_WAKE: u32 = 1;
+const FUTEX_REQUEUE: u32 = 3;
+const FUTEX_CMP_REQUEUE: u32 = 4;
+const FUTEX_WAKE_OP: u32 = 5;
+const FUTEX_WAIT_BITSET: u32 = 9;
+const FUTEX_WAKE_BITSET: u32 = 10;
+
+const FUTEX_PRIVATE_FLAG: u32 = 128;
+const FUTEX_CLOCK_REALTIME: u32 = 256;
+
+/// Whether a wait with these arguments has an end.
+pub fn has_end(arguments: &[u64; 6]) -> bool {
+    let operation = arguments[1] as u32 & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+    matches!(operation, FUTEX_WAIT | FUTEX_WAIT_BITSET) && arguments[3] != 0
+}
+
+pub fn futex(call: &mut Call<'_>) -> Result<u64> {
+    let flags = call.word(1) & (FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+    let operation = call.word(1) & !flags;
+    if flags & FUTEX_CLOCK_REALTIME != 0 && operation != FUTEX_WAIT_BITSET {
+        return fail(FileSystemErrorKind::NotImplemented);
+    }
+    let key = |index: usize| Key::new(call.process, call.arguments[index], flags & FUTEX_PRIVATE_FLAG != 0);
+    // Linux wakes one at least.
+    let count = || u64::try_from(call.word(2) as i32).unwrap_or(0).max(1);
+    match operation {
+        FUTEX_WAIT | FUTEX_WAIT_BITSET => {
+            let bitset = if operation == FUTEX_WAIT { ANY } else { bitset(call)? };
+            let end = end(call, operation, flags)?;
+            let word = Word { address: call.arguments[0], value: call.word(2) };
+            wait(call, key(0)?, word, bitset, end)
+        }
+        FUTEX_WAKE => Ok(futex::wake(key(0)?, ANY, count())),
+        FUTEX_WAKE_BITSET => {
+            let bitset = bitset(call)?;
+            Ok(futex::wake(key(0)?, bitset, count()))
+        }
+        FUTEX_REQUEUE | FUTEX_CMP_REQUEUE => {
+            let negative = |_| FileSystemErrorKind::InvalidArgument;
+            let woken = u64::try_from(call.word(2) as i32).map_err(negative)?;
+            let moved = u64::try_from(call.word(3) as i32).map_err(negative)?;
+            let (from, to) = (key(0)?, key(4)?);
+            if operation == FUTEX_CMP_REQUEUE && futex::read(call.arguments[0])? != call.word(5) {
+                return fail(FileSystemErrorKind::WouldBlock);
+            }
+            Ok(futex::requeue(from, to, woken, moved))
+        }
+        FUTEX_WAKE_OP => {
+            let (first, second) = (key(0)?, key(4)?);
+            let operation = Operation::new(call.word(5));
+            let old = futex::change(call.arguments[4], operation.change()?)?;
+            let is_so = operation.compare(old as i32)?;
+            let woken = futex::wake(first, ANY, count());
+            let also = u64::try_from(call.word(3) as i32).unwrap_or(0).max(1);
+            Ok(woken + if is_so { futex::wake(second, ANY, also) } else { 0 })
+        }
+        _ => fail(FileSystemErrorKind::NotImplemented),
+    }
+}
+
+/// Which wakings count: some at least.
+fn bitset(call: &Call<'_>) -> Result<u32> {
+    match call.word(5) {
+        0 => fail(FileSystemErrorKind::InvalidArgument),
+        bitset => Ok(bitset),
+    }
+}
+
+/// Until when (since boot) is waited: `FUTEX_WAIT` says how long, `FUTEX_WAIT_BITSET` until when by one of two clocks.
+fn end(call: &Call<'_>, operation: u32, flags: u32) -> Result<Option<Duration>> {
+    if call.arguments[3] == 0 {
+        return Ok(None);
+    }
+    let given = duration(user_memory::read_words(call.arguments[3])?)?;
+    let clock = if flags & FUTEX_CLOCK_REALTIME != 0 { CLOCK_REALTIME } else { CLOCK_MONOTONIC };
+    let left = if operation == FUTEX_WAIT { given } else { given.saturating_sub(clocks::now(clock)?) };
+    Ok(Some(time::monotonic().saturating_add(left)))
+}
+
+/// Waits for a word to change. With an end the wait can go on by `restart_syscall` when a signal has interrupted it.
+///
+/// # Errors
+/// Those of [`futex::wait`]; `ETIMEDOUT`.
+pub fn wait(call: &Call<'_>, key: Key, word: Word, bitset: u32, end: Option<Duration>) -> Result<u64> {
+    match futex::wait(key, word, bitset, end) {
+        Ok(true) => Ok(0),
+        Ok(false) => fail(FileSystemErrorKind::TimedOut),
+        Err(error) => {
+            if let Some(end) = end {
+                let thread = call.thread();
+                call.user_side(&thread)?.note_unfinished(Unfinished::Word { key, word, bitset, end });
+            }
+            Err(error)
+        }
+    }
+}
+
+/// What `FUTEX_WAKE_OP` does to the second word, and what that must have been for more to be woken.
+struct Operation {
+    change: u32,
+    change_by: u32,
+    compare: u32,
+    compare_with: i32,
+}
+
+impl Operation {
+    /// From the last argument: two operations of four bits, two numbers of twelve.
+    fn new(packed: u32) -> Self {
+        let signed = |bits: u32| (bits << 20) as i32 >> 20;
+        let (operation, number) = (packed >> 28, signed(packed >> 12));
+        // The highest bit of the operation: the number says which bit is meant.
+        let change_by = if operation & 8 != 0 { 1 << (number & 31) } else { number as u32 };
+        Self { change: operation & 7, change_by, compare: packed >> 24 & 0xf, compare_with: signed(packed) }
+    }
+
+    fn change(&self) -> Result<impl FnOnce(u32) -> u32> {
+        let change: fn(u32, u32) -> u32 = match self.change {
+            0 => |_, by| by,
+            1 => u32::wrapping_add,
+            2 => |old, by| old | by,
+            3 => |old, by| old & !by,
+            4 => |old, by| old ^ by,
+            _ => return fail(FileSystemErrorKind::NotImplemented),
+        };
+        let by = self.change_by;
+        Ok(move |old| change(old, by))
+    }
+
+    fn compare(&self, old: i32) -> Result<bool> {
+        let with = &self.compare_with;
+        let compare: fn(&i32, &i32) -> bool = match self.compare {
+            0 => i32::eq,
+            1 => i32::ne,
+            2 => i32::lt,
+            3 => i32::le,
+            4 => i32::gt,
+            5 => i32::ge,
+            _ => return fail(FileSystemErrorKind::NotImplemented),
+        };
+        Ok(compare(&old, with))
+    }
+}
+
+pub fn set_robust_list(call: &mut Call<'_>) -> Result<u64> {
+    if call.arguments[1] != robust_list::HEAD_SIZE {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let thread = call.thread();
+    call.user_side(&thread)?.set_robust_list(call.arguments[0]);
+    Ok(0)
+}
+
+/// Another process's nobody is told: on Linux who may trace it, and nobody may here.
+pub fn get_robust_list(call: &mut Call<'_>) -> Result<u64> {
+    let thread = match call.word(0) {
+        0 => call.thread(),
+        other => number::thread(other).ok_or(FileSystemErrorKind::NoProcess)?,
+    };
+    let user = thread.user().ok_or(FileSystemErrorKind::NoProcess)?;
+    if !Arc::ptr_eq(&user.process, call.process) {
+        return fail(FileSystemErrorKind::NotPermitted);
+    }
+    call.write_words(2, [robust_list::HEAD_SIZE])?;
+    call.write_words(1, [user.robust_list()])
+}

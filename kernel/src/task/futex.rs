@@ -1,0 +1,181 @@
+//! Waiting until somebody says that a word of user memory has changed (`futex(2)`).
+//!
+//! Who waits stands in one table, by what the word is for all who see it ([`Key`]) and in the order of coming. A word
+//! that only one memory has is its address there; one that several share is its place in what stands behind them.
+//!
+//! Between the look at a word and the place in the table nobody else runs, nor between reading a word and writing it:
+//! there is one processor, the kernel is not preempted, and a fault at user memory does not give way.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+
+use spin::Mutex;
+use vfs::error::{FileSystemErrorKind, Result, fail};
+
+use super::process::Process;
+use super::scheduler;
+use super::thread::Thread;
+use super::wait::WaitQueue;
+use crate::arch::user::USER_END;
+use crate::mm::user_memory;
+
+/// Bytes of heap that one who waits takes, about.
+const WAITER_MEMORY: usize = 256;
+
+/// What a word is for all who see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// What it is in: a memory, or what stands behind several. Only compared. (Who waits keeps its memory; what stands
+    /// behind it may go meanwhile, and another come in its place: then somebody may be woken for nothing, which they
+    /// must expect.)
+    object: usize,
+    offset: u64,
+}
+
+/// A word and what is expected of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    /// Where it is.
+    pub address: u64,
+    /// What it has.
+    pub value: u32,
+}
+
+/// Who waits.
+struct Waiter {
+    thread: Arc<Thread>,
+    /// Which wakings count.
+    bitset: u32,
+    /// Where it stands in the table; `None` once it has been woken.
+    place: Mutex<Option<(Key, u64)>>,
+}
+
+/// Who waits, by what for and since when. Held while nothing else is.
+static WAITING: Mutex<BTreeMap<(Key, u64), Arc<Waiter>>> = Mutex::new(BTreeMap::new());
+
+/// Grows with each who comes.
+static COMING: AtomicU64 = AtomicU64::new(0);
+
+/// All wakings count.
+pub const ANY: u32 = u32::MAX;
+
+impl Key {
+    /// What the word at `address` is in the memory of `process`: its own, if `is_private`; else what it is to others.
+    ///
+    /// # Errors
+    /// `EINVAL` for what is no word's address, `EFAULT` for what is not the user's, or not mapped and not private.
+    pub fn new(process: &Process, address: u64, is_private: bool) -> Result<Self> {
+        if !address.is_multiple_of(4) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        if address >= USER_END {
+            return fail(FileSystemErrorKind::BadAddress);
+        }
+        let space = process.space()?;
+        let own = Self { object: Arc::as_ptr(&space).addr(), offset: address };
+        if is_private {
+            return Ok(own);
+        }
+        let shared = space.lock().shared_place(address)?;
+        Ok(shared.map_or(own, |(object, offset)| Self { object, offset }))
+    }
+}
+
+impl Waiter {
+    fn stand_at(self: &Arc<Self>, waiting: &mut BTreeMap<(Key, u64), Arc<Self>>, key: Key) {
+        let place = (key, COMING.fetch_add(1, Ordering::Relaxed));
+        *self.place.lock() = Some(place);
+        waiting.insert(place, self.clone());
+    }
+
+    fn is_woken(&self) -> bool {
+        self.place.lock().is_none()
+    }
+}
+
+/// The word at `address`.
+///
+/// # Errors
+/// `EFAULT`.
+pub fn read(address: u64) -> Result<u32> {
+    let mut bytes = [0; 4];
+    user_memory::read(address, &mut bytes)?;
+    Ok(u32::from_le_bytes(bytes))
+}
+
+/// Changes the word at `address`, while nobody else does; returns what it was.
+///
+/// # Errors
+/// `EFAULT`.
+pub fn change(address: u64, change: impl FnOnce(u32) -> u32) -> Result<u32> {
+    let old = read(address)?;
+    user_memory::write(address, &change(old).to_le_bytes())?;
+    Ok(old)
+}
+
+/// Waits until somebody wakes the running thread, or a time (since boot); whether somebody did.
+///
+/// # Errors
+/// `EAGAIN` if the word has another value, `EFAULT`, `EINTR`, `ENOMEM`.
+pub fn wait(key: Key, word: Word, bitset: u32, end: Option<Duration>) -> Result<bool> {
+    page::admit(WAITER_MEMORY)?;
+    let waiter = Arc::new(Waiter { thread: scheduler::current(), bitset, place: Mutex::new(None) });
+    if read(word.address)? != word.value {
+        return fail(FileSystemErrorKind::WouldBlock);
+    }
+    waiter.stand_at(&mut WAITING.lock(), key);
+    let woken = WaitQueue::new().wait_before(end, || waiter.is_woken());
+    let place = waiter.place.lock().take();
+    let forgotten = place.and_then(|place| WAITING.lock().remove(&place));
+    drop(forgotten);
+    woken
+}
+
+/// Takes the one out of the table who has waited longest for `key`, of those who came before `end` and for whom one of the
+/// wakings in `bitset` counts.
+fn take(key: Key, end: u64, bitset: u32) -> Option<Arc<Waiter>> {
+    let mut waiting = WAITING.lock();
+    let mut range = waiting.range((key, 0)..(key, end));
+    let (&place, _) = range.find(|(_, waiter)| waiter.bitset & bitset != 0)?;
+    waiting.remove(&place)
+}
+
+/// Wakes `count` of those who wait for `key`, those first who have waited longest; returns how many. Only those for whom
+/// one of the wakings in `bitset` counts.
+pub fn wake(key: Key, bitset: u32, count: u64) -> u64 {
+    let mut woken = 0;
+    while woken < count
+        && let Some(waiter) = take(key, u64::MAX, bitset)
+    {
+        *waiter.place.lock() = None;
+        scheduler::wake(waiter.thread.clone());
+        woken += 1;
+    }
+    woken
+}
+
+/// Wakes one who waits for the word at `address` of a process, whoever sees it.
+///
+/// # Errors
+/// Those of [`Key::new`].
+pub fn wake_at(process: &Process, address: u64) -> Result<()> {
+    wake(Key::new(process, address, false)?, ANY, 1);
+    Ok(())
+}
+
+/// Wakes `woken` of those who wait for `from`, and lets `moved` more wait for `to` instead; returns how many in all.
+pub fn requeue(from: Key, to: Key, woken: u64, moved: u64) -> u64 {
+    let count = wake(from, ANY, woken);
+    // Who comes to `from` by this does not count.
+    let before = COMING.load(Ordering::Relaxed);
+    let mut done = 0;
+    while done < moved
+        && let Some(waiter) = take(from, before, ANY)
+    {
+        waiter.stand_at(&mut WAITING.lock(), to);
+        done += 1;
+    }
+    count + done
+}

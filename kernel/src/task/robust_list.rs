@@ -1,0 +1,72 @@
+//! Locks whose holder has ended (`set_robust_list(2)`).
+//!
+//! A thread keeps a list of the locks that it holds, in its own memory. When it ends, those that still have its number
+//! are marked, and one of those who wait for each is woken. Nothing in the list is believed.
+
+use vfs::error::{FileSystemErrorKind, Result, fail};
+
+use super::futex;
+use super::thread::UserSide;
+use crate::mm::user_memory;
+
+/// Bytes of the list's head: the first lock, from a lock's entry to its word, the lock that is being taken or left.
+pub const HEAD_SIZE: u64 = 24;
+
+/// No more locks than these are looked at (Linux's `ROBUST_LIST_LIMIT`).
+const LOCKS_MAX: usize = 2048;
+
+/// What a lock's word has: the holder's number, whether it has ended, whether somebody waits.
+const HOLDER: u32 = 0x3fff_ffff;
+const HOLDER_HAS_ENDED: u32 = 0x4000_0000;
+const IS_WAITED_FOR: u32 = 0x8000_0000;
+
+/// In an entry's address: the lock is of the kind that lends its priority, which nobody waits for here.
+const LENDS: u64 = 1;
+
+/// Tells of the locks that the running thread holds. As on Linux a bad address ends the walk, and no more.
+pub fn release(user: &UserSide) {
+    let head = user.robust_list();
+    if head != 0 {
+        user.set_robust_list(0);
+        let _ = walk(user, head);
+    }
+}
+
+fn walk(user: &UserSide, head: u64) -> Result<()> {
+    let [first, offset, pending] = user_memory::read_words(head)?;
+    let mut entry = first;
+    for _ in 0..LOCKS_MAX {
+        if entry & !LENDS == head {
+            break;
+        }
+        // Whoever is woken may take the entry away.
+        let next = user_memory::read_words(entry & !LENDS);
+        if entry & !LENDS != pending & !LENDS {
+            release_lock(user, entry, offset, false)?;
+        }
+        [entry] = next?;
+    }
+    if pending & !LENDS != 0 {
+        release_lock(user, pending, offset, true)?;
+    }
+    Ok(())
+}
+
+/// Marks one lock, if the thread holds it.
+fn release_lock(user: &UserSide, entry: u64, offset: u64, is_pending: bool) -> Result<()> {
+    let address = (entry & !LENDS).wrapping_add(offset);
+    let is_plain = entry & LENDS == 0;
+    if !address.is_multiple_of(4) {
+        return fail(FileSystemErrorKind::BadAddress);
+    }
+    let word = futex::read(address)?;
+    // Left already, with somebody still to be woken for it.
+    if is_pending && is_plain && word == 0 {
+        return futex::wake_at(&user.process, address);
+    }
+    if word & HOLDER != user.tid() {
+        return Ok(());
+    }
+    futex::change(address, |word| word & IS_WAITED_FOR | HOLDER_HAS_ENDED)?;
+    if is_plain && word & IS_WAITED_FOR != 0 { futex::wake_at(&user.process, address) } else { Ok(()) }
+}
