@@ -123,7 +123,27 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
     }
 }
 
+const FIONBIO: u32 = 0x5421;
+const FIONCLEX: u32 = 0x5450;
+const FIOCLEX: u32 = 0x5451;
+
+/// What every file knows: to give way to another program, not to be waited for. The rest is for terminals.
 pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
+    match call.word(1) {
+        request @ (FIOCLEX | FIONCLEX) => {
+            call.process.files().get_mut(u64::from(call.word(0)))?.close_on_exec = request == FIOCLEX;
+            return Ok(0);
+        }
+        FIONBIO => {
+            let mut on = [0; 4];
+            user_memory::read(call.arguments[2], &mut on)?;
+            let mut flags = file.flags();
+            flags.set(OpenFlags::NON_BLOCKING, on != [0; 4]);
+            file.set_flags(&call.credentials()?, flags)?;
+            return Ok(0);
+        }
+        _ => {}
+    }
     if file.is_terminal() { terminals::ioctl(call, &file) } else { fail(FileSystemErrorKind::NotATerminal) }
 }

@@ -53,6 +53,7 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("ioctl", &[5, 0x5413, BAD]),
     ("ioctl", &[5, 0x5414, BAD]),
     ("ioctl", &[5, 0x541b, BAD]),
+    ("ioctl", &[4, 0x5421, BAD]),
     ("pread64", &[4, BAD, 64, 0]),
     ("pwrite64", &[1, BAD, 64, 0]),
     ("readv", &[4, BAD, 1]),

@@ -1,5 +1,7 @@
 //! Open files and their numbers, pipes, what is known of a file.
 
+use alloc::vec::Vec;
+
 use vfs::file::OpenFlags;
 
 use super::program::{Act, Machine, Program, run};
@@ -159,5 +161,30 @@ ktest! {
         program.act(Act::Illegal, &[]);
         assert_eq!(machine.run(program), Ending::Exited(0));
         assert_eq!(results.map(|call| machine.result(call)), [error(EBADF), 1]);
+    }
+
+    /// `FIONBIO`, `FIOCLEX`, `FIONCLEX`: as `fcntl` does it.
+    fn what_every_file_knows_of_ioctl() {
+        let mut program = Program::new();
+        let (ends, byte) = (program.room(1), program.room(1));
+        let (on, off) = (program.words(&[1]), program.words(&[0]));
+        program.call("pipe", &[ends.0.into()]);
+        let mut flags = Vec::new();
+        for address in [on, off] {
+            program.call("ioctl", &[4.into(), 0x5421.into(), address.into()]);
+            flags.push(program.call("fcntl", &[4.into(), 3.into()]));
+        }
+        program.call("ioctl", &[4.into(), 0x5421.into(), on.into()]);
+        let empty = program.call("read", &[4.into(), byte.0.into(), 1.into()]);
+        for request in [0x5451u64, 0x5450] {
+            program.call("ioctl", &[4.into(), request.into(), 0.into()]);
+            flags.push(program.call("fcntl", &[4.into(), 1.into()]));
+        }
+        let other = program.call("ioctl", &[4.into(), 0x5401.into(), byte.0.into()]);
+        let (machine, ending) = run(program);
+        assert_eq!(ending, Ending::Exited(0));
+        let flags: Vec<i64> = flags.into_iter().map(|call| machine.result(call)).collect();
+        assert_eq!((flags[0] & 0o4000, flags[1] & 0o4000, flags[2], flags[3]), (0o4000, 0, 1, 0));
+        assert_eq!([empty, other].map(|call| machine.result(call)), [error(EAGAIN), error(ENOTTY)]);
     }
 }

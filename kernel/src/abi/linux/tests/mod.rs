@@ -7,6 +7,8 @@ mod credentials;
 mod descriptors;
 mod floating_point;
 mod futexes;
+mod hogs;
+mod interpreters;
 mod jobs;
 mod memory;
 mod mounts;

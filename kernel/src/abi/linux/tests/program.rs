@@ -225,6 +225,23 @@ test_wide_kept:                 # as test_vector_kept, of ymm0's upper half
     vextractf128 xmm0, ymm0, 1
     vmovq rax, xmm0
     ret
+.global test_repeat
+test_repeat:                    # the system call r8 until it fails; what has begun by it waits, a process after doing the
+2:  mov rax, r8                 # same
+    syscall
+    test rax, rax
+    jg 2b
+    jz 3f
+    ret
+3:  cmp r8, 57
+    jne 5f
+4:  mov rax, r8
+    syscall
+    test rax, rax
+    jns 4b
+5:  mov eax, 34
+    syscall
+    jmp 5b
 .global test_negate
 test_negate:                    # rdi, negative
     mov rax, rdi
@@ -259,6 +276,7 @@ unsafe extern "C" {
     static test_nest: u8;
     static test_vector_kept: u8;
     static test_wide_kept: u8;
+    static test_repeat: u8;
     static test_negate: u8;
 }
 
@@ -305,6 +323,7 @@ pub enum Act {
     Nest,
     VectorKept,
     WideKept,
+    Repeat,
     Negate,
 }
 
@@ -332,6 +351,7 @@ impl Act {
             Self::Nest => &raw const test_nest,
             Self::VectorKept => &raw const test_vector_kept,
             Self::WideKept => &raw const test_wide_kept,
+            Self::Repeat => &raw const test_repeat,
             Self::Negate => &raw const test_negate,
         };
         CODE + (place as u64 - &raw const test_program as u64)
