@@ -11,6 +11,7 @@ use vfs::io::{Sink, Source};
 use vfs::metadata::{DeviceNumber, FileType};
 use vfs::node::{Access, NodeRef};
 
+use super::fifo;
 use super::terminal::{Terminal, jobs};
 use crate::arch::random;
 use crate::task::process;
@@ -41,13 +42,17 @@ pub struct KernelDevices;
 impl Devices for KernelDevices {
     fn open(
         &self,
-        _node: &NodeRef,
+        node: &NodeRef,
         kind: FileType,
         device: DeviceNumber,
-        _access: Access,
+        access: Access,
+        may_wait: bool,
         _context: &Context,
     ) -> Result<Arc<dyn OpenStream>> {
-        // A pipe has nobody at its other end, and no block device has a driver.
+        if kind == FileType::Fifo {
+            return fifo::open(node, access, may_wait);
+        }
+        // No block device has a driver.
         if kind != FileType::CharDevice {
             return fail(FileSystemErrorKind::NoSuchDeviceOrAddress);
         }

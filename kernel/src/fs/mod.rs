@@ -6,7 +6,7 @@
 //! | [`devfs`] | device nodes under their usual names |
 //! | [`procfs`] | what the kernel says of itself and of processes, made as it is opened |
 //! | [`devices`] | what device numbers stand for, wherever a node has them |
-//! | [`pipe`] | pipes |
+//! | [`pipe`], [`fifo`] | pipes, and those with a name |
 //! | [`readiness`] | waiting for one of several open files |
 //! | [`unnamed`] | nodes for what is open and has no name |
 //! | `overlay_memory` | tests: what an overlay takes of the machine's memory |
@@ -14,6 +14,7 @@
 
 pub mod devfs;
 pub mod devices;
+mod fifo;
 pub mod generated;
 #[cfg(test)]
 mod overlay_memory;

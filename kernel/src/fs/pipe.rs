@@ -1,52 +1,169 @@
-//! Pipes: what one writes another reads, in that order (`pipe(7)`).
+//! Pipes: what one writes another reads, in that order (`pipe(7)`). What opens one by a name is a
+//! [FIFO](super::fifo).
 //!
 //! Each end is a stream of an open file, and counts while that is open. Who reads waits while the pipe is empty and
 //! somebody may still write; who writes waits while it is full and somebody may still read.
 //!
-//! Locks: `buffer` is held while bytes are copied, which may bring a page of the program's, and waits for nothing.
+//! Locks: `content` is held while bytes are copied, which may bring a page of the program's, and waits for nothing else.
 
-use alloc::collections::VecDeque;
+mod content;
+
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use vfs::environment::{OpenStream, Ready};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::io::{Sink, Source};
 use vfs::manager::Follow;
-use vfs::node::NewKind;
+use vfs::metadata::NodeId;
+use vfs::node::{Access, NewKind};
 use vfs::sync::Mutex;
 
-use super::{readiness, unnamed};
+use self::content::Content;
+use super::{fifo, readiness, unnamed};
 use crate::task::wait::WaitQueue;
 
-/// What a pipe holds, in bytes.
-const CAPACITY: usize = 64 << 10;
+/// How many pages a pipe has room for at first.
+const PAGES: usize = 16;
 
-/// So many bytes are written without another's between them (`PIPE_BUF`).
-const WHOLE: usize = 4096;
+/// Bytes of heap that a pipe takes at first, about.
+const MEMORY: usize = 512;
+
+/// Those who have opened a pipe for one of reading and writing.
+#[derive(Default)]
+struct Side {
+    open: AtomicUsize,
+    /// How many have ever opened it so.
+    opened: AtomicU64,
+    /// How often something has come that they may have waited for.
+    changes: AtomicU64,
+    /// Waiting for that.
+    waiting: WaitQueue,
+}
+
+impl Side {
+    fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > 0
+    }
+
+    /// Wakes them: something has come.
+    fn tell(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        self.waiting.wake_all();
+        readiness::tell();
+    }
+}
 
 /// A pipe.
-struct Pipe {
-    buffer: Mutex<VecDeque<u8>>,
-    /// How many bytes are in `buffer`, for those who wait.
+pub(super) struct Pipe {
+    content: Mutex<Content>,
+    /// What those who wait look at: of `content` the length, whether it is full, and how much its last page takes.
     filled: AtomicUsize,
-    has_reader: AtomicBool,
-    has_writer: AtomicBool,
-    /// Waiting for bytes.
-    reading: WaitQueue,
-    /// Waiting for room.
-    writing: WaitQueue,
+    is_full: AtomicBool,
+    tail_room: AtomicUsize,
+    readers: Side,
+    writers: Side,
+    /// Waiting for the other end to be opened.
+    opening: WaitQueue,
+    /// The node that it is opened by, if it is a FIFO.
+    node: Option<NodeId>,
 }
 
-struct ReadEnd {
-    pipe: Arc<Pipe>,
-    waits: AtomicBool,
+impl Pipe {
+    /// One that nobody has opened, and the node that it is opened by, if it is a FIFO.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn new(node: Option<NodeId>) -> Result<Arc<Self>> {
+        page::admit(MEMORY)?;
+        Ok(Arc::new(Self {
+            content: Mutex::new(Content::new(PAGES)),
+            filled: AtomicUsize::new(0),
+            is_full: AtomicBool::new(false),
+            tail_room: AtomicUsize::new(0),
+            readers: Side::default(),
+            writers: Side::default(),
+            opening: WaitQueue::new(),
+            node,
+        }))
+    }
+
+    /// The sides that somebody with that access is of.
+    fn sides(&self, access: Access) -> impl Iterator<Item = &Side> {
+        let sides = [(Access::READ, &self.readers), (Access::WRITE, &self.writers)];
+        sides.into_iter().filter(move |(side, _)| access.contains(*side)).map(|(_, side)| side)
+    }
+
+    /// Opens it.
+    pub fn open(self: &Arc<Self>, access: Access) -> Arc<End> {
+        for side in self.sides(access) {
+            side.open.fetch_add(1, Ordering::Relaxed);
+            side.opened.fetch_add(1, Ordering::Relaxed);
+        }
+        self.opening.wake_all();
+        // Who reads is told of an end only after it has begun.
+        let unseen = if self.writers.is_open() { u64::MAX } else { self.writers.opened.load(Ordering::Relaxed) };
+        Arc::new(End { pipe: self.clone(), access, may_wait: AtomicBool::new(true), end_before: unseen })
+    }
+
+    /// Whether somebody has opened it for that.
+    pub fn is_open_for(&self, access: Access) -> bool {
+        self.sides(access).all(Side::is_open)
+    }
+
+    /// Waits until somebody has opened it for that, be it for a moment, unless somebody has now.
+    ///
+    /// # Errors
+    /// `EINTR`.
+    pub fn wait_for(&self, access: Access) -> Result<()> {
+        let opened = || self.sides(access).map(|side| side.opened.load(Ordering::Relaxed)).sum::<u64>();
+        let before = opened();
+        self.opening.wait(|| self.is_open_for(access) || opened() != before)
+    }
+
+    /// Notes for those who wait what has become of the content, which is locked.
+    fn note(&self, content: &Content) {
+        self.filled.store(content.len(), Ordering::Relaxed);
+        self.is_full.store(content.is_full(), Ordering::Relaxed);
+        self.tail_room.store(content.tail_room(), Ordering::Relaxed);
+    }
+
+    /// Whether a write of so many bytes can begin.
+    fn has_room(&self, count: usize) -> bool {
+        let rest = count % page::SIZE;
+        !self.is_full.load(Ordering::Relaxed) || rest > 0 && rest <= self.tail_room.load(Ordering::Relaxed)
+    }
+
+    fn is_readable(&self) -> bool {
+        self.filled.load(Ordering::Relaxed) > 0 || !self.writers.is_open()
+    }
+
+    /// Does something with the content, and tells whom it concerns.
+    fn with<R>(&self, body: impl FnOnce(&mut Content) -> R) -> R {
+        let mut content = self.content.lock();
+        let (length, was_full) = (content.len(), content.is_full());
+        let result = body(&mut content);
+        self.note(&content);
+        let (grew, has_room_again) = (content.len() > length, was_full && !content.is_full());
+        drop(content);
+        if grew {
+            self.readers.tell();
+        }
+        if has_room_again {
+            self.writers.tell();
+        }
+        result
+    }
 }
 
-struct WriteEnd {
+/// An end of a pipe, or both.
+pub struct End {
     pipe: Arc<Pipe>,
-    waits: AtomicBool,
+    access: Access,
+    may_wait: AtomicBool,
+    /// How many had ever opened it to write when this was opened, if none of them was left: their end is not news.
+    end_before: u64,
 }
 
 /// A pipe: the end to read and the end to write, opened with `flags` besides.
@@ -54,20 +171,9 @@ struct WriteEnd {
 /// # Errors
 /// `ENOMEM`.
 pub fn new(flags: OpenFlags) -> Result<[Arc<FileObject>; 2]> {
-    page::admit(2 * CAPACITY)?;
-    let mut buffer = VecDeque::new();
-    buffer.try_reserve_exact(CAPACITY).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
-    let pipe = Arc::new(Pipe {
-        buffer: Mutex::new(buffer),
-        filled: AtomicUsize::new(0),
-        has_reader: AtomicBool::new(true),
-        has_writer: AtomicBool::new(true),
-        reading: WaitQueue::new(),
-        writing: WaitQueue::new(),
-    });
-    let read = Arc::new(ReadEnd { pipe: pipe.clone(), waits: AtomicBool::new(true) });
-    let write = Arc::new(WriteEnd { pipe, waits: AtomicBool::new(true) });
-    unnamed::with_node(NewKind::Fifo, |manager, context, name| {
+    let pipe = Pipe::new(None)?;
+    let (read, write) = (pipe.open(Access::READ), pipe.open(Access::WRITE));
+    unnamed::with_node(NewKind::Fifo, 0o600, |manager, context, name| {
         let place = manager.resolve(context, name, Follow::No)?;
         Ok([
             FileObject::of_stream(place.clone(), OpenFlags::READ | flags, read)?,
@@ -76,148 +182,135 @@ pub fn new(flags: OpenFlags) -> Result<[Arc<FileObject>; 2]> {
     })
 }
 
-impl Pipe {
-    fn has_reader(&self) -> bool {
-        self.has_reader.load(Ordering::Relaxed)
+impl End {
+    /// How many bytes the pipe has room for (`F_GETPIPE_SZ`).
+    pub fn size(&self) -> usize {
+        self.pipe.content.lock().limit() * page::SIZE
     }
 
-    fn has_writer(&self) -> bool {
-        self.has_writer.load(Ordering::Relaxed)
+    /// Changes that, to a power of two of pages at least as large; returns what it is then (`F_SETPIPE_SZ`).
+    ///
+    /// # Errors
+    /// `EINVAL` for what is no such size, `EBUSY` if there is more in it.
+    pub fn set_size(&self, size: usize) -> Result<usize> {
+        let pages = size.div_ceil(page::SIZE).max(1).checked_next_power_of_two();
+        let pages = pages.ok_or(FileSystemErrorKind::InvalidArgument)?;
+        self.pipe.with(|content| content.set_limit(pages))?;
+        Ok(pages * page::SIZE)
     }
 
-    /// Wakes who waits at the other end.
-    fn tell(&self, other_end: &WaitQueue) {
-        other_end.wake_all();
-        readiness::CHANGED.wake_all();
+    fn check_may_wait(&self) -> Result<()> {
+        if self.may_wait.load(Ordering::Relaxed) { Ok(()) } else { fail(FileSystemErrorKind::WouldBlock) }
     }
 
-    /// Takes what there is into `sink`, as far as it fits.
-    fn take(&self, sink: &mut dyn Sink) -> Result<usize> {
-        let mut buffer = self.buffer.lock();
-        let (front, _) = buffer.as_slices();
-        let count = front.len().min(sink.room());
-        sink.put(&front[..count])?;
-        buffer.drain(..count);
-        self.filled.store(buffer.len(), Ordering::Relaxed);
-        Ok(count)
+    /// Waits until there is something to read, or never will be.
+    fn wait_to_read(&self) -> Result<()> {
+        self.check_may_wait()?;
+        self.pipe.readers.waiting.wait(|| self.pipe.is_readable())
     }
 
-    /// Puts in as much of what `source` has as there is room for.
-    fn put(&self, source: &mut dyn Source) -> Result<usize> {
-        let mut buffer = self.buffer.lock();
-        let old = buffer.len();
-        let count = source.remaining().min(CAPACITY - old);
-        let mut chunk = [0; 512];
-        let mut done = 0;
-        while done < count {
-            let step = (count - done).min(chunk.len());
-            if let Err(error) = source.take(&mut chunk[..step]) {
-                // Of a write that fails nothing is in the pipe.
-                buffer.truncate(old);
-                return Err(error);
+    /// Waits until so many bytes can be written, or never can be.
+    fn wait_to_write(&self, count: usize) -> Result<()> {
+        self.check_may_wait()?;
+        let pipe = &self.pipe;
+        pipe.writers.waiting.wait(|| pipe.has_room(count) || !pipe.readers.is_open())
+    }
+
+    /// Writes some of what `source` has.
+    fn write_some(&self, source: &mut dyn Source) -> Result<usize> {
+        loop {
+            if !self.pipe.readers.is_open() {
+                return fail(FileSystemErrorKind::BrokenPipe);
             }
-            buffer.extend(&chunk[..step]);
-            done += step;
+            let needed = source.remaining();
+            if self.pipe.has_room(needed) {
+                let count = self.pipe.with(|content| content.put(source))?;
+                if count > 0 {
+                    return Ok(count);
+                }
+            }
+            self.wait_to_write(needed)?;
         }
-        self.filled.store(buffer.len(), Ordering::Relaxed);
-        Ok(count)
     }
 }
 
-impl OpenStream for ReadEnd {
+impl OpenStream for End {
     fn read(&self, _offset: u64, sink: &mut dyn Sink) -> Result<usize> {
         let pipe = &*self.pipe;
         if sink.room() == 0 {
             return Ok(0);
         }
-        let is_ready = || pipe.filled.load(Ordering::Relaxed) > 0 || !pipe.has_writer();
         loop {
-            if !self.waits.load(Ordering::Relaxed) && !is_ready() {
-                return fail(FileSystemErrorKind::WouldBlock);
+            if pipe.filled.load(Ordering::Relaxed) > 0 {
+                let count = pipe.with(|content| content.take(sink))?;
+                if count > 0 {
+                    return Ok(count);
+                }
             }
-            pipe.reading.wait(is_ready)?;
-            let count = pipe.take(sink)?;
-            if count > 0 || !pipe.has_writer() {
-                // The rest, if the bytes lie around the end of the ring.
-                let rest = pipe.take(sink).unwrap_or(0);
-                pipe.tell(&pipe.writing);
-                return Ok(count + rest);
+            if !pipe.writers.is_open() {
+                return Ok(0);
             }
+            self.wait_to_read()?;
         }
     }
 
-    fn write(&self, _offset: u64, _source: &mut dyn Source) -> Result<usize> {
-        fail(FileSystemErrorKind::BadFileDescriptor)
-    }
-
-    fn set_non_blocking(&self, on: bool) {
-        self.waits.store(!on, Ordering::Relaxed);
-    }
-
-    fn ready(&self) -> Ready {
-        let mut ready = Ready::empty();
-        ready.set(Ready::READ, self.pipe.filled.load(Ordering::Relaxed) > 0);
-        ready.set(Ready::HUNG_UP, !self.pipe.has_writer());
-        ready
-    }
-}
-
-impl OpenStream for WriteEnd {
-    fn read(&self, _offset: u64, _sink: &mut dyn Sink) -> Result<usize> {
-        fail(FileSystemErrorKind::BadFileDescriptor)
-    }
-
     fn write(&self, _offset: u64, source: &mut dyn Source) -> Result<usize> {
-        let pipe = &*self.pipe;
         let mut done = 0;
         while source.remaining() > 0 {
-            let needed = if done == 0 { source.remaining().min(WHOLE) } else { 1 };
-            let has_room = || CAPACITY - pipe.filled.load(Ordering::Relaxed) >= needed;
-            let is_ready = || has_room() || !pipe.has_reader();
-            if !self.waits.load(Ordering::Relaxed) && !is_ready() {
-                return if done > 0 { Ok(done) } else { fail(FileSystemErrorKind::WouldBlock) };
-            }
-            if let Err(interrupted) = pipe.writing.wait(is_ready) {
-                return if done > 0 { Ok(done) } else { Err(interrupted) };
-            }
-            if !pipe.has_reader() {
-                return if done > 0 { Ok(done) } else { fail(FileSystemErrorKind::BrokenPipe) };
-            }
-            if !has_room() {
-                continue;
-            }
-            match pipe.put(source) {
+            match self.write_some(source) {
                 Ok(count) => done += count,
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => break,
             }
-            pipe.tell(&pipe.reading);
         }
         Ok(done)
     }
 
     fn set_non_blocking(&self, on: bool) {
-        self.waits.store(!on, Ordering::Relaxed);
+        self.may_wait.store(!on, Ordering::Relaxed);
     }
 
     fn ready(&self) -> Ready {
-        let mut ready = Ready::empty();
-        ready.set(Ready::WRITE, CAPACITY - self.pipe.filled.load(Ordering::Relaxed) >= WHOLE);
-        ready.set(Ready::BROKEN, !self.pipe.has_reader());
+        let (pipe, mut ready) = (&self.pipe, Ready::empty());
+        if self.access.contains(Access::READ) {
+            ready.set(Ready::READ, pipe.filled.load(Ordering::Relaxed) > 0);
+            let has_ended = !pipe.writers.is_open() && pipe.writers.opened.load(Ordering::Relaxed) != self.end_before;
+            ready.set(Ready::HUNG_UP, has_ended);
+        }
+        if self.access.contains(Access::WRITE) {
+            ready.set(Ready::WRITE, !pipe.is_full.load(Ordering::Relaxed));
+            ready.set(Ready::BROKEN, !pipe.readers.is_open());
+        }
         ready
     }
-}
 
-impl Drop for ReadEnd {
-    fn drop(&mut self) {
-        self.pipe.has_reader.store(false, Ordering::Relaxed);
-        self.pipe.tell(&self.pipe.writing);
+    fn changes(&self, _of: Ready) -> Option<u64> {
+        Some(self.pipe.sides(self.access).map(|side| side.changes.load(Ordering::Relaxed)).sum())
+    }
+
+    fn readable(&self) -> Result<usize> {
+        Ok(self.pipe.filled.load(Ordering::Relaxed))
     }
 }
 
-impl Drop for WriteEnd {
+impl Drop for End {
     fn drop(&mut self) {
-        self.pipe.has_writer.store(false, Ordering::Relaxed);
-        self.pipe.tell(&self.pipe.reading);
+        for side in self.pipe.sides(self.access) {
+            side.open.fetch_sub(1, Ordering::Relaxed);
+        }
+        if self.access.contains(Access::READ) && !self.pipe.readers.is_open() {
+            self.pipe.writers.tell();
+        }
+        if self.access.contains(Access::WRITE) && !self.pipe.writers.is_open() {
+            self.pipe.readers.tell();
+        }
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        if let Some(node) = self.node {
+            fifo::forget(node);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Nodes for what is open and has no name: the ends of a pipe, the console of a program that the kernel itself starts.
+//! Nodes for what is open and has no name: the ends of a pipe, a socket, the console of a program that the kernel itself starts.
 //!
 //! They are on a tmpfs that is mounted nowhere else.
 
@@ -25,16 +25,20 @@ fn namespace() -> &'static Arc<VfsManager> {
     })
 }
 
-/// Does something with a new node, which loses its name after that.
+/// Does something with a new node of that mode, which loses its name after that.
 ///
 /// # Errors
 /// `ENOMEM`; what `body` answers.
-pub fn with_node<R>(kind: NewKind<'_>, body: impl FnOnce(&VfsManager, &Context, &[u8]) -> Result<R>) -> Result<R> {
+pub fn with_node<R>(
+    kind: NewKind<'_>,
+    mode: u32,
+    body: impl FnOnce(&VfsManager, &Context, &[u8]) -> Result<R>,
+) -> Result<R> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let manager = namespace();
     let context = manager.root_context();
     let name = format!("/{}", NEXT.fetch_add(1, Ordering::Relaxed)).into_bytes();
-    manager.make_node(&context, &name, kind, 0o600)?;
+    manager.make_node(&context, &name, kind, mode)?;
     let result = body(manager, &context, &name);
     manager.unlink(&context, &name)?;
     result
@@ -45,5 +49,5 @@ pub fn with_node<R>(kind: NewKind<'_>, body: impl FnOnce(&VfsManager, &Context, 
 /// # Errors
 /// `ENXIO` for one that is not there; `ENOMEM`.
 pub fn open_device(device: DeviceNumber, flags: OpenFlags) -> Result<Arc<FileObject>> {
-    with_node(NewKind::CharDevice(device), |manager, context, name| manager.open(context, name, flags, 0))
+    with_node(NewKind::CharDevice(device), 0o600, |manager, context, name| manager.open(context, name, flags, 0))
 }

@@ -11,6 +11,7 @@ use crate::node::{Access, NodeRef};
 use crate::time::{Clock, Timestamp};
 use alloc::sync::Arc;
 use bitflags::bitflags;
+use core::any::Any;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 bitflags! {
@@ -23,14 +24,16 @@ bitflags! {
         const WRITE = 2;
         /// Nobody writes any more.
         const HUNG_UP = 4;
-        /// Nobody reads any more.
+        /// Nobody reads any more, or there is an error to be told of.
         const BROKEN = 8;
+        /// The other end writes no more (`POLLRDHUP`).
+        const READ_HUNG_UP = 16;
     }
 }
 
 /// What reads and writes of an open file go to where the node has no content of its own: a device, a pipe, a file
-/// that is made as it is read.
-pub trait OpenStream: Send + Sync {
+/// that is made as it is read. Who made it recognises it as its own ([`crate::file::FileObject::stream_as`]).
+pub trait OpenStream: Any + Send + Sync {
     /// Reads at `offset` (which a stream without positions ignores); 0 at the end.
     ///
     /// # Errors
@@ -53,6 +56,20 @@ pub trait OpenStream: Send + Sync {
         Ready::READ | Ready::WRITE
     }
 
+    /// A number that is another whenever something has come since that may be told of as one of `of`, for who wants to
+    /// be told of what comes only (`EPOLLET`); `None` where that is not counted.
+    fn changes(&self, _of: Ready) -> Option<u64> {
+        None
+    }
+
+    /// How many bytes can be read without waiting (`FIONREAD`).
+    ///
+    /// # Errors
+    /// `ENOTTY` where that is not known, `EINVAL` where it never can be.
+    fn readable(&self) -> Result<usize> {
+        fail(FileSystemErrorKind::NotATerminal)
+    }
+
     /// Whether it has positions: `lseek` on one without answers `ESPIPE`.
     fn seekable(&self) -> bool {
         false
@@ -66,16 +83,18 @@ pub trait OpenStream: Send + Sync {
 
 /// Opens what device, FIFO and socket nodes stand for.
 pub trait Devices: Send + Sync {
-    /// The stream behind a node of that kind and number.
+    /// The stream behind a node of that kind and number. Opening a FIFO waits for who opens its other end, if it may
+    /// wait: the caller holds no lock.
     ///
     /// # Errors
-    /// `ENXIO` when no driver has that number, or for a socket.
+    /// `ENXIO` when no driver has that number, for a socket, or for a FIFO that nobody reads; `EINTR`, `ENOMEM`.
     fn open(
         &self,
         node: &NodeRef,
         kind: FileType,
         device: DeviceNumber,
         access: Access,
+        may_wait: bool,
         context: &Context,
     ) -> Result<Arc<dyn OpenStream>>;
 }
@@ -136,6 +155,7 @@ impl Devices for Ticks {
         _kind: FileType,
         _device: DeviceNumber,
         _access: Access,
+        _may_wait: bool,
         _context: &Context,
     ) -> Result<Arc<dyn OpenStream>> {
         fail(FileSystemErrorKind::NoSuchDeviceOrAddress)

@@ -23,6 +23,7 @@ use crate::node::{Access, Allocate, DirectoryItem, Extent, FIRST_CURSOR, NodeRef
 use crate::sync::Mutex;
 use alloc::sync::Arc;
 use bitflags::bitflags;
+use core::any::Any;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 bitflags! {
@@ -121,6 +122,12 @@ impl FileObject {
         Self::new(place, flags, Some(stream))
     }
 
+    /// What reads and writes go to, where that is an `S`.
+    pub fn stream_as<S: OpenStream>(&self) -> Option<&S> {
+        let stream: &dyn Any = &**self.stream.as_ref()?;
+        stream.downcast_ref()
+    }
+
     /// Where it was opened.
     pub fn path(&self) -> &Path {
         &self.place
@@ -162,6 +169,24 @@ impl FileObject {
     /// What can be done with it without waiting.
     pub fn ready(&self) -> Ready {
         self.stream.as_ref().map_or(Ready::READ | Ready::WRITE, |stream| stream.ready())
+    }
+
+    /// A number that is another whenever something has come that may be told of as one of `of`; `None` where that is
+    /// not counted.
+    pub fn changes(&self, of: Ready) -> Option<u64> {
+        self.stream.as_ref()?.changes(of)
+    }
+
+    /// How many bytes can be read without waiting (`FIONREAD`).
+    ///
+    /// # Errors
+    /// `ENOTTY` for what cannot tell, and what the node answers.
+    pub fn readable(&self) -> Result<usize> {
+        match (&self.stream, self.node.kind()) {
+            (Some(stream), _) => stream.readable(),
+            (None, FileType::Regular) => Ok(self.node.metadata()?.size.saturating_sub(self.position()) as usize),
+            (None, _) => fail(FileSystemErrorKind::NotATerminal),
+        }
     }
 
     /// Where the next read, write or listing starts.

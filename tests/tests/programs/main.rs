@@ -19,10 +19,11 @@ use tests::packages::{self, Unavailable};
 use tools::image;
 
 /// What the programs are tested with, by subject.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("files", include_str!("cases/files.sh")),
     ("find and tar", include_str!("cases/find_and_tar.sh")),
     ("overlay", include_str!("cases/overlay.sh")),
+    ("pipes", include_str!("cases/pipes.sh")),
     ("shell", include_str!("cases/shell.sh")),
     ("text", include_str!("cases/text.sh")),
 ];
@@ -31,9 +32,7 @@ const FILES: [(&str, &str); 5] = [
 const CASES_MIN: usize = 150;
 
 /// What the guest cannot do yet, and what is missing for it. One that does as Linux must be taken off.
-const NOT_YET: [(&str, &str); 4] = [
-    ("shell: a fifo between two programs", "FIFOs cannot be opened"),
-    ("shell: named pipes with several writers", "FIFOs cannot be opened"),
+const NOT_YET: [(&str, &str); 2] = [
     ("shell: setsid, nohup and renice", "getpriority and setpriority"),
     ("shell: ulimit and nested shells", "limits cannot be set"),
 ];

@@ -13,6 +13,7 @@ use vfs::mount::Path;
 use super::flags::{AT_EMPTY_PATH, AT_FDCWD};
 use crate::arch::trap::TrapFrame;
 use crate::mm::user_memory;
+use crate::task::files::Descriptor;
 use crate::task::process::Process;
 use crate::task::scheduler;
 use crate::task::thread::{Thread, UserSide};
@@ -200,6 +201,27 @@ impl Call<'_> {
             None => body(&place.manager, &place.context, &path),
             Some(directory) => body(&place.manager, &place.context.at(directory), &path),
         }
+    }
+
+    /// Gives two files numbers and writes them to the address that argument `index` is; both have one or none.
+    ///
+    /// # Errors
+    /// `EMFILE`, `ENOMEM`, `EFAULT`.
+    pub fn add_pair(&self, index: usize, files: [Arc<FileObject>; 2], close_on_exec: bool) -> Result<u64> {
+        let mut numbers = Vec::new();
+        let result = files.into_iter().try_for_each(|file| {
+            numbers.push(self.process.files().add(Descriptor { file, close_on_exec }, 0)? as u32);
+            Ok(())
+        });
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let result = result.and_then(|()| user_memory::write(self.arguments[index], &bytes));
+        if result.is_err() {
+            for &number in &numbers {
+                let closed = self.process.files().remove(u64::from(number));
+                drop(closed);
+            }
+        }
+        result.map(|()| 0)
     }
 
     /// Writes a structure of words to the address that an argument is.

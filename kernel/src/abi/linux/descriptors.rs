@@ -1,5 +1,6 @@
 //! The numbers of open files.
 
+use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
@@ -8,7 +9,7 @@ use super::terminals;
 use crate::fs::pipe as pipes;
 use crate::mm::user_memory;
 use crate::task::files::Descriptor;
-use vfs::file::OpenFlags;
+use vfs::file::{FileObject, OpenFlags};
 
 const F_DUPFD: u32 = 0;
 const F_GETFD: u32 = 1;
@@ -16,6 +17,8 @@ const F_SETFD: u32 = 2;
 const F_GETFL: u32 = 3;
 const F_SETFL: u32 = 4;
 const F_DUPFD_CLOEXEC: u32 = 1030;
+const F_SETPIPE_SZ: u32 = 1031;
+const F_GETPIPE_SZ: u32 = 1032;
 
 const FD_CLOEXEC: u64 = 1;
 
@@ -73,27 +76,7 @@ pub fn pipe2(call: &mut Call<'_>) -> Result<u64> {
 fn make_pipe(call: &Call<'_>, flags: u32) -> Result<u64> {
     let close_on_exec = flags & O_CLOEXEC != 0;
     let non_blocking = if flags & O_NONBLOCK != 0 { OpenFlags::NON_BLOCKING } else { OpenFlags::empty() };
-    let ends = pipes::new(non_blocking)?;
-    let mut numbers = [0; 2];
-    for (index, file) in ends.into_iter().enumerate() {
-        match call.process.files().add(Descriptor { file, close_on_exec }, 0) {
-            Ok(number) => numbers[index] = number,
-            Err(error) => return undo_pipe(call, &numbers[..index]).and(Err(error)),
-        }
-    }
-    let words = numbers.map(|number| (number as u32).to_le_bytes());
-    match user_memory::write(call.arguments[0], words.as_flattened()) {
-        Ok(()) => Ok(0),
-        Err(error) => undo_pipe(call, &numbers).and(Err(error)),
-    }
-}
-
-fn undo_pipe(call: &Call<'_>, numbers: &[u64]) -> Result<()> {
-    for &number in numbers {
-        let closed = call.process.files().remove(number)?;
-        drop(closed);
-    }
-    Ok(())
+    call.add_pair(0, pipes::new(non_blocking)?, close_on_exec)
 }
 
 pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
@@ -119,21 +102,39 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
             file.set_flags(&call.credentials()?, flags::open_flags(argument as u32))?;
             Ok(0)
         }
+        F_GETPIPE_SZ | F_SETPIPE_SZ => pipe_size(call, &file, (command == F_SETPIPE_SZ).then_some(argument)),
         _ => fail(FileSystemErrorKind::InvalidArgument),
     }
 }
 
+/// What is the most that anybody may let a pipe hold (`/proc/sys/fs/pipe-max-size`); the privileged may more.
+const PIPE_SIZE_MAX: u64 = 1 << 20;
+
+/// What a pipe holds, or is to hold from now on.
+fn pipe_size(call: &Call<'_>, file: &FileObject, wanted: Option<u64>) -> Result<u64> {
+    let end = file.stream_as::<pipes::End>().ok_or(FileSystemErrorKind::BadFileDescriptor)?;
+    let Some(wanted) = wanted else { return Ok(end.size() as u64) };
+    if wanted > 1 << 31 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    if wanted > PIPE_SIZE_MAX {
+        call.credentials()?.require(Capabilities::SYS_RESOURCE)?;
+    }
+    Ok(end.set_size(wanted as usize)? as u64)
+}
+
+const FIONREAD: u32 = 0x541b;
 const FIONBIO: u32 = 0x5421;
 const FIONCLEX: u32 = 0x5450;
 const FIOCLEX: u32 = 0x5451;
 
-/// What every file knows: to give way to another program, not to be waited for. The rest is for terminals.
+/// What every file knows: to give way to another program, not to be waited for, how much can be read. The rest is for
+/// terminals.
 pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     match call.word(1) {
         request @ (FIOCLEX | FIONCLEX) => {
             call.process.files().get_mut(u64::from(call.word(0)))?.close_on_exec = request == FIOCLEX;
-            return Ok(0);
         }
         FIONBIO => {
             let mut on = [0; 4];
@@ -141,9 +142,10 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
             let mut flags = file.flags();
             flags.set(OpenFlags::NON_BLOCKING, on != [0; 4]);
             file.set_flags(&call.credentials()?, flags)?;
-            return Ok(0);
         }
-        _ => {}
+        _ if file.is_terminal() => return terminals::ioctl(call, &file),
+        FIONREAD => user_memory::write(call.arguments[2], &(file.readable()? as u32).to_le_bytes())?,
+        _ => return fail(FileSystemErrorKind::NotATerminal),
     }
-    if file.is_terminal() { terminals::ioctl(call, &file) } else { fail(FileSystemErrorKind::NotATerminal) }
+    Ok(0)
 }

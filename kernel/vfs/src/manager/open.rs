@@ -160,7 +160,7 @@ impl VfsManager {
         let mut access = flags.access();
         // The truncation is a change itself, for which an overlay copies up without content that goes at once.
         access.set(Access::WRITE, access.contains(Access::WRITE) && !truncates);
-        let stream = self.open_stream(context, node, access)?;
+        let stream = self.open_stream(context, node, access, !flags.contains(OpenFlags::NON_BLOCKING))?;
         let file = opened(place, flags, stream)?;
         if truncates {
             file.path().tell_of_change(set_size(&context.credentials, file.node(), 0, None)?);
@@ -169,12 +169,18 @@ impl VfsManager {
     }
 
     /// Opens a node, and what it stands for if that is a device or a FIFO.
-    fn open_stream(&self, context: &Context, node: &NodeRef, access: Access) -> Result<Option<Arc<dyn OpenStream>>> {
+    fn open_stream(
+        &self,
+        context: &Context,
+        node: &NodeRef,
+        access: Access,
+        may_wait: bool,
+    ) -> Result<Option<Arc<dyn OpenStream>>> {
         let kind = node.kind();
         match (node.open(access)?, kind) {
             (None, FileType::CharDevice | FileType::BlockDevice | FileType::Fifo) => {
                 let device = node.metadata()?.device;
-                Ok(Some(self.environment.devices.open(node, kind, device, access, context)?))
+                Ok(Some(self.environment.devices.open(node, kind, device, access, may_wait, context)?))
             }
             (stream, _) => Ok(stream),
         }

@@ -13,6 +13,7 @@ mod jobs;
 mod memory;
 mod mounts;
 mod names;
+mod pipes;
 mod polling;
 mod procfs;
 mod program;
