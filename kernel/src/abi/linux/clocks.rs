@@ -6,7 +6,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use super::futexes;
-use super::structures::{duration, timespec};
+use super::structures::{duration, timespec, timeval};
 use crate::mm::user_memory;
 use crate::task::thread::Unfinished;
 use crate::task::timer;
@@ -45,6 +45,14 @@ pub fn deadline(address: u64) -> Result<Option<Duration>> {
     Ok(Some(time::monotonic().saturating_add(limit)))
 }
 
+/// Writes what is left of the time until `end` to where its limit was read, in the form that it was in (`select(2)`). A
+/// program may keep its limit where it cannot be written, so nobody is told.
+pub fn write_rest(address: u64, end: Option<Duration>, form: fn(Duration) -> [u64; 2]) {
+    if let Some(end) = end {
+        let _ = user_memory::write_words(address, form(end.saturating_sub(time::monotonic())));
+    }
+}
+
 pub fn clock_gettime(call: &mut Call<'_>) -> Result<u64> {
     call.write_words(1, timespec(now(call.word(0))?))
 }
@@ -60,8 +68,7 @@ pub fn clock_getres(call: &mut Call<'_>) -> Result<u64> {
 pub fn gettimeofday(call: &mut Call<'_>) -> Result<u64> {
     let [address, zone, ..] = call.arguments;
     if address != 0 {
-        let now = time::wall();
-        call.write_words(0, [now.as_secs(), u64::from(now.subsec_micros())])?;
+        call.write_words(0, timeval(time::wall()))?;
     }
     if zone != 0 {
         call.write_words(1, [0])?;

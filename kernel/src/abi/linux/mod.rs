@@ -6,7 +6,8 @@
 //! | [`call`] | one call: its arguments, and the answer |
 //! | `flags`, `structures` | numbers and layouts of Linux's interface |
 //! | `descriptors` | numbers of open files |
-//! | `transfer`, `polling` | reading and writing; waiting until that can be |
+//! | `transfer` | reading and writing |
+//! | `polling`, `selecting` | waiting until one of many files can be read or written |
 //! | `names` | opening, making, moving, removing and listing names |
 //! | `attributes`, `xattrs` | what is known of a file |
 //! | `mounts` | mounting, the root, and the figures of file systems |
@@ -39,6 +40,7 @@ mod mounts;
 mod names;
 mod polling;
 mod processes;
+mod selecting;
 mod signals;
 mod structures;
 pub mod system;

@@ -9,7 +9,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::FileObject;
 
 use super::call::Call;
-use super::clocks::deadline;
+use super::clocks::{deadline, write_rest};
 use super::signals;
 use super::structures::timespec;
 use crate::fs::readiness;
@@ -99,14 +99,8 @@ pub fn poll(call: &mut Call<'_>) -> Result<u64> {
 pub fn ppoll(call: &mut Call<'_>) -> Result<u64> {
     let [_, _, limit_at, mask_at, size, _] = call.arguments;
     let end = deadline(limit_at)?;
-    if mask_at != 0 {
-        let mask = signals::read_set(mask_at, size)?;
-        let thread = call.thread();
-        call.user_side(&thread)?.set_mask_for_call(mask);
-    }
+    signals::hold_back_for_call(call, mask_at, size)?;
     let ready = wait(call, end);
-    if let Some(end) = end {
-        user_memory::write_words(limit_at, timespec(end.saturating_sub(time::monotonic())))?;
-    }
+    write_rest(limit_at, end, timespec);
     ready
 }

@@ -52,6 +52,16 @@ pub fn read_set(address: u64, size: u64) -> Result<Set> {
     Ok(Set(user_memory::read_words::<1>(address)?[0]))
 }
 
+/// Holds back the signals at `address` in place of others until the call ends; as it is at address 0.
+pub fn hold_back_for_call(call: &Call<'_>, address: u64, size: u64) -> Result<()> {
+    if address != 0 {
+        let mask = read_set(address, size)?;
+        let thread = call.thread();
+        call.user_side(&thread)?.set_mask_for_call(mask);
+    }
+    Ok(())
+}
+
 /// The signal of that number.
 fn signal(number: u32) -> Result<Signal> {
     let signal = u8::try_from(number).ok().and_then(Signal::from_number);

@@ -132,3 +132,8 @@ pub fn duration([seconds, nanoseconds]: [u64; 2]) -> Result<Duration> {
 pub fn timespec(duration: Duration) -> [u64; 2] {
     [duration.as_secs(), u64::from(duration.subsec_nanos())]
 }
+
+/// `struct timeval` of time that has passed.
+pub fn timeval(duration: Duration) -> [u64; 2] {
+    [duration.as_secs(), u64::from(duration.subsec_micros())]
+}

@@ -5,7 +5,7 @@ use vfs::error::Result;
 use super::call::Call;
 use super::{
     alarms, attributes, beginnings, clocks, credentials, descriptors, futexes, identity, jobs, memory, mounts, names,
-    polling, processes, signals, system, transfer, waiting, xattrs,
+    polling, processes, selecting, signals, system, transfer, waiting, xattrs,
 };
 
 /// What answers a call.
@@ -70,7 +70,7 @@ table! {
     20 writev transfer::writev;
     21 access attributes::access;
     22 pipe descriptors::pipe;
-    23 select;
+    23 select selecting::select;
     24 sched_yield system::sched_yield;
     25 mremap;
     26 msync;
@@ -317,7 +317,7 @@ table! {
     267 readlinkat names::readlinkat;
     268 fchmodat attributes::fchmodat;
     269 faccessat attributes::faccessat;
-    270 pselect6;
+    270 pselect6 selecting::pselect6;
     271 ppoll polling::ppoll;
     272 unshare identity::unshare;
     273 set_robust_list futexes::set_robust_list;

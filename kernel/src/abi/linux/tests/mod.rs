@@ -17,6 +17,7 @@ mod pipes;
 mod polling;
 mod procfs;
 mod program;
+mod selecting;
 mod signals;
 mod terminals;
 mod threads;
