@@ -27,6 +27,7 @@ mod mm;
 mod panic;
 mod root;
 mod session;
+mod socket;
 mod task;
 mod time;
 

@@ -23,7 +23,8 @@ impl Ids {
         Self { real: id, effective: id, saved: id }
     }
 
-    fn contains(&self, id: u32) -> bool {
+    /// Whether it is one of the three.
+    pub fn contains(&self, id: u32) -> bool {
         [self.real, self.effective, self.saved].contains(&id)
     }
 

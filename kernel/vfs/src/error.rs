@@ -67,6 +67,7 @@ kinds! {
     ReadOnlyFileSystem = 30 "EROFS" "Read-only file system";
     TooManyLinks = 31 "EMLINK" "Too many links";
     BrokenPipe = 32 "EPIPE" "Broken pipe";
+    OutOfDomain = 33 "EDOM" "Numerical argument out of domain";
     OutOfRange = 34 "ERANGE" "Numerical result out of range";
     Deadlock = 35 "EDEADLK" "Resource deadlock avoided";
     NameTooLong = 36 "ENAMETOOLONG" "File name too long";
@@ -77,8 +78,22 @@ kinds! {
     NoData = 61 "ENODATA" "No data available";
     Overflow = 75 "EOVERFLOW" "Value too large for defined data type";
     BadLibrary = 80 "ELIBBAD" "Accessing a corrupted shared library";
+    NotASocket = 88 "ENOTSOCK" "Socket operation on non-socket";
+    MessageTooLong = 90 "EMSGSIZE" "Message too long";
+    WrongSocketType = 91 "EPROTOTYPE" "Protocol wrong type for socket";
+    NoSocketOption = 92 "ENOPROTOOPT" "Protocol not available";
+    NoProtocol = 93 "EPROTONOSUPPORT" "Protocol not supported";
+    NoSocketType = 94 "ESOCKTNOSUPPORT" "Socket type not supported";
     NotSupported = 95 "EOPNOTSUPP" "Operation not supported";
+    NoAddressFamily = 97 "EAFNOSUPPORT" "Address family not supported by protocol";
+    AddressInUse = 98 "EADDRINUSE" "Address already in use";
+    ConnectionReset = 104 "ECONNRESET" "Connection reset by peer";
+    NoBufferSpace = 105 "ENOBUFS" "No buffer space available";
+    AlreadyConnected = 106 "EISCONN" "Transport endpoint is already connected";
+    NotConnected = 107 "ENOTCONN" "Transport endpoint is not connected";
+    TooManyReferences = 109 "ETOOMANYREFS" "Too many references: cannot splice";
     TimedOut = 110 "ETIMEDOUT" "Connection timed out";
+    ConnectionRefused = 111 "ECONNREFUSED" "Connection refused";
     Stale = 116 "ESTALE" "Stale file handle";
     QuotaExceeded = 122 "EDQUOT" "Disk quota exceeded";
 }

@@ -8,6 +8,7 @@
 //! | `descriptors` | numbers of open files |
 //! | `transfer` | reading and writing |
 //! | `polling`, `selecting` | waiting until one of many files can be read or written |
+//! | `sockets`, `messages`, `socket_options` | sockets: how they come together, sending and receiving, settings |
 //! | `names` | opening, making, moving, removing and listing names |
 //! | `attributes`, `xattrs` | what is known of a file |
 //! | `mounts` | mounting, the root, and the figures of file systems |
@@ -36,12 +37,15 @@ mod futexes;
 mod identity;
 mod jobs;
 mod memory;
+mod messages;
 mod mounts;
 mod names;
 mod polling;
 mod processes;
 mod selecting;
 mod signals;
+mod socket_options;
+mod sockets;
 mod structures;
 pub mod system;
 mod table;

@@ -4,8 +4,8 @@ use vfs::error::Result;
 
 use super::call::Call;
 use super::{
-    alarms, attributes, beginnings, clocks, credentials, descriptors, futexes, identity, jobs, memory, mounts, names,
-    polling, processes, selecting, signals, system, transfer, waiting, xattrs,
+    alarms, attributes, beginnings, clocks, credentials, descriptors, futexes, identity, jobs, memory, messages,
+    mounts, names, polling, processes, selecting, signals, socket_options, sockets, system, transfer, waiting, xattrs,
 };
 
 /// What answers a call.
@@ -88,21 +88,21 @@ table! {
     38 setitimer alarms::setitimer;
     39 getpid identity::getpid;
     40 sendfile transfer::sendfile;
-    41 socket;
-    42 connect;
-    43 accept;
-    44 sendto;
-    45 recvfrom;
-    46 sendmsg;
-    47 recvmsg;
-    48 shutdown;
-    49 bind;
-    50 listen;
-    51 getsockname;
-    52 getpeername;
-    53 socketpair;
-    54 setsockopt;
-    55 getsockopt;
+    41 socket sockets::socket;
+    42 connect sockets::connect;
+    43 accept sockets::accept;
+    44 sendto messages::sendto;
+    45 recvfrom messages::recvfrom;
+    46 sendmsg messages::sendmsg;
+    47 recvmsg messages::recvmsg;
+    48 shutdown sockets::shutdown;
+    49 bind sockets::bind;
+    50 listen sockets::listen;
+    51 getsockname sockets::getsockname;
+    52 getpeername sockets::getpeername;
+    53 socketpair sockets::socketpair;
+    54 setsockopt socket_options::setsockopt;
+    55 getsockopt socket_options::getsockopt;
     56 clone beginnings::clone;
     57 fork beginnings::fork;
     58 vfork beginnings::vfork;
@@ -335,7 +335,7 @@ table! {
     285 fallocate attributes::fallocate;
     286 timerfd_settime;
     287 timerfd_gettime;
-    288 accept4;
+    288 accept4 sockets::accept4;
     289 signalfd4;
     290 eventfd2;
     291 epoll_create1;

@@ -9,13 +9,14 @@ use vfs::metadata::FileType;
 
 use super::call::Call;
 use crate::mm::user_memory::{self, UserSlice};
+use crate::socket::{Kind, SocketStream};
 use crate::task::signal::Signal;
 
 /// No call moves more bytes (Linux's `MAX_RW_COUNT`).
-const BYTES_MAX: u64 = 0x7fff_f000;
+pub const BYTES_MAX: u64 = 0x7fff_f000;
 
 /// The most pieces of a vector (`IOV_MAX`).
-const PIECES_MAX: u64 = 1024;
+pub const PIECES_MAX: u64 = 1024;
 
 /// Where in a file bytes go to or come from.
 #[derive(Clone, Copy)]
@@ -40,7 +41,9 @@ fn write_pieces(call: &Call<'_>, file: &FileObject, pieces: &[(u64, u64)], at: A
         At::Position => file.write(writer, &mut source),
         At::Offset(offset) => file.write_at(writer, offset, &mut source),
     };
-    tell_broken_pipe(call, &count);
+    if !file.stream_as::<SocketStream>().is_some_and(|stream| stream.socket().kind() != Kind::Stream) {
+        tell_broken_pipe(call, &count);
+    }
     Ok(count? as u64)
 }
 
@@ -60,7 +63,14 @@ fn piece(call: &Call<'_>) -> [(u64, u64); 1] {
 
 /// The pieces that arguments 1 and 2 lead to.
 fn pieces(call: &Call<'_>) -> Result<Vec<(u64, u64)>> {
-    let count = u64::from(call.word(2));
+    pieces_at(call.arguments[1], u64::from(call.word(2)))
+}
+
+/// The pieces of a vector of `count` at `address`.
+///
+/// # Errors
+/// `EINVAL`, `EFAULT`, `ENOMEM`.
+pub fn pieces_at(address: u64, count: u64) -> Result<Vec<(u64, u64)>> {
     if count > PIECES_MAX {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
@@ -68,7 +78,7 @@ fn pieces(call: &Call<'_>) -> Result<Vec<(u64, u64)>> {
     let mut pieces = Vec::with_capacity(count as usize);
     let mut left = BYTES_MAX;
     for index in 0..count {
-        let [address, length] = user_memory::read_words(call.arguments[1].wrapping_add(16 * index))?;
+        let [address, length] = user_memory::read_words(address.wrapping_add(16 * index))?;
         if (length as i64) < 0 {
             return fail(FileSystemErrorKind::InvalidArgument);
         }

@@ -72,6 +72,20 @@ impl VfsManager {
         Ok(())
     }
 
+    /// Makes the node of a socket (`bind(2)` of `unix(7)`), and says where it is.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::make_node`].
+    pub fn make_socket(&self, context: &Context, path: &[u8], mode: u32) -> Result<Path> {
+        let target = self.free_name(context, path, false)?;
+        let before = target.parent.node()?.change();
+        let node = create_in(context, &target, NewKind::Socket, mode & 0o777)?;
+        let Target { parent, name, .. } = target;
+        let entry = parent.mount.superblock().created(&parent.entry, &name, node, before);
+        parent.tell_of_name(&name, FileType::Socket, WatchMask::CREATE);
+        Ok(Path { mount: parent.mount, entry })
+    }
+
     /// The place for a new name.
     fn free_name(&self, context: &Context, path: &[u8], directory: bool) -> Result<Target> {
         let target = self.tree.resolve_name(context, path, Follow::No)?.name_or(FileSystemErrorKind::AlreadyExists)?;

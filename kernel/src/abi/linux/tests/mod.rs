@@ -13,12 +13,14 @@ mod jobs;
 mod memory;
 mod mounts;
 mod names;
+mod passing;
 mod pipes;
 mod polling;
 mod procfs;
 mod program;
 mod selecting;
 mod signals;
+mod sockets;
 mod terminals;
 mod threads;
 
