@@ -8,12 +8,15 @@
 //! | [`devices`] | what device numbers stand for, wherever a node has them |
 //! | [`pipe`], [`fifo`] | pipes, and those with a name |
 //! | [`readiness`] | waiting for one of several open files |
+//! | [`epoll`], [`event`] | waiting for many that are named once; numbers to wait for |
 //! | [`unnamed`] | nodes for what is open and has no name |
 //! | `overlay_memory` | tests: what an overlay takes of the machine's memory |
 //! | [`terminal`] | the console as a terminal that is read line by line |
 
 pub mod devfs;
 pub mod devices;
+pub mod epoll;
+pub mod event;
 mod fifo;
 pub mod generated;
 #[cfg(test)]

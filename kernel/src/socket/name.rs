@@ -51,8 +51,11 @@ pub enum Wanted {
 /// Sockets by the nodes that their names are.
 static BY_NODE: Mutex<BTreeMap<NodeId, Weak<Socket>>> = Mutex::new(BTreeMap::new());
 
-/// Sockets by their abstract names; those of another kind are others.
-static BY_NAME: Mutex<BTreeMap<(Kind, Vec<u8>), Weak<Socket>>> = Mutex::new(BTreeMap::new());
+/// An abstract name, and of which kind of socket: those of another kind are others.
+type AbstractName = (Kind, Vec<u8>);
+
+/// Sockets by their abstract names.
+static BY_NAME: Mutex<BTreeMap<AbstractName, Weak<Socket>>> = Mutex::new(BTreeMap::new());
 
 /// Gives a socket a name that nobody has.
 ///

@@ -34,6 +34,7 @@ use super::thread::{Thread, UserSide, UserStart};
 use super::wait::WaitQueue;
 use crate::mm::space::SharedSpace;
 use crate::mm::{self, stacks};
+use crate::socket::in_flight;
 use crate::time;
 
 /// The number of what stands for the first process.
@@ -448,6 +449,7 @@ impl Process {
     pub(super) fn let_go(&self) {
         let closed = self.files().close_all();
         drop(closed);
+        in_flight::collect();
         let space = self.space.lock().take();
         drop(space);
         let program = self.program.lock().take();

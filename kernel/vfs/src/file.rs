@@ -166,6 +166,11 @@ impl FileObject {
         self.stream.as_ref().is_some_and(|stream| stream.is_terminal())
     }
 
+    /// Whether there may be something to wait for: what has a content of its own is always ready.
+    pub fn can_wait(&self) -> bool {
+        self.stream.is_some()
+    }
+
     /// What can be done with it without waiting.
     pub fn ready(&self) -> Ready {
         self.stream.as_ref().map_or(Ready::READ | Ready::WRITE, |stream| stream.ready())

@@ -8,7 +8,7 @@ use super::flags::{self, O_CLOEXEC, O_NONBLOCK};
 use super::terminals;
 use crate::fs::pipe as pipes;
 use crate::mm::user_memory;
-use crate::task::files::Descriptor;
+use crate::task::files::{Descriptor, LIMIT};
 use vfs::file::{FileObject, OpenFlags};
 
 const F_DUPFD: u32 = 0;
@@ -26,6 +26,32 @@ pub fn close(call: &mut Call<'_>) -> Result<u64> {
     // Its lock is let go of first: whoever closes the last may have to wake others.
     let closed = call.process.files().remove(u64::from(call.word(0)))?;
     drop(closed);
+    Ok(0)
+}
+
+/// Says that others must not be closed: files are of one process only.
+const CLOSE_RANGE_UNSHARE: u32 = 2;
+/// In place of closing them: that another program does not get them.
+const CLOSE_RANGE_CLOEXEC: u32 = 4;
+
+pub fn close_range(call: &mut Call<'_>) -> Result<u64> {
+    let (first, last) = (call.word(0), call.word(1));
+    let flags = call.flags(2, CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)?;
+    if first > last {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    for number in u64::from(first)..=u64::from(last).min(LIMIT as u64) {
+        let mut files = call.process.files();
+        if flags & CLOSE_RANGE_CLOEXEC != 0 {
+            if let Ok(descriptor) = files.get_mut(number) {
+                descriptor.close_on_exec = true;
+            }
+        } else {
+            let closed = files.remove(number);
+            drop(files);
+            drop(closed);
+        }
+    }
     Ok(0)
 }
 

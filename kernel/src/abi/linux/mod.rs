@@ -7,7 +7,7 @@
 //! | `flags`, `structures` | numbers and layouts of Linux's interface |
 //! | `descriptors` | numbers of open files |
 //! | `transfer` | reading and writing |
-//! | `polling`, `selecting` | waiting until one of many files can be read or written |
+//! | `polling`, `selecting`, `events` | waiting until one of many files can be read or written |
 //! | `sockets`, `messages`, `socket_options` | sockets: how they come together, sending and receiving, settings |
 //! | `names` | opening, making, moving, removing and listing names |
 //! | `attributes`, `xattrs` | what is known of a file |
@@ -32,6 +32,7 @@ pub mod call;
 mod clocks;
 mod credentials;
 mod descriptors;
+mod events;
 mod flags;
 mod futexes;
 mod identity;

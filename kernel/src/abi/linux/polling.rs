@@ -21,18 +21,32 @@ use crate::time;
 const ENTRY_SIZE: u64 = 8;
 
 /// Each event, and what it means; the last two are told whether asked for or not.
-const EVENTS: [(u16, Ready); 6] = [
+const EVENTS: [(u32, Ready); 7] = [
     (0x01, Ready::READ),
     (0x40, Ready::READ),
     (0x04, Ready::WRITE),
     (0x100, Ready::WRITE),
+    (0x2000, Ready::READ_HUNG_UP),
     (0x10, Ready::HUNG_UP),
     (0x08, Ready::BROKEN),
 ];
 /// `POLLHUP` and `POLLERR`.
-const ALWAYS: u16 = 0x10 | 0x08;
+const ALWAYS: u32 = 0x10 | 0x08;
 /// There is no such file.
-const POLLNVAL: u16 = 0x20;
+const POLLNVAL: u32 = 0x20;
+
+/// The events that are so of a file in these states, of those that are asked for.
+pub fn events_of(asked: u32, ready: Ready) -> u32 {
+    let asked = asked | ALWAYS;
+    let are_so = EVENTS.iter().filter(|(event, what)| asked & event != 0 && ready.contains(*what));
+    are_so.fold(0, |events, (event, _)| events | event)
+}
+
+/// The states that those events mean.
+pub fn states_of(asked: u32) -> Ready {
+    let asked = asked | ALWAYS;
+    EVENTS.iter().filter(|(event, _)| asked & event != 0).fold(Ready::empty(), |states, (_, what)| states | *what)
+}
 
 /// What is asked of one file.
 struct Question {
@@ -52,16 +66,11 @@ impl Question {
     }
 
     /// The events that are so.
-    fn answer(&self) -> u16 {
-        let asked = (self.entry >> 32) as u16 | ALWAYS;
+    fn answer(&self) -> u32 {
         match &self.file {
             None => 0,
             Some(Err(_)) => POLLNVAL,
-            Some(Ok(file)) => {
-                let ready = file.ready();
-                let are_so = EVENTS.iter().filter(|(event, what)| asked & event != 0 && ready.contains(*what));
-                are_so.fold(0, |events, (event, _)| events | event)
-            }
+            Some(Ok(file)) => events_of((self.entry >> 32) as u32 & 0xffff, file.ready()),
         }
     }
 }

@@ -36,8 +36,8 @@ pub fn restart(number: u64, arguments: &[u64; 6]) -> (Restart, u64) {
         202 if futexes::has_end(arguments) => (Restart::WithoutHandler, RESTART_SYSCALL),
         // poll, select, pause, rt_sigsuspend, restart_syscall, pselect6, ppoll
         7 | 23 | 34 | 130 | RESTART_SYSCALL | 270 | 271 => (Restart::WithoutHandler, number),
-        // rt_sigtimedwait
-        128 => (Restart::Never, number),
+        // rt_sigtimedwait, epoll_wait, epoll_pwait, epoll_pwait2
+        128 | 232 | 281 | 441 => (Restart::Never, number),
         _ => (Restart::IfAsked, number),
     }
 }

@@ -4,8 +4,9 @@ use vfs::error::Result;
 
 use super::call::Call;
 use super::{
-    alarms, attributes, beginnings, clocks, credentials, descriptors, futexes, identity, jobs, memory, messages,
-    mounts, names, polling, processes, selecting, signals, socket_options, sockets, system, transfer, waiting, xattrs,
+    alarms, attributes, beginnings, clocks, credentials, descriptors, events, futexes, identity, jobs, memory,
+    messages, mounts, names, polling, processes, selecting, signals, socket_options, sockets, system, transfer,
+    waiting, xattrs,
 };
 
 /// What answers a call.
@@ -260,7 +261,7 @@ table! {
     210 io_cancel;
     211 get_thread_area;
     212 lookup_dcookie;
-    213 epoll_create;
+    213 epoll_create events::epoll_create;
     214 epoll_ctl_old;
     215 epoll_wait_old;
     216 remap_file_pages;
@@ -279,8 +280,8 @@ table! {
     229 clock_getres clocks::clock_getres;
     230 clock_nanosleep clocks::clock_nanosleep;
     231 exit_group processes::exit_group;
-    232 epoll_wait;
-    233 epoll_ctl;
+    232 epoll_wait events::epoll_wait;
+    233 epoll_ctl events::epoll_ctl;
     234 tgkill signals::tgkill;
     235 utimes attributes::utimes;
     236 vserver;
@@ -328,17 +329,17 @@ table! {
     278 vmsplice;
     279 move_pages;
     280 utimensat attributes::utimensat;
-    281 epoll_pwait;
+    281 epoll_pwait events::epoll_pwait;
     282 signalfd;
     283 timerfd_create;
-    284 eventfd;
+    284 eventfd events::eventfd;
     285 fallocate attributes::fallocate;
     286 timerfd_settime;
     287 timerfd_gettime;
     288 accept4 sockets::accept4;
     289 signalfd4;
-    290 eventfd2;
-    291 epoll_create1;
+    290 eventfd2 events::eventfd2;
+    291 epoll_create1 events::epoll_create1;
     292 dup3 descriptors::dup3;
     293 pipe2 descriptors::pipe2;
     294 inotify_init1;
@@ -394,12 +395,12 @@ table! {
     433 fspick;
     434 pidfd_open;
     435 clone3 beginnings::clone3;
-    436 close_range;
+    436 close_range descriptors::close_range;
     437 openat2;
     438 pidfd_getfd;
     439 faccessat2 attributes::faccessat2;
     440 process_madvise;
-    441 epoll_pwait2;
+    441 epoll_pwait2 events::epoll_pwait2;
     442 mount_setattr;
     443 quotactl_fd;
     444 landlock_create_ruleset;

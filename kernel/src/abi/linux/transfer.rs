@@ -41,7 +41,8 @@ fn write_pieces(call: &Call<'_>, file: &FileObject, pieces: &[(u64, u64)], at: A
         At::Position => file.write(writer, &mut source),
         At::Offset(offset) => file.write_at(writer, offset, &mut source),
     };
-    if !file.stream_as::<SocketStream>().is_some_and(|stream| stream.socket().kind() != Kind::Stream) {
+    // Of sockets only streams are pipes in this.
+    if file.stream_as::<SocketStream>().is_none_or(|stream| stream.socket().kind() == Kind::Stream) {
         tell_broken_pipe(call, &count);
     }
     Ok(count? as u64)

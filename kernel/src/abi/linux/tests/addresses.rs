@@ -1,16 +1,23 @@
 //! A bad address is `EFAULT` in every call, and nothing worse.
 
+use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 
-use vfs::file::OpenFlags;
+use vfs::environment::Ready;
+use vfs::file::{FileObject, OpenFlags};
 use vfs::manager::Follow;
 use vfs::node::SetXattr;
 
 use super::program::{Act, Argument, DATA_END, Machine, Program};
 use super::{EFAULT, error};
 use crate::abi::linux::table;
+use crate::fs::epoll::{self, Asked, Epoll, Mode};
 use crate::fs::{devices, unnamed};
 use crate::ktest;
+use crate::socket::message::{Attached, Sender};
+use crate::socket::name::Wanted;
+use crate::socket::{self, Kind, SocketStream, To};
 use crate::task::process::Ending;
 
 /// In place of an argument: the bad address.
@@ -190,6 +197,40 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("get_robust_list", &[0, PATH, BAD]),
     ("getcpu", &[BAD, 0]),
     ("getcpu", &[0, BAD]),
+    ("select", &[1, BAD, 0, 0, 0]),
+    ("select", &[0, 0, 0, 0, BAD]),
+    ("pselect6", &[1, BAD, 0, 0, 0, 0]),
+    ("pselect6", &[0, 0, 0, 0, BAD, 0]),
+    ("pselect6", &[0, 0, 0, 0, 0, BAD]),
+    ("socketpair", &[1, 1, 0, BAD]),
+    ("bind", &[8, BAD, 10]),
+    ("connect", &[8, BAD, 10]),
+    ("accept", &[10, BAD, PATH]),
+    ("accept", &[10, PATH, BAD]),
+    ("accept4", &[10, BAD, PATH, 0]),
+    ("accept4", &[10, PATH, BAD, 0]),
+    ("getsockname", &[7, BAD, PATH]),
+    ("getsockname", &[7, PATH, BAD]),
+    ("getpeername", &[7, BAD, PATH]),
+    ("getpeername", &[7, PATH, BAD]),
+    ("setsockopt", &[7, 1, 16, BAD, 4]),
+    ("setsockopt", &[7, 1, 20, BAD, 16]),
+    ("getsockopt", &[7, 1, 3, BAD, PATH]),
+    ("getsockopt", &[7, 1, 3, PATH, BAD]),
+    ("sendto", &[7, BAD, 4, 0, 0, 0]),
+    ("sendto", &[8, PATH, 4, 0, BAD, 10]),
+    ("recvfrom", &[7, BAD, 4, 0, 0, 0]),
+    ("recvfrom", &[8, PATH, 0, 2, BAD, PATH]),
+    ("recvfrom", &[8, PATH, 0, 2, PATH, BAD]),
+    ("sendmsg", &[7, BAD, 0]),
+    ("recvmsg", &[7, BAD, 0]),
+    ("epoll_ctl", &[9, 1, 8, BAD]),
+    ("epoll_wait", &[9, BAD, 1, 0]),
+    ("epoll_pwait", &[9, BAD, 1, 0, 0, 8]),
+    ("epoll_pwait", &[9, PATH, 1, 0, BAD, 8]),
+    ("epoll_pwait2", &[9, BAD, 1, 0, 0, 8]),
+    ("epoll_pwait2", &[9, PATH, 1, BAD, 0, 8]),
+    ("epoll_pwait2", &[9, PATH, 1, 0, BAD, 8]),
 ];
 
 /// Calls that look at no address when they are called, or only when there is a child to tell of.
@@ -255,7 +296,40 @@ const WITHOUT: &[&str] = &[
     "setresgid",
     "setfsuid",
     "setfsgid",
+    "socket",
+    "listen",
+    "shutdown",
+    "epoll_create",
+    "epoll_create1",
+    "eventfd",
+    "eventfd2",
+    "close_range",
 ];
+
+/// For numbers from 7 on: an end of a stream with bytes to read, datagrams with one that has come from who has a name, an
+/// instance of epoll that watches the first, a stream that four have connected to; and what must stay open meanwhile.
+fn sockets(machine: &Machine) -> ([Arc<FileObject>; 4], Vec<Arc<FileObject>>) {
+    let (owner, none) = (Sender { pid: 1, uid: 0, gid: 0 }, OpenFlags::empty());
+    let of = |file: &FileObject| file.stream_as::<SocketStream>().expect("it is a socket").socket().clone();
+    let patience = |file: &FileObject| file.stream_as::<SocketStream>().expect("it is one").send_patience(false);
+    let send = |by: &FileObject| of(by).send(&mut &b"text"[..], Attached::default(), To::Peer, patience(by));
+    let bind = |file| of(file).bind(&machine.manager, &machine.manager.root_context(), Wanted::Any);
+    let [stream, writer] = socket::pair(Kind::Stream, none, owner).expect("there is memory");
+    let [datagrams, sender] = socket::pair(Kind::Datagram, none, owner).expect("there is memory");
+    let listening = socket::open(Kind::Stream, none).expect("there is memory");
+    assert_eq!([bind(&sender), bind(&listening), of(&listening).listen(4, owner)], [Ok(()); 3]);
+    assert_eq!([send(&writer), send(&sender)], [Ok(4); 2]);
+    let mut kept = vec![writer, sender];
+    for _ in 0..4 {
+        let client = socket::open(Kind::Stream, none).expect("there is memory");
+        assert_eq!(of(&client).connect(&of(&listening), owner, patience(&client)), Ok(()));
+        kept.push(client);
+    }
+    let epoll = epoll::open().expect("there is memory");
+    let asked = Asked { ready: Ready::READ, events: 1, data: 0, mode: Mode::empty() };
+    assert_eq!(epoll.stream_as::<Epoll>().expect("it is one").add(7, &stream, asked), Ok(()));
+    ([stream, datagrams, epoll, listening], kept)
+}
 
 ktest! {
     fn every_call_is_in_one_of_the_lists() {
@@ -296,7 +370,9 @@ ktest! {
             let file = machine.open("/f", OpenFlags::READ).expect("it is there");
             let directory = machine.open("/", OpenFlags::READ).expect("it is there");
             let terminal = unnamed::open_device(devices::CONSOLE, OpenFlags::READ).expect("it is there");
-            let process = machine.start("/program", &["x"], &[file, terminal, directory]).expect("it begins");
+            let ([stream, datagrams, epoll, listening], _kept) = sockets(&machine);
+            let more = [file, terminal, directory, stream, datagrams, epoll, listening];
+            let process = machine.start("/program", &["x"], &more).expect("it begins");
             assert_eq!(process.wait(), Ending::Exited(0), "{bad:#x}");
             for (name, call) in calls {
                 assert_eq!(machine.result(call), error(EFAULT), "{name} with {bad:#x}");

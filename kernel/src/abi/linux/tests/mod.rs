@@ -5,6 +5,7 @@ mod bad_programs;
 mod beginnings;
 mod credentials;
 mod descriptors;
+mod events;
 mod floating_point;
 mod futexes;
 mod hogs;

@@ -196,7 +196,7 @@ ktest! {
         assert_eq!(machine.result(last), 4);
         assert_eq!(many.map(|call| machine.result(call))[9..], [1, 1, error(EAGAIN)], "eleven may wait");
         assert_eq!([apart, third, foreign].map(|call| machine.result(call)), [1, 6, error(EPERM)]);
-        assert_eq!(gone.map(|call| machine.result(call)), [error(ECONNRESET), error(ENOTCONN)]);
+        assert_eq!(gone.map(|call| machine.result(call)), [error(ECONNREFUSED), error(ENOTCONN)]);
     }
 
     /// Of a message what does not fit is lost; of a stream nothing is, and one read may take several writes.

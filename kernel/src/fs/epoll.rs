@@ -1,0 +1,301 @@
+//! Waiting for many files that are named once (`epoll(7)`).
+//!
+//! An instance knows the files by their numbers and by what they are; one that nobody has open any more is forgotten.
+//! Who waits looks at all of them whenever any file changes, as everybody does ([`readiness`]); whether something is new
+//! for who wants to be told of that only, a file's count of its changes says.
+//!
+//! Locks: an instance's `items` → those of instances that it watches, which cannot come back to it. They are held while
+//! nothing is waited for and nothing is let go of that may be the last of its kind.
+
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bitflags::bitflags;
+use spin::Mutex;
+use vfs::environment::{OpenStream, Ready};
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file::{FileObject, OpenFlags};
+use vfs::io::{Sink, Source};
+use vfs::manager::Follow;
+use vfs::node::NewKind;
+
+use super::{readiness, unnamed};
+
+/// The most files of one instance.
+const ITEMS_MAX: usize = 4096;
+/// How deep instances watch each other (Linux's `EP_MAX_NESTS`), and how many one may watch.
+const DEPTH_MAX: usize = 4;
+const NESTED_MAX: usize = 8;
+
+/// Bytes of heap that an instance takes, about.
+const MEMORY: usize = 256;
+
+bitflags! {
+    /// How a file is watched.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Mode: u8 {
+        /// Told of what is new only (`EPOLLET`).
+        const EDGE = 1;
+        /// Told of once, until it is asked for again (`EPOLLONESHOT`).
+        const ONCE = 2;
+    }
+}
+
+/// What is asked of a file.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    /// Which states are told; those who wait see them as `events`.
+    pub ready: Ready,
+    /// The caller's own.
+    pub events: u32,
+    /// The caller's own too.
+    pub data: u64,
+    /// How it is watched.
+    pub mode: Mode,
+}
+
+/// A file that is ready.
+pub struct Told {
+    /// What was asked of it.
+    pub asked: Asked,
+    /// What it is ready for, whether asked for or not.
+    pub ready: Ready,
+}
+
+struct Item {
+    number: u32,
+    file: Weak<FileObject>,
+    asked: Asked,
+    /// Whether it is not told of until it is asked for again.
+    is_off: bool,
+    /// What the file's count of changes was when it was told of last.
+    told_at: Option<u64>,
+}
+
+impl Item {
+    /// What there is to be told of it.
+    fn told(&self) -> Option<Told> {
+        if self.is_off {
+            return None;
+        }
+        let file = self.file.upgrade()?;
+        let ready = file.ready();
+        if !ready.intersects(self.asked.ready) {
+            return None;
+        }
+        let is_new = !self.asked.mode.contains(Mode::EDGE) || self.told_at.is_none() || self.told_at != self.now(&file);
+        is_new.then_some(Told { asked: self.asked, ready })
+    }
+
+    fn now(&self, file: &FileObject) -> Option<u64> {
+        file.changes(self.asked.ready)
+    }
+
+    fn is(&self, number: u32, file: &Arc<FileObject>) -> bool {
+        self.number == number && core::ptr::eq(self.file.as_ptr(), Arc::as_ptr(file))
+    }
+}
+
+struct Items {
+    all: Vec<Item>,
+    /// Where who asks next begins, so that everybody's turn comes.
+    next: usize,
+    /// How many instances there may be above this one.
+    above: usize,
+}
+
+/// An instance.
+pub struct Epoll {
+    items: Mutex<Items>,
+}
+
+/// A new instance as an open file.
+///
+/// # Errors
+/// `ENOMEM`.
+pub fn open() -> Result<Arc<FileObject>> {
+    page::admit(MEMORY)?;
+    let epoll = Arc::new(Epoll { items: Mutex::new(Items { all: Vec::new(), next: 0, above: 0 }) });
+    unnamed::with_node(NewKind::Regular, 0o600, |manager, context, name| {
+        let place = manager.resolve(context, name, Follow::No)?;
+        FileObject::of_stream(place, OpenFlags::READ | OpenFlags::WRITE, epoll)
+    })
+}
+
+/// Held by who lets one instance watch another: the depth is looked at and changed in one.
+static NESTING: Mutex<()> = Mutex::new(());
+
+impl Epoll {
+    /// Watches a file by a number (`EPOLL_CTL_ADD`).
+    ///
+    /// # Errors
+    /// `EEXIST`, `EPERM` for what is always ready, `ELOOP` for instances that watch each other or too deep, `EINVAL` for
+    /// too many of them, `ENOSPC`, `ENOMEM`.
+    pub fn add(&self, number: u32, file: &Arc<FileObject>, asked: Asked) -> Result<()> {
+        if !file.can_wait() {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        page::admit(2 * size_of::<Item>() * (self.items.lock().all.len() + 1))?;
+        let nested = file.stream_as::<Self>();
+        let _nesting = nested.map(|_| NESTING.lock());
+        if let Some(nested) = nested {
+            self.check_nesting(nested)?;
+        }
+        let mut items = self.items.lock();
+        // What nobody has open any more makes room.
+        items.all.retain(|item| item.file.strong_count() > 0);
+        if items.all.iter().any(|item| item.is(number, file)) {
+            return fail(FileSystemErrorKind::AlreadyExists);
+        }
+        if items.all.len() >= ITEMS_MAX {
+            return fail(FileSystemErrorKind::NoSpace);
+        }
+        items.all.try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+        let file = Arc::downgrade(file);
+        items.all.push(Item { number, file, asked, is_off: false, told_at: None });
+        let above = items.above;
+        drop(items);
+        if let Some(nested) = nested {
+            nested.raise(above + 1);
+        }
+        readiness::tell();
+        Ok(())
+    }
+
+    /// Asks something else of a file (`EPOLL_CTL_MOD`).
+    ///
+    /// # Errors
+    /// `ENOENT`.
+    pub fn change(&self, number: u32, file: &Arc<FileObject>, asked: Asked) -> Result<()> {
+        let mut items = self.items.lock();
+        let item = items.all.iter_mut().find(|item| item.is(number, file)).ok_or(FileSystemErrorKind::NotFound)?;
+        (item.asked, item.is_off, item.told_at) = (asked, false, None);
+        drop(items);
+        readiness::tell();
+        Ok(())
+    }
+
+    /// Watches a file no more (`EPOLL_CTL_DEL`).
+    ///
+    /// # Errors
+    /// `ENOENT`.
+    pub fn remove(&self, number: u32, file: &Arc<FileObject>) -> Result<()> {
+        let mut items = self.items.lock();
+        let at = items.all.iter().position(|item| item.is(number, file)).ok_or(FileSystemErrorKind::NotFound)?;
+        items.all.remove(at);
+        Ok(())
+    }
+
+    /// Waits until a file is ready, or until `end` (since boot); up to `count` that are, none when the time is over.
+    ///
+    /// # Errors
+    /// `EINTR`, `ENOMEM`.
+    pub fn wait(&self, count: usize, end: Option<Duration>) -> Result<Vec<Told>> {
+        let room = count.min(self.items.lock().all.len().max(1));
+        page::admit(room * size_of::<Told>())?;
+        let mut told = Vec::with_capacity(room);
+        loop {
+            self.take(&mut told, room);
+            if !told.is_empty() || !readiness::CHANGED.wait_before(end, || self.has_told())? {
+                return Ok(told);
+            }
+        }
+    }
+
+    fn has_told(&self) -> bool {
+        self.items.lock().all.iter().any(|item| item.told().is_some())
+    }
+
+    /// Takes what there is to be told of up to `count` files.
+    fn take(&self, told: &mut Vec<Told>, count: usize) {
+        let mut items = self.items.lock();
+        let items = &mut *items;
+        let all = items.all.len();
+        for step in 0..all {
+            let index = (items.next + step) % all;
+            let item = &mut items.all[index];
+            let Some(what) = item.told() else { continue };
+            item.is_off = item.asked.mode.contains(Mode::ONCE);
+            item.told_at = item.file.upgrade().and_then(|file| item.now(&file));
+            told.push(what);
+            if told.len() == count {
+                items.next = (index + 1) % all;
+                return;
+            }
+        }
+        items.next = 0;
+    }
+
+    /// Does something with each instance that it watches.
+    fn each_nested(&self, body: &mut dyn FnMut(&Self) -> Result<()>) -> Result<()> {
+        let items = self.items.lock();
+        for file in items.all.iter().filter_map(|item| item.file.upgrade()) {
+            if let Some(nested) = file.stream_as::<Self>() {
+                body(nested)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many instances there are below it, one watched by the other.
+    fn depth(&self) -> Result<usize> {
+        let mut depth = 0;
+        self.each_nested(&mut |nested| {
+            depth = depth.max(1 + nested.depth()?);
+            Ok(())
+        })?;
+        Ok(depth)
+    }
+
+    fn check_nesting(&self, nested: &Self) -> Result<()> {
+        if nested.leads_to(self) {
+            return fail(FileSystemErrorKind::TooManySymlinks);
+        }
+        let above = self.items.lock().above;
+        if above + 1 + nested.depth()? > DEPTH_MAX {
+            return fail(FileSystemErrorKind::TooManySymlinks);
+        }
+        let mut count = 0;
+        self.each_nested(&mut |_| {
+            count += 1;
+            Ok(())
+        })?;
+        if count >= NESTED_MAX { fail(FileSystemErrorKind::InvalidArgument) } else { Ok(()) }
+    }
+
+    /// Whether it is that one, or watches it, be it by others.
+    fn leads_to(&self, other: &Self) -> bool {
+        let mut leads = core::ptr::eq(self, other);
+        let _ = self.each_nested(&mut |nested| {
+            leads |= nested.leads_to(other);
+            Ok(())
+        });
+        leads
+    }
+
+    /// Notes that there are so many above it, and one more above those that it watches.
+    fn raise(&self, above: usize) {
+        let mut items = self.items.lock();
+        items.above = items.above.max(above);
+        drop(items);
+        let _ = self.each_nested(&mut |nested| {
+            nested.raise(above + 1);
+            Ok(())
+        });
+    }
+}
+
+impl OpenStream for Epoll {
+    fn read(&self, _offset: u64, _sink: &mut dyn Sink) -> Result<usize> {
+        fail(FileSystemErrorKind::InvalidArgument)
+    }
+
+    fn write(&self, _offset: u64, _source: &mut dyn Source) -> Result<usize> {
+        fail(FileSystemErrorKind::InvalidArgument)
+    }
+
+    fn ready(&self) -> Ready {
+        if self.has_told() { Ready::READ } else { Ready::empty() }
+    }
+}
