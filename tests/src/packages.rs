@@ -36,6 +36,22 @@ pub const TREES: Packages = Packages {
 /// One program that is many, linked statically.
 pub const BUSYBOX: Packages = Packages { directory: "busybox", names: &["busybox-static"] };
 
+/// Dynamic programs, with their interpreter and all libraries.
+pub const DYNAMIC: Packages = Packages {
+    directory: "dynamic",
+    names: &[
+        "bash",
+        "coreutils",
+        "libacl1",
+        "libattr1",
+        "libc6",
+        "libgmp10",
+        "libpcre2-8-0",
+        "libselinux1",
+        "libtinfo6",
+    ],
+};
+
 /// Why there is no tree.
 #[derive(Debug)]
 pub struct Unavailable(pub String);

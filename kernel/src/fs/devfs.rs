@@ -1,4 +1,4 @@
-//! devfs: device nodes under their usual names.
+//! devfs: device nodes under their usual names, and the links that a Linux system makes beside them when it starts.
 
 use alloc::sync::Arc;
 
@@ -15,9 +15,13 @@ const MAGIC: u64 = 0x1373;
 
 static ROOT: Kind = Kind::Directory(&[
     Item { name: "console", kind: Kind::Device(devices::CONSOLE) },
+    Item { name: "fd", kind: Kind::Link("/proc/self/fd") },
     Item { name: "full", kind: Kind::Device(devices::FULL) },
     Item { name: "null", kind: Kind::Device(devices::NULL) },
     Item { name: "random", kind: Kind::Device(devices::RANDOM) },
+    Item { name: "stderr", kind: Kind::Link("/proc/self/fd/2") },
+    Item { name: "stdin", kind: Kind::Link("/proc/self/fd/0") },
+    Item { name: "stdout", kind: Kind::Link("/proc/self/fd/1") },
     Item { name: "tty", kind: Kind::Device(devices::TTY) },
     Item { name: "ttyS0", kind: Kind::Device(devices::SERIAL) },
     Item { name: "urandom", kind: Kind::Device(devices::URANDOM) },
