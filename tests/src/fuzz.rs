@@ -11,6 +11,7 @@
 pub mod archive;
 pub mod layers;
 pub mod options;
+pub mod program;
 
 use std::collections::HashSet;
 use std::fs;
