@@ -88,7 +88,8 @@ fn count_page(step: isize) {
     faults::add_pages(step);
 }
 
-/// A shared 4 KiB frame. Its bytes change only through a handle that is the only one.
+/// A shared 4 KiB frame. Its bytes change only through a handle that is the only one, or by a program that has it mapped to
+/// be written: what such a page says is copied, and nothing relies on its staying the same.
 pub struct Page {
     /// Invariant: given by the source's `allocate`, not yet freed, and its count is at least the number of handles.
     frame: NonNull<[u8; SIZE]>,

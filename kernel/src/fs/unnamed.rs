@@ -51,3 +51,13 @@ pub fn with_node<R>(
 pub fn open_device(device: DeviceNumber, flags: OpenFlags) -> Result<Arc<FileObject>> {
     with_node(NewKind::CharDevice(device), 0o600, |manager, context, name| manager.open(context, name, flags, 0))
 }
+
+/// An empty file to be read and written.
+///
+/// # Errors
+/// `ENOMEM`.
+pub fn new_file(mode: u32) -> Result<Arc<FileObject>> {
+    let manager = namespace();
+    let flags = OpenFlags::READ | OpenFlags::WRITE | OpenFlags::TEMPORARY | OpenFlags::EXCLUSIVE;
+    manager.open(&manager.root_context(), b"/", flags, mode)
+}

@@ -9,30 +9,45 @@
 //! read is mapped to be read, as it stands in the content, shared with whoever else has it; one that is written is made
 //! the content's own first. So a fork is a clone of each content, and whoever writes first copies the page.
 //!
+//! A shared mapping of a file has no content of its own: [`FileMapping`] notes the file's pages, and hears when they go.
+//!
 //! # Invariants
 //! - Areas do not overlap. Two areas with one private content stand on different pages of it.
-//! - The tables map only pages that an area's content holds, or the page of zeros; to be written only pages that nobody
-//!   else holds, or that everybody shares.
+//! - The tables map only pages that an area's content holds, the page of zeros, or those that a file has shown to a
+//!   mapping of it; to be written only pages that nobody else holds, or that everybody shares.
 //!
-//! Locks: [`SharedSpace`]'s, then that of what stands behind an area. Nothing waits while they are held, and user
-//! memory is not touched: a fault takes them.
+//! Locks, outermost first: [`SharedSpace`]'s; the content of a file, which is tried and never waited for, or that of
+//! memory; the tables'. Whoever changes a file has the file's and takes the tables' alone. While any is held nobody waits
+//! for an operation on a file, and user memory is not touched: a fault takes them. Files are let go of when none is
+//! held.
+
+mod advice;
+mod backing;
+mod fault;
+mod file_mapping;
+mod remap;
+
+pub use backing::{Mapping, Rights};
+pub use fault::Failure;
+pub use remap::Remap;
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
-use core::ops::Range;
+use core::ops::{Deref, DerefMut, Range};
 
-use bitflags::bitflags;
-use page::Page;
-use spin::Once;
-use vfs::content::{Content, MAX_LEN};
+use vfs::content::Content;
 use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file::FileObject;
+use vfs::metadata::NodeId;
 use vfs::sync::{Mutex, MutexGuard};
 
+use self::backing::{AREA_MEMORY, Backing, Source};
+use self::fault::{physical_page, zeros};
+use self::file_mapping::{FileMapping, Released};
 use super::frames::{self, Frame};
-use super::{PAGE_SIZE, pages, paging};
-use crate::arch::trap::{Access, PageFault};
+use super::{PAGE_SIZE, pages};
 use crate::arch::user::USER_END;
-use crate::arch::user_tables::{TableFrames, UserRights, UserRoot, UserTables};
+use crate::arch::user_tables::{TableFrames, UserRoot, UserTables};
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
@@ -45,68 +60,6 @@ pub const MAPPINGS_END: u64 = 0x7fff_f000_0000;
 /// The most areas that a space may have (Linux's `vm.max_map_count`).
 const AREAS_MAX: usize = 65_530;
 
-/// Bytes of heap that an area takes, about.
-const AREA_MEMORY: usize = 256;
-
-/// What stands behind an area.
-pub type Backing = Arc<Mutex<Content>>;
-
-bitflags! {
-    /// What a program may do with an area; the values of `mmap(2)`.
-    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub struct Rights: u64 {
-        /// `PROT_READ`.
-        const READ = 1;
-        /// `PROT_WRITE`.
-        const WRITE = 2;
-        /// `PROT_EXEC`.
-        const EXECUTE = 4;
-    }
-}
-
-/// What is to be mapped.
-#[derive(Clone)]
-pub struct Mapping {
-    backing: Backing,
-    /// The page of the content that the mapping begins with.
-    first: u64,
-    /// The page of the content from which on there is nothing.
-    limit: u64,
-    rights: Rights,
-    /// Whether a fork shares what is written here.
-    shared: bool,
-}
-
-impl Mapping {
-    /// `length` bytes of zeros, which a fork shares or copies.
-    ///
-    /// # Errors
-    /// `ENOMEM`.
-    pub fn anonymous(length: u64, rights: Rights, shared: bool) -> Result<Self> {
-        let mut content = Content::new();
-        content.set_len(length)?;
-        Ok(Self { limit: u64::MAX, ..Self::of_content(content, 0, rights, shared)? })
-    }
-
-    /// What a file holds from `offset` on, a multiple of the page's size; what is written stays the program's own. The
-    /// last page is filled with zeros, behind it there is nothing.
-    ///
-    /// # Errors
-    /// `ENOMEM`.
-    pub fn private(mut content: Content, offset: u64, rights: Rights) -> Result<Self> {
-        if let Some(end) = content.len().checked_next_multiple_of(PAGE).filter(|&end| end <= MAX_LEN) {
-            content.set_len(end)?;
-        }
-        Self::of_content(content, offset / PAGE, rights, false)
-    }
-
-    fn of_content(content: Content, first: u64, rights: Rights, shared: bool) -> Result<Self> {
-        page::admit(AREA_MEMORY)?;
-        let limit = content.len().div_ceil(PAGE);
-        Ok(Self { backing: Arc::new(Mutex::new(content)), first, limit, rights, shared })
-    }
-}
-
 /// Where something is to be mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -118,28 +71,42 @@ pub enum Place {
     IfFree(u64),
 }
 
-/// Why an access cannot be allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// Nothing is mapped there.
-    NotMapped,
-    /// It is mapped, but not for this.
-    NotAllowed,
-    /// The file ends before.
-    BehindEnd,
-    /// There is no memory for the page.
-    OutOfMemory,
-}
-
+#[derive(Clone)]
 struct Area {
     end: u64,
-    mapping: Mapping,
+    backing: Backing,
+    /// The page of what stands behind it that it begins with.
+    first: u64,
+    /// The page from which on there is nothing.
+    limit: u64,
+    rights: Rights,
+    /// What the rights can become.
+    allowed: Rights,
+    /// Whether a fork shares what is written here.
+    shared: bool,
+    /// What a private mapping of a file showed at first.
+    origin: Option<Arc<Mutex<Content>>>,
 }
+
+/// What stands behind memory that several see. Only compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shared {
+    /// What is at that address in the kernel.
+    Memory(usize),
+    /// A file.
+    File(NodeId),
+}
+
+/// A program's tables, which its mappings of files know too.
+type Tables = Arc<Mutex<UserTables>>;
 
 /// A program's address space.
 pub struct AddressSpace {
     areas: BTreeMap<u64, Area>,
-    tables: UserTables,
+    tables: Tables,
+    released: Released,
+    /// Where a search for room begins: above it none was found.
+    room_below: u64,
     /// From where the heap begins to where it ends (`brk(2)`).
     heap: Range<u64>,
 }
@@ -157,7 +124,8 @@ impl SharedSpace {
     /// `ENOMEM`.
     pub fn new(space: AddressSpace) -> Result<Arc<Self>> {
         page::admit(size_of::<Self>())?;
-        Ok(Arc::new(Self { root: space.tables.root(), space: Mutex::new(space) }))
+        let root = space.tables.lock().root();
+        Ok(Arc::new(Self { root, space: Mutex::new(space) }))
     }
 
     /// Makes the processor use it. Takes no lock.
@@ -167,8 +135,35 @@ impl SharedSpace {
     }
 
     /// The space itself.
-    pub fn lock(&self) -> MutexGuard<'_, AddressSpace> {
-        self.space.lock()
+    pub fn lock(&self) -> LockedSpace<'_> {
+        LockedSpace { space: self.space.lock(), released: Released::default() }
+    }
+}
+
+/// A space that nobody else uses. What it lets go of goes when it is free again.
+pub struct LockedSpace<'a> {
+    space: MutexGuard<'a, AddressSpace>,
+    released: Released,
+}
+
+impl Deref for LockedSpace<'_> {
+    type Target = AddressSpace;
+
+    fn deref(&self) -> &AddressSpace {
+        &self.space
+    }
+}
+
+impl DerefMut for LockedSpace<'_> {
+    fn deref_mut(&mut self) -> &mut AddressSpace {
+        &mut self.space
+    }
+}
+
+impl Drop for LockedSpace<'_> {
+    fn drop(&mut self) {
+        // Fields go in their order: the lock first.
+        self.released = core::mem::take(&mut self.space.released);
     }
 }
 
@@ -179,19 +174,6 @@ fn table_frames() -> TableFrames {
     }
 }
 
-/// The page that is mapped wherever a hole is read.
-fn zeros() -> core::result::Result<u64, Failure> {
-    static ZEROS: Once<Page> = Once::new();
-    let page = ZEROS.try_call_once(Page::zeroed).map_err(|_| Failure::OutOfMemory)?;
-    page.physical().ok_or(Failure::OutOfMemory)
-}
-
-/// Where bytes of the kernel's lie, if they are one frame.
-fn physical_page(bytes: &[u8; PAGE_SIZE]) -> Option<u64> {
-    let address = bytes.as_ptr() as u64;
-    address.is_multiple_of(PAGE).then(|| paging::lookup(address)).flatten().map(|(physical, _)| physical)
-}
-
 impl AddressSpace {
     /// A space in which nothing is mapped.
     ///
@@ -199,7 +181,9 @@ impl AddressSpace {
     /// `ENOMEM`.
     pub fn new() -> Result<Self> {
         let tables = UserTables::new(table_frames()).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
-        Ok(Self { areas: BTreeMap::new(), tables, heap: 0..0 })
+        page::admit(size_of::<Mutex<UserTables>>())?;
+        let tables = Arc::new(Mutex::new(tables));
+        Ok(Self { areas: BTreeMap::new(), tables, released: Released::default(), room_below: MAPPINGS_END, heap: 0..0 })
     }
 
     /// A space of its own with the same in it: what is private is copied when one of the two writes it.
@@ -211,65 +195,36 @@ impl AddressSpace {
         child.heap = self.heap.clone();
         page::admit(self.areas.len() * AREA_MEMORY)?;
         // Before a page is shared nobody can write it any more.
-        self.tables.protect(0..USER_END);
-        let mut clones: BTreeMap<*const Mutex<Content>, Backing> = BTreeMap::new();
-        for (&start, Area { end, mapping }) in &self.areas {
-            let backing = match mapping.shared {
-                true => mapping.backing.clone(),
-                false => clones
-                    .entry(Arc::as_ptr(&mapping.backing))
-                    .or_insert_with(|| Arc::new(Mutex::new(mapping.backing.lock().clone())))
-                    .clone(),
+        self.tables.lock().protect(0..USER_END);
+        let mut contents: BTreeMap<*const Mutex<Content>, Arc<Mutex<Content>>> = BTreeMap::new();
+        let mut files: BTreeMap<*const FileMapping, Arc<FileMapping>> = BTreeMap::new();
+        for (&start, area) in &self.areas {
+            let backing = match &area.backing {
+                Backing::Content(content) if area.shared => Backing::Content(content.clone()),
+                Backing::Content(content) => {
+                    let clone = || Arc::new(Mutex::new(content.lock().clone()));
+                    Backing::Content(contents.entry(Arc::as_ptr(content)).or_insert_with(clone).clone())
+                }
+                // Pieces of one mapping are pieces of one again.
+                Backing::File(file) => {
+                    let known = files.get(&Arc::as_ptr(file)).cloned();
+                    let again = known.map_or_else(|| file.in_tables(&child.tables), Ok)?;
+                    files.insert(Arc::as_ptr(file), again.clone());
+                    Backing::File(again)
+                }
             };
-            child.areas.insert(start, Area { end: *end, mapping: Mapping { backing, ..mapping.clone() } });
+            child.areas.insert(start, Area { backing, ..area.clone() });
         }
         Ok(child)
     }
 
-    /// Brings the page that an access faulted at, or says why the access cannot be.
-    ///
-    /// # Errors
-    /// See [`Failure`].
-    pub fn fault(&mut self, fault: PageFault) -> core::result::Result<(), Failure> {
-        let (&start, area) = self.areas.range(..=fault.address).next_back().ok_or(Failure::NotMapped)?;
-        let wanted = match fault.access {
-            Access::Read => Rights::READ,
-            Access::Write => Rights::WRITE,
-            Access::Execute => Rights::EXECUTE,
-        };
-        let rights = area.mapping.rights;
-        // The processor lets what can be written or executed be read too.
-        let allowed = rights.contains(wanted) || wanted == Rights::READ && !rights.is_empty();
-        if fault.address >= area.end {
-            return Err(Failure::NotMapped);
+    /// The file whose mapping has `address`, if there is one.
+    fn file_at(&self, address: u64) -> Option<Arc<FileObject>> {
+        let (_, area) = self.areas.range(..=address).next_back().filter(|(_, area)| address < area.end)?;
+        match &area.backing {
+            Backing::File(file) => Some(file.file().clone()),
+            Backing::Content(_) => None,
         }
-        if !allowed {
-            return Err(Failure::NotAllowed);
-        }
-        let page = fault.address - fault.address % PAGE;
-        let index = area.mapping.first + (page - start) / PAGE;
-        if index >= area.mapping.limit {
-            return Err(Failure::BehindEnd);
-        }
-        let mut content = area.mapping.backing.lock();
-        // Whole pages of an archive are mapped as they lie in memory.
-        let archived = content.base_page(index).and_then(physical_page);
-        // What is shared must be one page for all from the first look on.
-        let own = area.mapping.shared
-            || wanted == Rights::WRITE
-            || content.page(index).is_none() && archived.is_none() && !content.is_hole(index);
-        let physical = if own {
-            content.own_page(index).ok().and_then(Page::physical).ok_or(Failure::OutOfMemory)?
-        } else {
-            match (content.page(index), archived) {
-                (Some(page), _) => page.physical().ok_or(Failure::OutOfMemory)?,
-                (None, Some(physical)) => physical,
-                (None, None) => zeros()?,
-            }
-        };
-        let rights =
-            UserRights { write: own && rights.contains(Rights::WRITE), execute: rights.contains(Rights::EXECUTE) };
-        self.tables.map(page, physical, rights).map_err(|_| Failure::OutOfMemory)
     }
 
     /// Maps `length` bytes, rounded up to pages; returns where.
@@ -278,6 +233,27 @@ impl AddressSpace {
     /// `EINVAL` for no length or a fixed address that is no page's; `EEXIST` where something is and must not be
     /// replaced; `ENOMEM` where there is no room, or no memory to note it.
     pub fn map(&mut self, place: Place, length: u64, mapping: Mapping) -> Result<u64> {
+        let range = self.make_room(place, length)?;
+        let Mapping { source, first, limit, rights, allowed, shared } = mapping;
+        let mut origin = None;
+        let backing = match source {
+            Source::Memory(content) => Backing::Content(Arc::new(Mutex::new(content))),
+            Source::Clone(content) => {
+                origin = Some(Arc::new(Mutex::new(content.clone())));
+                Backing::Content(Arc::new(Mutex::new(content)))
+            }
+            Source::File(file) => {
+                let pages = first..first + (range.end - range.start) / PAGE;
+                Backing::File(FileMapping::new(file, self.tables.clone(), range.start, pages)?)
+            }
+        };
+        self.areas.insert(range.start, Area { end: range.end, backing, first, limit, rights, allowed, shared, origin });
+        Ok(range.start)
+    }
+
+    /// Finds `length` bytes in which nothing is mapped, rounded up to pages, or takes away what is there; an area can be
+    /// noted then.
+    fn make_room(&mut self, place: Place, length: u64) -> Result<Range<u64>> {
         let length = rounded(length)?;
         let start = match place {
             Place::Near(hint) => self.free_range(hint, length)?,
@@ -295,15 +271,14 @@ impl AddressSpace {
         if self.areas.len() >= AREAS_MAX {
             return fail(FileSystemErrorKind::OutOfMemory);
         }
+        page::admit(AREA_MEMORY)?;
         if !self.is_free(&range) {
             if matches!(place, Place::IfFree(_)) {
                 return fail(FileSystemErrorKind::AlreadyExists);
             }
             self.remove(range.clone())?;
         }
-        page::admit(AREA_MEMORY)?;
-        self.areas.insert(start, Area { end: range.end, mapping });
-        Ok(start)
+        Ok(range)
     }
 
     /// Takes away what is mapped in `length` bytes from `start` on.
@@ -317,7 +292,8 @@ impl AddressSpace {
     /// Changes what may be done with `length` bytes from `start` on.
     ///
     /// # Errors
-    /// `EINVAL` for an address that is no page's; `ENOMEM` where not all of it is mapped, or no memory to note it.
+    /// `EINVAL` for an address that is no page's; `ENOMEM` where not all of it is mapped, or no memory to note it;
+    /// `EACCES` for rights that a file was not opened for.
     pub fn protect(&mut self, start: u64, length: u64, rights: Rights) -> Result<()> {
         if length == 0 && start.is_multiple_of(PAGE) {
             return Ok(());
@@ -325,9 +301,15 @@ impl AddressSpace {
         let range = self.check_mapped(start, length)?;
         self.split(range.start)?;
         self.split(range.end)?;
-        self.areas.range_mut(range.clone()).for_each(|(_, area)| area.mapping.rights = rights);
-        // What is still allowed comes back with the next fault.
-        self.tables.unmap(range);
+        for (_, area) in self.areas.range_mut(range.clone()) {
+            // As on Linux what comes before stays changed.
+            if !area.allowed.contains(rights) {
+                return fail(FileSystemErrorKind::PermissionDenied);
+            }
+            area.rights = rights;
+            // What is still allowed comes back with the next fault.
+            self.tables.lock().unmap(range.start..area.end);
+        }
         Ok(())
     }
 
@@ -347,41 +329,25 @@ impl AddressSpace {
         Ok(range)
     }
 
-    /// What is at `address` for all who share it: what stands behind it, only to be compared, and where in that. `None`
-    /// where nobody else shares it.
+    /// What is at `address` for all who share it: what stands behind it, and where in that. `None` where nobody else
+    /// shares it.
     ///
     /// # Errors
     /// `EFAULT` where nothing is mapped.
-    pub fn shared_place(&self, address: u64) -> Result<Option<(usize, u64)>> {
+    pub fn shared_place(&self, address: u64) -> Result<Option<(Shared, u64)>> {
         let area = self.areas.range(..=address).next_back().filter(|(_, area)| area.end > address);
-        let (start, Area { mapping, .. }) = area.ok_or(FileSystemErrorKind::BadAddress)?;
-        let offset = mapping.first * PAGE + (address - start);
-        Ok(mapping.shared.then(|| (Arc::as_ptr(&mapping.backing).addr(), offset)))
-    }
-
-    /// Makes `length` bytes from `start` on zeros again (`MADV_DONTNEED`). What is shared stays as it is.
-    ///
-    /// # Errors
-    /// Those of [`AddressSpace::check_mapped`]; `EINVAL` also for a file's, whose content as it was is not kept.
-    pub fn clear(&mut self, start: u64, length: u64) -> Result<()> {
-        let range = self.check_mapped(start, length)?;
-        self.split(range.start)?;
-        self.split(range.end)?;
-        self.tables.unmap(range.clone());
-        for (start, Area { end, mapping }) in self.areas.range(range) {
-            if mapping.limit != u64::MAX {
-                return fail(FileSystemErrorKind::InvalidArgument);
-            }
-            if !mapping.shared {
-                mapping.backing.lock().punch(mapping.first * PAGE, end - start)?;
-            }
-        }
-        Ok(())
+        let (start, area) = area.ok_or(FileSystemErrorKind::BadAddress)?;
+        let offset = area.first * PAGE + (address - start);
+        let behind = match &area.backing {
+            Backing::Content(content) => Shared::Memory(Arc::as_ptr(content).addr()),
+            Backing::File(file) => Shared::File(file.file().node().id()),
+        };
+        Ok(area.shared.then_some((behind, offset)))
     }
 
     /// What is mapped: where, for what, and whether a fork shares it.
     pub fn areas(&self) -> impl Iterator<Item = (Range<u64>, Rights, bool)> {
-        self.areas.iter().map(|(&start, area)| (start..area.end, area.mapping.rights, area.mapping.shared))
+        self.areas.iter().map(|(&start, area)| (start..area.end, area.rights, area.shared))
     }
 
     /// Where the heap is.
@@ -392,13 +358,14 @@ impl AddressSpace {
     /// Reads what the program has at `address` without its doing; how much there is in one piece.
     ///
     /// # Errors
-    /// `EFAULT` where nothing is mapped.
+    /// `EFAULT` where nothing is mapped, or a file itself.
     pub fn peek(&self, address: u64, into: &mut [u8]) -> Result<usize> {
         let area = self.areas.range(..=address).next_back().filter(|(_, area)| address < area.end);
-        let (start, Area { end, mapping }) = area.ok_or(FileSystemErrorKind::BadAddress)?;
+        let Some((start, Area { end, first, backing: Backing::Content(content), .. })) = area else {
+            return fail(FileSystemErrorKind::BadAddress);
+        };
         let count = into.len().min((end - address) as usize);
-        let offset = mapping.first * PAGE + (address - start);
-        mapping.backing.lock().read(offset, &mut &mut into[..count])
+        content.lock().read(first * PAGE + (address - start), &mut &mut into[..count])
     }
 
     /// Says where the heap begins; it is empty.
@@ -427,10 +394,13 @@ impl AddressSpace {
         // The last piece of the heap grows; a heap that begins, or whose end has other rights now, gets a new one.
         if let Some((&start, area)) = self.areas.range_mut(self.heap.start..range.start).next_back()
             && area.end == range.start
-            && area.mapping.rights == rights
+            && area.rights == rights
+            && let Backing::Content(content) = &area.backing
+            && !area.shared
+            && area.origin.is_none()
         {
-            let end = (area.mapping.first * PAGE) + (range.end - start);
-            let mut content = area.mapping.backing.lock();
+            let end = (area.first * PAGE) + (range.end - start);
+            let mut content = content.lock();
             if content.len() < end {
                 content.set_len(end)?;
             }
@@ -451,12 +421,12 @@ impl AddressSpace {
     ///
     /// # Errors
     /// `ENOMEM` where there is no room.
-    pub fn find_room(&self, length: u64) -> Result<u64> {
+    pub fn find_room(&mut self, length: u64) -> Result<u64> {
         self.free_range(0, length)
     }
 
-    /// Where `length` bytes are free: at `hint` if possible, else as high as can be.
-    fn free_range(&self, hint: u64, length: u64) -> Result<u64> {
+    /// Where `length` bytes are free: at `hint` if possible, else below what was found last, else as high as can be.
+    fn free_range(&mut self, hint: u64, length: u64) -> Result<u64> {
         let hint = hint - hint % PAGE;
         if hint >= USER_START
             && let Some(end) = hint.checked_add(length).filter(|&end| end <= MAPPINGS_END)
@@ -464,14 +434,20 @@ impl AddressSpace {
         {
             return Ok(hint);
         }
-        let mut end = MAPPINGS_END;
-        for (&start, area) in self.areas.range(..MAPPINGS_END).rev() {
+        let found = self.free_below(self.room_below, length).or_else(|| self.free_below(MAPPINGS_END, length));
+        self.room_below = found.unwrap_or(self.room_below);
+        found.ok_or(FileSystemErrorKind::OutOfMemory.into())
+    }
+
+    /// The highest `length` free bytes below `end`.
+    fn free_below(&self, mut end: u64, length: u64) -> Option<u64> {
+        for (&start, area) in self.areas.range(..end).rev() {
             if area.end + length <= end {
                 break;
             }
             end = end.min(start);
         }
-        end.checked_sub(length).filter(|&start| start >= USER_START).ok_or(FileSystemErrorKind::OutOfMemory.into())
+        end.checked_sub(length).filter(|&start| start >= USER_START)
     }
 
     /// Takes away what is mapped in `range`, whose bounds are pages'.
@@ -481,15 +457,18 @@ impl AddressSpace {
         }
         self.split(range.start)?;
         self.split(range.end)?;
-        self.tables.unmap(range.clone());
+        self.room_below = self.room_below.max(range.end.min(MAPPINGS_END));
+        self.tables.lock().unmap(range.clone());
         while let Some((&start, _)) = self.areas.range(range.clone()).next() {
-            if let Some(Area { end, mapping }) = self.areas.remove(&start)
-                && !mapping.shared
+            let Some(area) = self.areas.remove(&start) else { continue };
+            match area.backing {
                 // Who has it alone drops it as a whole.
-                && Arc::strong_count(&mapping.backing) > 1
-            {
-                // Pages that cannot be given back now (no memory for the tables above them) go with the rest.
-                let _ = mapping.backing.lock().punch(mapping.first * PAGE, end - start);
+                Backing::Content(content) if !area.shared && Arc::strong_count(&content) > 1 => {
+                    // Pages that cannot be given back now (no memory for the tables above them) go with the rest.
+                    let _ = content.lock().punch(area.first * PAGE, area.end - start);
+                }
+                Backing::Content(_) => {}
+                Backing::File(file) => self.released.push(file),
             }
         }
         Ok(())
@@ -501,8 +480,8 @@ impl AddressSpace {
             return Ok(());
         };
         page::admit(AREA_MEMORY)?;
-        let first = area.mapping.first + (at - start) / PAGE;
-        let behind = Area { end: area.end, mapping: Mapping { first, ..area.mapping.clone() } };
+        let first = area.first + (at - start) / PAGE;
+        let behind = Area { first, ..area.clone() };
         area.end = at;
         self.areas.insert(at, behind);
         Ok(())

@@ -3,6 +3,10 @@
 //! A [`UserSlice`] is what a program says is memory of its own; nothing is believed. It is a [`Sink`] and a [`Source`],
 //! so that files read and write it without a buffer in between. Any access may fault: the page is brought then, and
 //! where that cannot be the answer is `EFAULT`. So the lock of the program's address space must not be held.
+//!
+//! The page may be a file's, and that file locked: by somebody else, for whom [`read()`] and [`write()`] wait, or by the
+//! very operation that a [`UserSlice`] takes part in, which therefore waits for nobody. It stops there and notes where;
+//! whoever called the operation, and holds nothing, goes on from there ([`UserSlice::stopped`], [`bring`]).
 
 use alloc::vec::Vec;
 
@@ -10,14 +14,15 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::io::{Sink, Source};
 
 use super::PAGE_SIZE;
-use crate::arch::user_copy;
+use crate::arch::trap::{Access, PageFault};
+use crate::arch::user_copy::{self, Patience};
 
 /// Fills `into` from user memory at `address`.
 ///
 /// # Errors
 /// `EFAULT`.
 pub fn read(address: u64, into: &mut [u8]) -> Result<()> {
-    if user_copy::read(address, into) == 0 { Ok(()) } else { fail(FileSystemErrorKind::BadAddress) }
+    if user_copy::read(address, into, Patience::Waits) == 0 { Ok(()) } else { fail(FileSystemErrorKind::BadAddress) }
 }
 
 /// Writes `bytes` to user memory at `address`.
@@ -25,7 +30,12 @@ pub fn read(address: u64, into: &mut [u8]) -> Result<()> {
 /// # Errors
 /// `EFAULT`; a part may have been written then.
 pub fn write(address: u64, bytes: &[u8]) -> Result<()> {
-    if user_copy::write(address, bytes) == 0 { Ok(()) } else { fail(FileSystemErrorKind::BadAddress) }
+    if user_copy::write(address, bytes, Patience::Waits) == 0 { Ok(()) } else { fail(FileSystemErrorKind::BadAddress) }
+}
+
+/// Lets the page at `address` come for such an access, if it is not there; whether the access can be.
+pub fn bring(address: u64, access: Access) -> bool {
+    user_copy::bring(PageFault { address, access })
 }
 
 /// `N` words of 64 bits from user memory at `address`.
@@ -79,22 +89,50 @@ pub struct UserSlice<'a> {
     /// What of the first has been used.
     used: u64,
     left: usize,
+    patience: Patience,
+    /// Where a page did not come.
+    stopped: Option<u64>,
 }
 
 impl<'a> UserSlice<'a> {
     /// What the pieces hold.
     pub fn new(pieces: &'a [(u64, u64)]) -> Self {
         let left = pieces.iter().fold(0u64, |sum, (_, length)| sum.saturating_add(*length));
-        Self { pieces, used: 0, left: usize::try_from(left).unwrap_or(usize::MAX) }
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        Self { pieces, used: 0, left, patience: Patience::Never, stopped: None }
     }
 
-    /// Goes through the next `count` bytes in pieces, and moves on if all went well.
-    fn each(&mut self, count: usize, mut body: impl FnMut(u64, core::ops::Range<usize>) -> Result<()>) -> Result<()> {
+    /// What they hold behind the first `count` bytes, of which there are so many.
+    pub fn behind(pieces: &'a [(u64, u64)], count: usize) -> Self {
+        let mut slice = Self::new(pieces);
+        // Nothing is touched, so nothing fails.
+        let _ = slice.each(count, |_, _| 0);
+        slice
+    }
+
+    /// For moving bytes while nothing is held that somebody may wait for.
+    pub fn patient(self) -> Self {
+        Self { patience: Patience::Waits, ..self }
+    }
+
+    /// The address at which it stopped, since a page did not come.
+    pub fn stopped(&self) -> Option<u64> {
+        self.stopped
+    }
+
+    /// Goes through the next `count` bytes in pieces, and moves on if all went well. `body` moves bytes and says how many
+    /// are missing.
+    fn each(&mut self, count: usize, mut body: impl FnMut(u64, core::ops::Range<usize>) -> usize) -> Result<()> {
         let (mut pieces, mut used, mut done) = (self.pieces, self.used, 0);
         while done < count {
             let Some(&(address, length)) = pieces.first() else { return fail(FileSystemErrorKind::BadAddress) };
             let step = (length - used).min((count - done) as u64) as usize;
-            body(address.wrapping_add(used), done..done + step)?;
+            let address = address.wrapping_add(used);
+            let missing = body(address, done..done + step);
+            if missing > 0 {
+                self.stopped = Some(address.wrapping_add((step - missing) as u64));
+                return fail(FileSystemErrorKind::BadAddress);
+            }
             done += step;
             used += step as u64;
             if used == length {
@@ -112,7 +150,8 @@ impl Sink for UserSlice<'_> {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        self.each(bytes.len(), |address, range| write(address, &bytes[range]))
+        let patience = self.patience;
+        self.each(bytes.len(), |address, range| user_copy::write(address, &bytes[range], patience))
     }
 }
 
@@ -122,6 +161,7 @@ impl Source for UserSlice<'_> {
     }
 
     fn take(&mut self, into: &mut [u8]) -> Result<()> {
-        self.each(into.len(), |address, range| read(address, &mut into[range]))
+        let patience = self.patience;
+        self.each(into.len(), |address, range| user_copy::read(address, &mut into[range], patience))
     }
 }

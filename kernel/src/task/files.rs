@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use vfs::change::ChangeCell;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::FileObject;
+use vfs::lock::LockOwner;
 
 /// Numbers are below this (`RLIMIT_NOFILE`).
 pub const LIMIT: usize = 1024;
@@ -19,17 +20,42 @@ pub struct Descriptor {
     pub close_on_exec: bool,
 }
 
+/// A file that has lost a number. With this its process loses the record locks that it has on the file (`close(2)`), and
+/// the file is closed if nobody else has it; so no lock must be held.
+pub struct Closed {
+    file: Arc<FileObject>,
+    owner: LockOwner,
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        self.file.close_for(self.owner);
+    }
+}
+
 /// The open files of a process.
-#[derive(Default)]
 pub struct Files {
+    /// Who has the record locks that the process has on them.
+    owner: LockOwner,
     /// Room for [`LIMIT`] at most, and for no more than there ever were.
     slots: Vec<Option<Descriptor>>,
     /// Where changes of the numbers are counted.
     changes: Arc<ChangeCell>,
 }
 
+impl Default for Files {
+    fn default() -> Self {
+        Self { owner: LockOwner::fresh(), slots: Vec::new(), changes: Arc::default() }
+    }
+}
+
 impl Files {
-    /// The same files with the same numbers (`fork(2)`).
+    /// Who has the record locks that the process has on them.
+    pub fn owner(&self) -> LockOwner {
+        self.owner
+    }
+
+    /// The same files with the same numbers, and no record locks (`fork(2)`).
     ///
     /// # Errors
     /// `ENOMEM`.
@@ -37,7 +63,7 @@ impl Files {
         let mut slots = Vec::new();
         slots.try_reserve_exact(self.slots.len()).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
         slots.extend_from_slice(&self.slots);
-        Ok(Self { slots, changes: Arc::default() })
+        Ok(Self { owner: LockOwner::fresh(), slots, changes: Arc::default() })
     }
 
     /// Where changes of the numbers are counted.
@@ -86,7 +112,7 @@ impl Files {
     ///
     /// # Errors
     /// `EBADF` for a number beyond the limit, `ENOMEM`.
-    pub fn set(&mut self, number: usize, descriptor: Descriptor) -> Result<Option<Descriptor>> {
+    pub fn set(&mut self, number: usize, descriptor: Descriptor) -> Result<Option<Closed>> {
         if number >= LIMIT {
             return fail(FileSystemErrorKind::BadFileDescriptor);
         }
@@ -96,29 +122,44 @@ impl Files {
             self.slots.resize(number + 1, None);
         }
         self.changes.bump();
-        Ok(self.slots[number].replace(descriptor))
+        let old = self.slots[number].replace(descriptor);
+        Ok(old.map(|old| self.closed(old)))
     }
 
-    /// Takes a number away; returns the file, which is closed when nobody else has it.
+    fn closed(&self, descriptor: Descriptor) -> Closed {
+        Closed { file: descriptor.file, owner: self.owner }
+    }
+
+    /// Takes a number away.
     ///
     /// # Errors
     /// `EBADF`.
-    pub fn remove(&mut self, number: u64) -> Result<Descriptor> {
+    pub fn remove(&mut self, number: u64) -> Result<Closed> {
         self.get(number)?;
         self.changes.bump();
-        self.slots[number as usize].take().ok_or(FileSystemErrorKind::BadFileDescriptor.into())
+        let taken = self.slots[number as usize].take().ok_or(FileSystemErrorKind::BadFileDescriptor)?;
+        Ok(self.closed(taken))
     }
 
     /// Takes away what another program does not get, and returns it.
-    pub fn close_on_exec(&mut self) -> Vec<Descriptor> {
+    pub fn close_on_exec(&mut self) -> Vec<Closed> {
         self.changes.bump();
+        let owner = self.owner;
         let closing = |slot: &mut Option<Descriptor>| slot.take_if(|descriptor| descriptor.close_on_exec);
-        self.slots.iter_mut().filter_map(closing).collect()
+        self.slots.iter_mut().filter_map(closing).map(|descriptor| Closed { file: descriptor.file, owner }).collect()
     }
 
     /// Takes away all, and returns them.
-    pub fn close_all(&mut self) -> Vec<Option<Descriptor>> {
+    pub fn close_all(&mut self) -> Self {
         self.changes.bump();
-        core::mem::take(&mut self.slots)
+        Self { owner: self.owner, slots: core::mem::take(&mut self.slots), changes: Arc::default() }
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        for descriptor in self.slots.drain(..).flatten() {
+            drop(Closed { file: descriptor.file, owner: self.owner });
+        }
     }
 }

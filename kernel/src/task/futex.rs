@@ -19,6 +19,7 @@ use super::scheduler;
 use super::thread::Thread;
 use super::wait::WaitQueue;
 use crate::arch::user::USER_END;
+use crate::mm::space::Shared;
 use crate::mm::user_memory;
 
 /// Bytes of heap that one who waits takes, about.
@@ -30,7 +31,7 @@ pub struct Key {
     /// What it is in: a memory, or what stands behind several. Only compared. (Who waits keeps its memory; what stands
     /// behind it may go meanwhile, and another come in its place: then somebody may be woken for nothing, which they
     /// must expect.)
-    object: usize,
+    object: Shared,
     offset: u64,
 }
 
@@ -74,7 +75,7 @@ impl Key {
             return fail(FileSystemErrorKind::BadAddress);
         }
         let space = process.space()?;
-        let own = Self { object: Arc::as_ptr(&space).addr(), offset: address };
+        let own = Self { object: Shared::Memory(Arc::as_ptr(&space).addr()), offset: address };
         if is_private {
             return Ok(own);
         }

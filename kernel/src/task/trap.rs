@@ -7,6 +7,7 @@ use super::signal::{Information, Signal};
 use super::thread::UserSide;
 use crate::arch::interrupts;
 use crate::arch::trap::{Exception, PageFault, TrapFrame};
+use crate::arch::user_copy::Patience;
 use crate::log;
 use crate::mm::space::Failure;
 
@@ -32,7 +33,7 @@ pub fn on_exception(frame: &mut TrapFrame) {
 fn handle(user: &UserSide, frame: &TrapFrame, exception: Exception) {
     let process = &user.process;
     let (address, failure) = match exception {
-        Exception::Page(fault) => match resolve(process, fault) {
+        Exception::Page(fault) => match resolve(process, fault, Patience::Waits) {
             Ok(()) => return,
             Err(failure) => (fault.address, Some(failure)),
         },
@@ -59,7 +60,7 @@ fn of_page(failure: Failure, address: u64) -> Information {
     match failure {
         Failure::NotMapped | Failure::OutOfMemory => Information::of_fault(Signal::SEGMENTATION, 1, address),
         Failure::NotAllowed => Information::of_fault(Signal::SEGMENTATION, 2, address),
-        Failure::BehindEnd => Information::of_fault(Signal::BUS, 2, address),
+        Failure::BehindEnd | Failure::Busy => Information::of_fault(Signal::BUS, 2, address),
     }
 }
 
@@ -91,8 +92,9 @@ fn floating_point_code(exceptions: u32) -> i32 {
     }
 }
 
-fn resolve(process: &Process, fault: PageFault) -> Result<(), Failure> {
+fn resolve(process: &Process, fault: PageFault, patience: Patience) -> Result<(), Failure> {
     match process.space() {
+        Ok(space) if patience == Patience::Waits => space.bring(fault),
         Ok(space) => space.lock().fault(fault),
         // Without an address space nothing is mapped.
         Err(_) => Err(Failure::NotMapped),
@@ -100,6 +102,6 @@ fn resolve(process: &Process, fault: PageFault) -> Result<(), Failure> {
 }
 
 /// Called on a fault of the kernel at user memory; whether the access can be tried again.
-pub fn on_kernel_fault(fault: PageFault) -> bool {
-    process::current().is_some_and(|process| resolve(&process, fault).is_ok())
+pub fn on_kernel_fault(fault: PageFault, patience: Patience) -> bool {
+    process::current().is_some_and(|process| resolve(&process, fault, patience).is_ok())
 }

@@ -28,6 +28,7 @@ mod budget;
 mod bytes;
 mod edit;
 mod excerpt;
+mod mapping;
 mod tree;
 
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use budget::{Budget, Unlimited};
 pub use bytes::Bytes;
 pub use edit::Editor;
 pub use excerpt::Excerpt;
+pub use mapping::{ALL_PAGES, Mapped, Mappers, PageMapper, Shown};
 
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::io::{Sink, Source};
@@ -64,7 +66,7 @@ pub struct Content {
 }
 
 /// The number of pages that `bytes` bytes touch.
-const fn pages_for(bytes: u64) -> u64 {
+pub(crate) const fn pages_for(bytes: u64) -> u64 {
     bytes.div_ceil(PAGE_SIZE)
 }
 
@@ -205,25 +207,7 @@ impl Content {
         self.page(index).ok_or(FileSystemErrorKind::OutOfMemory.into())
     }
 
-    /// Whether page `index` has no data: it reads as zeros.
-    pub fn is_hole(&self, index: u64) -> bool {
-        match self.tree.find(index).0 {
-            Found::Page(_) => false,
-            Found::Empty => self.base.page(index).is_empty(),
-            Found::Zero => true,
-        }
-    }
-
-    /// A page of the base that shows as it is, for mapping: `None` where a page of the tree, a hole or the base's end
-    /// hides a part of it. It stays as long as any clone of the content.
-    pub fn base_page(&self, index: u64) -> Option<&[u8; page::SIZE]> {
-        match self.tree.find(index) {
-            (Found::Empty, _) => self.base.page(index).try_into().ok(),
-            _ => None,
-        }
-    }
-
-    /// The page at `index`, for mapping: `None` where no page of the tree stands (a hole, or a part of the base).
+    /// The page at `index`: `None` where no page of the tree stands (a hole, or a part of the base).
     pub fn page(&self, index: u64) -> Option<&Page> {
         match self.tree.find(index) {
             (Found::Page(page), _) => Some(page),

@@ -9,7 +9,7 @@
 //! downwards in stacking order. The caller holds no lock of the node's file system.
 
 use crate::change::ChangeCell;
-use crate::content::Content;
+use crate::content::{Content, Mapped, PageMapper, Shown};
 use crate::context::Credentials;
 use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
@@ -374,6 +374,30 @@ pub trait VfsNode: Send + Sync {
     fn set_content(&self, _content: Content) -> Result<()> {
         fail(FileSystemErrorKind::NotSupported)
     }
+
+    /// Whether memory can show its pages as they are (`MAP_SHARED`).
+    fn is_mappable(&self) -> bool {
+        false
+    }
+
+    /// Gives page `index` to `show`, to be read or, for `write`, to be written, and lets `mapper` be told from then on of
+    /// what becomes of pages that it was shown. Waits for nobody that may wait: its caller may be in the midst of
+    /// another operation, even on the same file. A page that is shown to be written counts as written.
+    ///
+    /// # Errors
+    /// `ENODEV` for what is not mappable, `EROFS`, `ENOSPC`, `ENOMEM`, and what `show` answers.
+    fn map_page(
+        &self,
+        _index: u64,
+        _write: bool,
+        _mapper: &Arc<dyn PageMapper>,
+        _show: &mut dyn FnMut(Shown<'_>) -> Result<()>,
+    ) -> Result<Mapped> {
+        fail(FileSystemErrorKind::NoSuchDevice)
+    }
+
+    /// Tells `mapper` no more. Called once at least before it goes, by who had pages shown to it. Waits for nobody.
+    fn forget_mapper(&self, _mapper: &Arc<dyn PageMapper>) {}
 
     /// Notes that the content was read: sets the access time to now if it is not after the last change, or a day old
     /// (`relatime` of `mount(8)`). A node without access times does nothing.

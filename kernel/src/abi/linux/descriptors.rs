@@ -4,7 +4,9 @@ use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
+use super::cloning;
 use super::flags::{self, O_CLOEXEC, O_NONBLOCK};
+use super::locks;
 use super::terminals;
 use crate::fs::pipe as pipes;
 use crate::mm::user_memory;
@@ -129,7 +131,7 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
             Ok(0)
         }
         F_GETPIPE_SZ | F_SETPIPE_SZ => pipe_size(call, &file, (command == F_SETPIPE_SZ).then_some(argument)),
-        _ => fail(FileSystemErrorKind::InvalidArgument),
+        _ => locks::fcntl(call, &file).unwrap_or(fail(FileSystemErrorKind::InvalidArgument)),
     }
 }
 
@@ -155,7 +157,7 @@ const FIONCLEX: u32 = 0x5450;
 const FIOCLEX: u32 = 0x5451;
 
 /// What every file knows: to give way to another program, not to be waited for, how much can be read. The rest is for
-/// terminals.
+/// terminals, or for files that are cloned.
 pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     match call.word(1) {
@@ -171,7 +173,7 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
         }
         _ if file.is_terminal() => return terminals::ioctl(call, &file),
         FIONREAD => user_memory::write(call.arguments[2], &(file.readable()? as u32).to_le_bytes())?,
-        _ => return fail(FileSystemErrorKind::NotATerminal),
+        _ => return cloning::ioctl(call, &file).unwrap_or(fail(FileSystemErrorKind::NotATerminal)),
     }
     Ok(0)
 }

@@ -1,13 +1,18 @@
 //! Mappings and the heap.
 
+use core::ops::Range;
+
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::OpenFlags;
-use vfs::metadata::FileType;
 use vfs::mount::MountFlags;
 
 use super::call::Call;
+use crate::arch::trap::{Access, PageFault};
+use crate::fs::unnamed;
 use crate::mm::PAGE_SIZE;
-use crate::mm::space::{Mapping, Place, Rights};
+use crate::mm::space::{Failure, Mapping, Place, Remap, Rights, SharedSpace};
+use crate::mm::user_memory;
+use crate::task::files::Descriptor;
 
 const MAP_SHARED: u32 = 1;
 const MAP_PRIVATE: u32 = 2;
@@ -15,8 +20,12 @@ const MAP_SHARED_VALIDATE: u32 = 3;
 const MAP_TYPE: u32 = 0xf;
 const MAP_FIXED: u32 = 0x10;
 const MAP_ANONYMOUS: u32 = 0x20;
+const MAP_LOCKED: u32 = 0x2000;
+const MAP_POPULATE: u32 = 0x8000;
 const MAP_HUGETLB: u32 = 0x4_0000;
 const MAP_FIXED_NOREPLACE: u32 = 0x10_0000;
+/// What `MAP_SHARED_VALIDATE` knows: all that there was before it (Linux's `LEGACY_MAP_MASK`).
+const MAP_KNOWN: u32 = 0x407_f9f3;
 
 fn rights(protection: u64) -> Result<Rights> {
     Rights::from_bits(protection).ok_or(FileSystemErrorKind::InvalidArgument.into())
@@ -41,9 +50,15 @@ pub fn mmap(call: &mut Call<'_>) -> Result<u64> {
     if offset.checked_add(length).is_none_or(|end| i64::try_from(end).is_err()) {
         return fail(FileSystemErrorKind::Overflow);
     }
+    let anonymous = flags & MAP_ANONYMOUS != 0;
     let shared = match flags & MAP_TYPE {
         MAP_PRIVATE => false,
-        MAP_SHARED | MAP_SHARED_VALIDATE => true,
+        MAP_SHARED => true,
+        // Flags that are unknown are refused by this one alone.
+        MAP_SHARED_VALIDATE if !anonymous && flags & !MAP_KNOWN != 0 => {
+            return fail(FileSystemErrorKind::NotSupported);
+        }
+        MAP_SHARED_VALIDATE if !anonymous => true,
         _ => return fail(FileSystemErrorKind::InvalidArgument),
     };
     let place = match flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) {
@@ -51,35 +66,62 @@ pub fn mmap(call: &mut Call<'_>) -> Result<u64> {
         MAP_FIXED => Place::At(address),
         _ => Place::IfFree(address),
     };
-    let mapping = if flags & MAP_ANONYMOUS != 0 {
+    let mapping = if anonymous {
         Mapping::anonymous(length.next_multiple_of(PAGE_SIZE as u64), rights, shared)?
     } else {
         of_file(call, offset, rights, shared)?
     };
-    call.process.space()?.lock().map(place, length, mapping)
+    let space = call.process.space()?;
+    let start = space.lock().map(place, length, mapping)?;
+    if flags & (MAP_POPULATE | MAP_LOCKED) != 0 {
+        // What cannot come now comes later, or fails then.
+        let access = if rights.contains(Rights::WRITE) && !shared { Access::Write } else { Access::Read };
+        let _ = populate(call, &space, start..start + length, access);
+    }
+    Ok(start)
 }
 
-/// What of the file whose number is argument 4 is mapped. A shared mapping of a file is not there yet: `ENODEV`, as of a
-/// file system that cannot.
+/// Lets all pages come that have an address in `range`.
+///
+/// # Errors
+/// Those of the first that cannot; `EINTR` when the process is to end.
+fn populate(call: &Call<'_>, space: &SharedSpace, range: Range<u64>, access: Access) -> Result<()> {
+    for address in range.step_by(PAGE_SIZE) {
+        if call.process.is_to_end() {
+            return fail(FileSystemErrorKind::Interrupted);
+        }
+        space.bring(PageFault { address, access }).map_err(|failure| match failure {
+            Failure::NotMapped | Failure::OutOfMemory => FileSystemErrorKind::OutOfMemory,
+            Failure::NotAllowed | Failure::BehindEnd | Failure::Busy => FileSystemErrorKind::BadAddress,
+        })?;
+    }
+    Ok(())
+}
+
+/// What of the file whose number is argument 4 is mapped. As on Linux a file must be open for reading, and for writing too
+/// if what is written is to be the file's.
 fn of_file(call: &Call<'_>, offset: u64, rights: Rights, shared: bool) -> Result<Mapping> {
     let file = call.file(4)?;
-    if !file.flags().contains(OpenFlags::READ) {
+    let opened = file.flags();
+    let mut allowed = Rights::all();
+    allowed.set(Rights::WRITE, !shared || opened.contains(OpenFlags::WRITE));
+    if !opened.contains(OpenFlags::READ) || !allowed.contains(rights & Rights::WRITE) {
         return fail(FileSystemErrorKind::PermissionDenied);
     }
-    if rights.contains(Rights::EXECUTE) && file.path().mount.flags().contains(MountFlags::NO_EXECUTE) {
-        return fail(FileSystemErrorKind::NotPermitted);
+    if file.path().mount.flags().contains(MountFlags::NO_EXECUTE) {
+        allowed -= Rights::EXECUTE;
+        if rights.contains(Rights::EXECUTE) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
     }
-    if shared {
+    if !file.node().is_mappable() {
         return fail(FileSystemErrorKind::NoSuchDevice);
     }
-    if file.node().kind() != FileType::Regular {
-        return fail(FileSystemErrorKind::NoSuchDevice);
-    }
-    match file.node().content() {
-        // A file that is made as it is read.
-        Err(error) if error.kind() == FileSystemErrorKind::NotSupported => fail(FileSystemErrorKind::NoSuchDevice),
-        content => Mapping::private(content?, offset, rights),
-    }
+    let mapping = match shared {
+        true => Mapping::shared(file, offset, rights),
+        false => Mapping::private(file.node().content()?, offset, rights)?,
+    };
+    Ok(mapping.allow(allowed))
 }
 
 pub fn munmap(call: &mut Call<'_>) -> Result<u64> {
@@ -93,21 +135,168 @@ pub fn mprotect(call: &mut Call<'_>) -> Result<u64> {
     Ok(0)
 }
 
-const MADV_NORMAL: u32 = 0;
-const MADV_WILLNEED: u32 = 3;
-const MADV_DONTNEED: u32 = 4;
-const MADV_FREE: u32 = 8;
+const MREMAP_MAYMOVE: u32 = 1;
+const MREMAP_FIXED: u32 = 2;
+const MREMAP_DONTUNMAP: u32 = 4;
 
-/// What is going to be used makes no difference: pages come when they are touched.
-pub fn madvise(call: &mut Call<'_>) -> Result<u64> {
-    let [address, length, ..] = call.arguments;
-    match call.word(2) {
-        MADV_NORMAL..=MADV_WILLNEED | MADV_DONTNEED | MADV_FREE if length == 0 => {}
-        MADV_NORMAL..=MADV_WILLNEED => {
-            call.process.space()?.lock().check_mapped(address, length)?;
+pub fn mremap(call: &mut Call<'_>) -> Result<u64> {
+    let [start, length, new_length, _, target, _] = call.arguments;
+    let flags = call.flags(3, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)?;
+    let target = (flags & MREMAP_FIXED != 0).then_some(target);
+    let how = match (flags & MREMAP_MAYMOVE != 0, flags & MREMAP_DONTUNMAP != 0, target) {
+        (false, false, None) => Remap::InPlace,
+        (true, false, None) => Remap::MayMove,
+        (true, false, Some(target)) => Remap::To(target),
+        (true, true, target) => Remap::Leaving(target),
+        (false, ..) => return fail(FileSystemErrorKind::InvalidArgument),
+    };
+    call.process.space()?.lock().remap(start, length, new_length, how)
+}
+
+/// The pages that `length` bytes from `start` on are; none for no length.
+///
+/// # Errors
+/// `EINVAL` for an address that is no page's; `ENOMEM` beyond all addresses.
+fn pages(start: u64, length: u64) -> Result<Range<u64>> {
+    if !start.is_multiple_of(PAGE_SIZE as u64) {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let end = length.checked_next_multiple_of(PAGE_SIZE as u64).and_then(|length| start.checked_add(length));
+    end.map(|end| start..end).ok_or(FileSystemErrorKind::OutOfMemory.into())
+}
+
+const MS_ASYNC: u32 = 1;
+const MS_INVALIDATE: u32 = 2;
+const MS_SYNC: u32 = 4;
+
+pub fn msync(call: &mut Call<'_>) -> Result<u64> {
+    let flags = call.flags(2, MS_ASYNC | MS_INVALIDATE | MS_SYNC)?;
+    if flags & (MS_ASYNC | MS_SYNC) == MS_ASYNC | MS_SYNC {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let mut range = pages(call.arguments[0], call.arguments[1])?;
+    if range.is_empty() {
+        return Ok(0);
+    }
+    let space = call.process.space()?;
+    let is_mapped = space.lock().check_mapped(range.start, range.end - range.start);
+    while range.start < range.end {
+        let Some((end, file)) = space.lock().next_file(range.clone()) else { break };
+        if flags & MS_SYNC != 0 {
+            file.sync()?;
         }
-        MADV_DONTNEED | MADV_FREE => call.process.space()?.lock().clear(address, length)?,
-        _ => return fail(FileSystemErrorKind::InvalidArgument),
+        range.start = end;
+    }
+    // As on Linux what is mapped has been seen to.
+    is_mapped.map(|_| 0)
+}
+
+/// How many pages are asked about at once.
+const RESIDENT_STEP: usize = 256;
+
+pub fn mincore(call: &mut Call<'_>) -> Result<u64> {
+    let [start, length, vector, ..] = call.arguments;
+    let range = pages(start, length)?;
+    let space = call.process.space()?;
+    let mut at = range.start;
+    while at < range.end {
+        let mut known = [0; RESIDENT_STEP];
+        let count = ((range.end - at) / PAGE_SIZE as u64).min(RESIDENT_STEP as u64) as usize;
+        space.lock().resident(at, &mut known[..count])?;
+        user_memory::write(vector + (at - range.start) / PAGE_SIZE as u64, &known[..count])?;
+        at += (count * PAGE_SIZE) as u64;
     }
     Ok(0)
+}
+
+const MADV_NORMAL: u32 = 0;
+const MADV_DONTNEED: u32 = 4;
+const MADV_FREE: u32 = 8;
+const MADV_DONTDUMP: u32 = 16;
+const MADV_DODUMP: u32 = 17;
+const MADV_COLD: u32 = 20;
+const MADV_POPULATE_READ: u32 = 22;
+const MADV_POPULATE_WRITE: u32 = 23;
+
+/// What is going to be used makes no difference: pages come when they are touched, and stay.
+pub fn madvise(call: &mut Call<'_>) -> Result<u64> {
+    let advice = call.word(2);
+    if !matches!(advice, MADV_NORMAL..=MADV_DONTNEED | MADV_FREE | MADV_DONTDUMP..=MADV_DODUMP | MADV_COLD..=MADV_POPULATE_WRITE)
+    {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let range = pages(call.arguments[0], call.arguments[1])?;
+    let length = range.end - range.start;
+    if length == 0 {
+        return Ok(0);
+    }
+    let space = call.process.space()?;
+    match advice {
+        MADV_DONTNEED => space.lock().clear(range.start, length)?,
+        MADV_FREE => space.lock().free(range.start, length)?,
+        MADV_POPULATE_READ => populate(call, &space, range, Access::Read)?,
+        MADV_POPULATE_WRITE => populate(call, &space, range, Access::Write)?,
+        _ => {
+            space.lock().check_mapped(range.start, length)?;
+        }
+    }
+    Ok(0)
+}
+
+/// All that is in memory stays there; so locking it is but looking whether it is mapped.
+fn lock(call: &Call<'_>) -> Result<u64> {
+    let [start, length, ..] = call.arguments;
+    let first = start - start % PAGE_SIZE as u64;
+    let Some(length) = length.checked_add(start - first) else { return fail(FileSystemErrorKind::InvalidArgument) };
+    let range = pages(first, length).or(fail(FileSystemErrorKind::InvalidArgument))?;
+    if !range.is_empty() && call.arguments[1] != 0 {
+        call.process.space()?.lock().check_mapped(range.start, range.end - range.start)?;
+    }
+    Ok(0)
+}
+
+pub fn mlock(call: &mut Call<'_>) -> Result<u64> {
+    lock(call)
+}
+
+pub fn mlock2(call: &mut Call<'_>) -> Result<u64> {
+    const MLOCK_ONFAULT: u32 = 1;
+    call.flags(2, MLOCK_ONFAULT)?;
+    lock(call)
+}
+
+pub fn munlock(call: &mut Call<'_>) -> Result<u64> {
+    lock(call)
+}
+
+pub fn mlockall(call: &mut Call<'_>) -> Result<u64> {
+    const MCL_CURRENT: u32 = 1;
+    const MCL_FUTURE: u32 = 2;
+    const MCL_ONFAULT: u32 = 4;
+    match call.flags(0, MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)? {
+        0 | MCL_ONFAULT => fail(FileSystemErrorKind::InvalidArgument),
+        _ => Ok(0),
+    }
+}
+
+pub fn munlockall(_call: &mut Call<'_>) -> Result<u64> {
+    Ok(0)
+}
+
+const MFD_CLOEXEC: u32 = 1;
+/// The file is not to be executed, nor its seals to be changed: what it is here anyway.
+const MFD_NOEXEC_SEAL: u32 = 8;
+const MFD_EXEC: u32 = 0x10;
+/// The longest name (`NAME_MAX` without `memfd:`).
+const MFD_NAME_MAX: usize = 249;
+
+/// Files in memory are not sealed: who asks for that is refused (`MFD_ALLOW_SEALING`).
+pub fn memfd_create(call: &mut Call<'_>) -> Result<u64> {
+    let flags = call.flags(1, MFD_CLOEXEC | MFD_NOEXEC_SEAL | MFD_EXEC)?;
+    if flags & (MFD_NOEXEC_SEAL | MFD_EXEC) == MFD_NOEXEC_SEAL | MFD_EXEC {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    user_memory::read_text(call.arguments[0], MFD_NAME_MAX + 1, FileSystemErrorKind::InvalidArgument)?;
+    let file = unnamed::new_file(if flags & MFD_NOEXEC_SEAL == 0 { 0o777 } else { 0o666 })?;
+    call.process.files().add(Descriptor { file, close_on_exec: flags & MFD_CLOEXEC != 0 }, 0)
 }

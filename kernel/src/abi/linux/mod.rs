@@ -6,9 +6,11 @@
 //! | [`call`] | one call: its arguments, and the answer |
 //! | `flags`, `structures` | numbers and layouts of Linux's interface |
 //! | `descriptors` | numbers of open files |
-//! | `transfer` | reading and writing |
+//! | `transfer`, `pieces` | reading and writing |
 //! | `polling`, `selecting`, `events` | waiting until one of many files can be read or written |
 //! | `sockets`, `messages`, `socket_options` | sockets: how they come together, sending and receiving, settings |
+//! | `cloning` | files that share content |
+//! | `locks` | advisory locks on files |
 //! | `names` | opening, making, moving, removing and listing names |
 //! | `attributes`, `xattrs` | what is known of a file |
 //! | `mounts` | mounting, the root, and the figures of file systems |
@@ -30,6 +32,7 @@ mod attributes;
 mod beginnings;
 pub mod call;
 mod clocks;
+mod cloning;
 mod credentials;
 mod descriptors;
 mod events;
@@ -37,10 +40,12 @@ mod flags;
 mod futexes;
 mod identity;
 mod jobs;
+mod locks;
 mod memory;
 mod messages;
 mod mounts;
 mod names;
+mod pieces;
 mod polling;
 mod processes;
 mod selecting;

@@ -4,7 +4,7 @@ use vfs::error::Result;
 
 use super::call::Call;
 use super::{
-    alarms, attributes, beginnings, clocks, credentials, descriptors, events, futexes, identity, jobs, memory,
+    alarms, attributes, beginnings, clocks, credentials, descriptors, events, futexes, identity, jobs, locks, memory,
     messages, mounts, names, polling, processes, selecting, signals, socket_options, sockets, system, transfer,
     waiting, xattrs,
 };
@@ -73,9 +73,9 @@ table! {
     22 pipe descriptors::pipe;
     23 select selecting::select;
     24 sched_yield system::sched_yield;
-    25 mremap;
-    26 msync;
-    27 mincore;
+    25 mremap memory::mremap;
+    26 msync memory::msync;
+    27 mincore memory::mincore;
     28 madvise memory::madvise;
     29 shmget;
     30 shmat;
@@ -121,7 +121,7 @@ table! {
     70 msgrcv;
     71 msgctl;
     72 fcntl descriptors::fcntl;
-    73 flock;
+    73 flock locks::flock;
     74 fsync transfer::fsync;
     75 fdatasync transfer::fdatasync;
     76 truncate attributes::truncate;
@@ -197,10 +197,10 @@ table! {
     146 sched_get_priority_max;
     147 sched_get_priority_min;
     148 sched_rr_get_interval;
-    149 mlock;
-    150 munlock;
-    151 mlockall;
-    152 munlockall;
+    149 mlock memory::mlock;
+    150 munlock memory::munlock;
+    151 mlockall memory::mlockall;
+    152 munlockall memory::munlockall;
     153 vhangup;
     154 modify_ldt;
     155 pivot_root mounts::pivot_root;
@@ -367,13 +367,13 @@ table! {
     316 renameat2 names::renameat2;
     317 seccomp;
     318 getrandom system::getrandom;
-    319 memfd_create;
+    319 memfd_create memory::memfd_create;
     320 kexec_file_load;
     321 bpf;
     322 execveat;
     323 userfaultfd;
     324 membarrier;
-    325 mlock2;
+    325 mlock2 memory::mlock2;
     326 copy_file_range transfer::copy_file_range;
     327 preadv2 transfer::preadv2;
     328 pwritev2 transfer::pwritev2;

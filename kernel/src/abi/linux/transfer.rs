@@ -4,11 +4,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use vfs::error::{FileSystemErrorKind, Result, fail};
-use vfs::file::{FileObject, OpenFlags, SeekFrom};
+use vfs::file::{FileObject, OpenFlags, SeekFrom, TransferFlags};
 use vfs::metadata::FileType;
 
 use super::call::Call;
-use crate::mm::user_memory::{self, UserSlice};
+use super::pieces::{self, At};
+use crate::mm::user_memory;
 use crate::socket::{Kind, SocketStream};
 use crate::task::signal::Signal;
 
@@ -18,34 +19,19 @@ pub const BYTES_MAX: u64 = 0x7fff_f000;
 /// The most pieces of a vector (`IOV_MAX`).
 pub const PIECES_MAX: u64 = 1024;
 
-/// Where in a file bytes go to or come from.
-#[derive(Clone, Copy)]
-enum At {
-    Position,
-    Offset(u64),
-}
-
-fn read_pieces(file: &FileObject, pieces: &[(u64, u64)], at: At) -> Result<u64> {
-    let mut sink = UserSlice::new(pieces);
-    let count = match at {
-        At::Position => file.read(&mut sink),
-        At::Offset(offset) => file.read_at(offset, &mut sink),
-    };
-    Ok(count? as u64)
-}
-
-fn write_pieces(call: &Call<'_>, file: &FileObject, pieces: &[(u64, u64)], at: At) -> Result<u64> {
-    let mut source = UserSlice::new(pieces);
-    let writer = &call.credentials()?;
-    let count = match at {
-        At::Position => file.write(writer, &mut source),
-        At::Offset(offset) => file.write_at(writer, offset, &mut source),
-    };
+fn write_pieces(
+    call: &Call<'_>,
+    file: &FileObject,
+    pieces: &[(u64, u64)],
+    at: At,
+    flags: TransferFlags,
+) -> Result<u64> {
+    let count = pieces::write(&call.credentials()?, file, pieces, at, flags);
     // Of sockets only streams are pipes in this.
     if file.stream_as::<SocketStream>().is_none_or(|stream| stream.socket().kind() == Kind::Stream) {
         tell_broken_pipe(call, &count);
     }
-    Ok(count? as u64)
+    count
 }
 
 /// A process that writes where nobody reads any more is told so by a signal as well.
@@ -63,7 +49,7 @@ fn piece(call: &Call<'_>) -> [(u64, u64); 1] {
 }
 
 /// The pieces that arguments 1 and 2 lead to.
-fn pieces(call: &Call<'_>) -> Result<Vec<(u64, u64)>> {
+fn vector(call: &Call<'_>) -> Result<Vec<(u64, u64)>> {
     pieces_at(call.arguments[1], u64::from(call.word(2)))
 }
 
@@ -90,29 +76,29 @@ pub fn pieces_at(address: u64, count: u64) -> Result<Vec<(u64, u64)>> {
 }
 
 pub fn read(call: &mut Call<'_>) -> Result<u64> {
-    read_pieces(&*call.file(0)?, &piece(call), At::Position)
+    pieces::read(&*call.file(0)?, &piece(call), At::Position)
 }
 
 pub fn write(call: &mut Call<'_>) -> Result<u64> {
-    write_pieces(call, &*call.file(0)?, &piece(call), At::Position)
+    write_pieces(call, &*call.file(0)?, &piece(call), At::Position, TransferFlags::empty())
 }
 
 pub fn pread64(call: &mut Call<'_>) -> Result<u64> {
     let at = At::Offset(call.offset(3)?);
-    read_pieces(&*call.file(0)?, &piece(call), at)
+    pieces::read(&*call.file(0)?, &piece(call), at)
 }
 
 pub fn pwrite64(call: &mut Call<'_>) -> Result<u64> {
     let at = At::Offset(call.offset(3)?);
-    write_pieces(call, &*call.file(0)?, &piece(call), at)
+    write_pieces(call, &*call.file(0)?, &piece(call), at, TransferFlags::empty())
 }
 
 pub fn readv(call: &mut Call<'_>) -> Result<u64> {
-    read_pieces(&*call.file(0)?, &pieces(call)?, At::Position)
+    pieces::read(&*call.file(0)?, &vector(call)?, At::Position)
 }
 
 pub fn writev(call: &mut Call<'_>) -> Result<u64> {
-    write_pieces(call, &*call.file(0)?, &pieces(call)?, At::Position)
+    write_pieces(call, &*call.file(0)?, &vector(call)?, At::Position, TransferFlags::empty())
 }
 
 pub fn lseek(call: &mut Call<'_>) -> Result<u64> {
@@ -130,28 +116,30 @@ pub fn lseek(call: &mut Call<'_>) -> Result<u64> {
 
 pub fn preadv(call: &mut Call<'_>) -> Result<u64> {
     let at = At::Offset(call.offset(3)?);
-    read_pieces(&*call.file(0)?, &pieces(call)?, at)
+    pieces::read(&*call.file(0)?, &vector(call)?, at)
 }
 
 pub fn pwritev(call: &mut Call<'_>) -> Result<u64> {
     let at = At::Offset(call.offset(3)?);
-    write_pieces(call, &*call.file(0)?, &pieces(call)?, at)
+    write_pieces(call, &*call.file(0)?, &vector(call)?, at, TransferFlags::empty())
 }
 
-/// Where `preadv2` and `pwritev2` go; they know no flags here (`EOPNOTSUPP`).
-fn at_of_flagged(call: &Call<'_>) -> Result<At> {
-    if call.word(5) != 0 {
-        return fail(FileSystemErrorKind::NotSupported);
-    }
-    if call.signed(3) == -1 { Ok(At::Position) } else { Ok(At::Offset(call.offset(3)?)) }
+/// Where `preadv2` and `pwritev2` go, and what their flags are.
+fn flagged(call: &Call<'_>) -> Result<(At, TransferFlags)> {
+    let flags = TransferFlags::from_linux(call.word(5))?;
+    Ok((if call.signed(3) == -1 { At::Position } else { At::Offset(call.offset(3)?) }, flags))
 }
 
 pub fn preadv2(call: &mut Call<'_>) -> Result<u64> {
-    read_pieces(&*call.file(0)?, &pieces(call)?, at_of_flagged(call)?)
+    let file = call.file(0)?;
+    let (at, _) = flagged(call)?;
+    pieces::read(&file, &vector(call)?, at)
 }
 
 pub fn pwritev2(call: &mut Call<'_>) -> Result<u64> {
-    write_pieces(call, &*call.file(0)?, &pieces(call)?, at_of_flagged(call)?)
+    let file = call.file(0)?;
+    let (at, flags) = flagged(call)?;
+    write_pieces(call, &file, &vector(call)?, at, flags)
 }
 
 /// What `sendfile` moves at a time.

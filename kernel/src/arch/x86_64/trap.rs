@@ -99,7 +99,7 @@ extern "C" fn interrupt_dispatch(frame: &mut TrapFrame) {
         _ if frame.is_of_user() => crate::task::trap::on_exception(frame),
         VECTOR_BREAKPOINT => crate::log!("breakpoint at {:#x}", frame.rip),
         VECTOR_PAGE_FAULT | VECTOR_GENERAL_PROTECTION => {
-            if !probe::recover(frame) && !user_copy::recover(frame, crate::task::trap::on_kernel_fault) {
+            if !probe::recover(frame) && !user_copy::recover(frame) {
                 crate::panic::on_exception(frame);
             }
         }

@@ -23,7 +23,8 @@ user_access_is_guarded: .byte 0
 .global copy_user_bytes
 .global copy_user_access
 .global copy_user_failed
-copy_user_bytes:                # rdi: to, rsi: from, rdx: how many; returns how many are missing
+copy_user_bytes:                # rdi: to, rsi: from, rdx: how many, rcx: whether a fault may wait; returns how many
+    movq %rcx, %r8              # are missing
     movq %rdx, %rcx
     cmpb $0, user_access_is_guarded(%rip)
     jne 2f
@@ -41,7 +42,7 @@ copy_user_failed:
 );
 
 unsafe extern "C" {
-    fn copy_user_bytes(to: u64, from: u64, count: usize) -> usize;
+    fn copy_user_bytes(to: u64, from: u64, count: usize, may_wait: u64) -> usize;
     static copy_user_access: u8;
     static copy_user_failed: u8;
     static mut user_access_is_guarded: u8;
@@ -70,27 +71,41 @@ fn is_of_user(address: u64, count: usize) -> bool {
     address.checked_add(count as u64).is_some_and(|end| end <= USER_END)
 }
 
+/// Whether a fault may wait until nobody works on the file whose page it needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Patience {
+    /// It may: the caller holds nothing that such a one may wait for.
+    Waits,
+    /// It may not, and the copy ends where it would.
+    Never,
+}
+
 /// Copies from user memory at `from` as much of `into` as can be read; returns how many bytes are missing.
-pub fn read(from: u64, into: &mut [u8]) -> usize {
+pub fn read(from: u64, into: &mut [u8], patience: Patience) -> usize {
     if !is_of_user(from, into.len()) {
         return into.len();
     }
     // SAFETY: the target is the slice; the source is of the user half, where no memory of the kernel's is, and a fault
     // ends the copy.
-    unsafe { copy_user_bytes(into.as_mut_ptr() as u64, from, into.len()) }
+    unsafe { copy_user_bytes(into.as_mut_ptr() as u64, from, into.len(), u64::from(patience == Patience::Waits)) }
 }
 
 /// Copies as much of `bytes` to user memory at `to` as can be written; returns how many bytes are missing.
-pub fn write(to: u64, bytes: &[u8]) -> usize {
+pub fn write(to: u64, bytes: &[u8], patience: Patience) -> usize {
     if !is_of_user(to, bytes.len()) {
         return bytes.len();
     }
     // SAFETY: as for `read`, the other way round: nothing of the kernel's depends on what is in user memory.
-    unsafe { copy_user_bytes(to, bytes.as_ptr() as u64, bytes.len()) }
+    unsafe { copy_user_bytes(to, bytes.as_ptr() as u64, bytes.len(), u64::from(patience == Patience::Waits)) }
 }
 
-/// Called on a fault in the kernel: if a copy made it, lets `resolve` bring the page, or ends the copy, and says so.
-pub(super) fn recover(frame: &mut TrapFrame, resolve: fn(PageFault) -> bool) -> bool {
+/// Lets the page come that such an access would fault at, if none is there; whether the access can be. Waits.
+pub fn bring(fault: PageFault) -> bool {
+    fault.address < USER_END && crate::task::trap::on_kernel_fault(fault, Patience::Waits)
+}
+
+/// Called on a fault in the kernel: if a copy made it, lets the page come, or ends the copy, and says so.
+pub(super) fn recover(frame: &mut TrapFrame) -> bool {
     if frame.rip != &raw const copy_user_access as u64 {
         return false;
     }
@@ -99,7 +114,8 @@ pub(super) fn recover(frame: &mut TrapFrame, resolve: fn(PageFault) -> bool) -> 
         if frame.had_interrupts() {
             interrupts::enable();
         }
-        let resolved = fault.address < USER_END && resolve(fault);
+        let patience = if frame.r8 == 0 { Patience::Never } else { Patience::Waits };
+        let resolved = fault.address < USER_END && crate::task::trap::on_kernel_fault(fault, patience);
         interrupts::disable();
         resolved
     };

@@ -1,21 +1,27 @@
 //! Changing a content on somebody's account.
 
 use super::tree::Slot;
-use super::{Budget, Bytes, Content, MAX_LEN, PAGE_SIZE, checked_end, pages_for};
+use super::{Budget, Bytes, Content, MAX_LEN, Mappers, PAGE_SIZE, Shown, checked_end, pages_for};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::io::Source;
 use core::ops::Range;
 use page::Page;
 
-/// A content under change, and the account that pays.
+/// A content under change, the account that pays, and whose memory shows it.
 pub struct Editor<'a> {
     content: &'a mut Content,
     budget: &'a dyn Budget,
+    mappers: Option<&'a Mappers>,
 }
 
 impl<'a> Editor<'a> {
     pub(super) fn new(content: &'a mut Content, budget: &'a dyn Budget) -> Self {
-        Self { content, budget }
+        Self { content, budget, mappers: None }
+    }
+
+    /// Tells these of the change, each time before a page is replaced or goes.
+    pub fn telling(self, mappers: &'a Mappers) -> Self {
+        Self { mappers: mappers.any().then_some(mappers), ..self }
     }
 
     /// Writes what `source` has at `offset`, straight into the pages, extending the content where needed; whole pages
@@ -72,6 +78,8 @@ impl<'a> Editor<'a> {
             }
             return Ok(());
         }
+        // The last page too, which has to read as zeros behind the end.
+        self.forget(len / PAGE_SIZE..u64::MAX);
         let owned = self.content.owned();
         let content = &mut *self.content;
         if len == 0 {
@@ -141,6 +149,31 @@ impl<'a> Editor<'a> {
         range.into_iter().try_for_each(|index| self.touch_page(index))
     }
 
+    /// What page `index` is, to be shown to who reads it: behind the end it is zeros.
+    ///
+    /// # Errors
+    /// `ENOSPC` and `ENOMEM` where a page must be copied for that.
+    pub fn show(&mut self, index: u64) -> Result<Shown<'_>> {
+        if index == self.content.len / PAGE_SIZE {
+            self.clean_tail()?;
+        }
+        Ok(self.content.shown(index))
+    }
+
+    /// Page `index`, made one that nobody else holds, to be shown to who writes it. The length stays.
+    ///
+    /// # Errors
+    /// `ENOSPC` and `ENOMEM`.
+    pub fn show_to_write(&mut self, index: u64) -> Result<Shown<'_>> {
+        if index == self.content.len / PAGE_SIZE {
+            self.clean_tail()?;
+            // Whoever writes it may write behind the end.
+            self.content.tail_dirty = true;
+        }
+        self.touch_page(index)?;
+        Ok(self.content.shown(index))
+    }
+
     /// Makes page `index` the content's own and held by nobody else, with the bytes it has.
     pub(super) fn touch_page(&mut self, index: u64) -> Result<()> {
         self.change_page(index, 0..0, |_| Ok(()))
@@ -150,13 +183,23 @@ impl<'a> Editor<'a> {
     fn clean_tail(&mut self) -> Result<()> {
         let start = self.content.len % PAGE_SIZE;
         if self.content.tail_dirty && start > 0 {
+            if let Some(mappers) = self.mappers {
+                mappers.protect(self.content.len / PAGE_SIZE..pages_for(self.content.len));
+            }
             self.zero_in_page(self.content.len / PAGE_SIZE, start..PAGE_SIZE)?;
         }
         self.content.tail_dirty = false;
         Ok(())
     }
 
+    fn forget(&self, pages: Range<u64>) {
+        if let Some(mappers) = self.mappers {
+            mappers.forget(pages);
+        }
+    }
+
     fn clear_pages(&mut self, range: Range<u64>) -> Result<()> {
+        self.forget(range.clone());
         let content = &mut *self.content;
         let base = pages_for(content.base.len() as u64);
         let before = content.tree.tally(range.clone(), base).pages;
@@ -170,7 +213,7 @@ impl<'a> Editor<'a> {
 
     /// Zeros a part of a page that has data; a hole needs nothing.
     fn zero_in_page(&mut self, index: u64, range: Range<u64>) -> Result<()> {
-        if self.content.is_hole(index) {
+        if matches!(self.content.shown(index), Shown::Zeros) {
             return Ok(());
         }
         self.change_page(index, range.start as usize..range.end as usize, |bytes| {
@@ -186,22 +229,32 @@ impl<'a> Editor<'a> {
         range: Range<usize>,
         put: impl FnOnce(&mut [u8]) -> Result<()>,
     ) -> Result<()> {
-        self.change_place(index, |slot, shown| change_slot(slot, shown, range, put))
+        self.change_place(index, Change::InPlace, |slot, shown| change_slot(slot, shown, range, put))
     }
 
     /// Lets page `index` be `page`, which others may hold too: whoever writes first copies. It is charged like one that
     /// was written.
     fn put_page(&mut self, index: u64, page: Page) -> Result<()> {
-        self.change_place(index, |slot, _| {
+        self.change_place(index, Change::Replaced, |slot, _| {
             *slot = Slot::Page(page);
             Ok(())
         })
     }
 
     /// Makes the page that `change` leaves at `index` the content's own; `change` is told what of the base shows there.
-    fn change_place(&mut self, index: u64, change: impl FnOnce(&mut Slot, &[u8]) -> Result<()>) -> Result<()> {
+    fn change_place(
+        &mut self,
+        index: u64,
+        how: Change,
+        change: impl FnOnce(&mut Slot, &[u8]) -> Result<()>,
+    ) -> Result<()> {
         let content = &mut *self.content;
         let mut place = content.tree.place(index)?;
+        if let Some(mappers) = self.mappers
+            && !(how == Change::InPlace && matches!(place.slot, Slot::Page(page) if !page.is_shared()))
+        {
+            mappers.forget(index..index + 1);
+        }
         let charged = !place.is_own();
         if charged {
             self.budget.take(1)?;
@@ -221,6 +274,15 @@ impl<'a> Editor<'a> {
         content.pages += u64::from(!counted);
         Ok(())
     }
+}
+
+/// How a page changes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// Where it is, if nobody else holds it.
+    InPlace,
+    /// Another takes its place.
+    Replaced,
 }
 
 /// Lets `put` overwrite `range` of the page in `slot`; where there is none, one is made of `shown` and zeros.

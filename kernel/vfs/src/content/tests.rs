@@ -1,6 +1,6 @@
 //! What a content promises.
 
-use super::{Budget, Bytes, Content, MAX_LEN};
+use super::{Budget, Bytes, Content, MAX_LEN, Shown};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::io::Source;
 use crate::vfs_test;
@@ -111,12 +111,15 @@ vfs_test! {
         let bytes = Bytes::from_vec((0..2 * P + 100).map(|at| (at / P + 1) as u8).collect());
         let mut content = Content::from_bytes(bytes);
         content.set_len(4 * P).unwrap();
-        assert!(content.base_page(1).is_some_and(|page| *page == [2; P as usize]));
-        assert!(content.base_page(2).is_none() && content.base_page(3).is_none());
-        assert_eq!([0, 1, 2, 3].map(|index| content.is_hole(index)), [false, false, false, true]);
+        let bytes = |index| match content.shown(index) {
+            Shown::Bytes(bytes) => Some(bytes.len()),
+            Shown::Zeros => None,
+            Shown::Page(_) => panic!("nothing is in the tree"),
+        };
+        assert_eq!([0, 1, 2, 3].map(bytes), [Some(P as usize), Some(P as usize), Some(100), None]);
         assert_eq!(content.own_page(0).unwrap().bytes(), &[1; P as usize]);
         assert_eq!(content.own_page(3).unwrap().bytes(), &[0; P as usize]);
-        assert!(content.base_page(0).is_none() && !content.is_hole(3));
+        assert!(matches!(content.shown(0), Shown::Page(_)) && matches!(content.shown(3), Shown::Page(_)));
         assert_eq!((content.owned(), content.len()), (2, 4 * P));
         let mut clone = content.clone();
         assert!(clone.page(0).unwrap().is_same(content.page(0).unwrap()));

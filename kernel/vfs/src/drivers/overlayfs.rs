@@ -52,6 +52,7 @@ mod links;
 mod listing;
 mod lookup;
 mod lower_index;
+mod mapping;
 mod marks;
 mod mount_checks;
 mod names;

@@ -13,6 +13,7 @@ mod limits;
 mod names;
 mod node;
 mod options;
+mod regular;
 #[cfg(any(test, feature = "selftest"))]
 mod tests;
 mod xattrs;

@@ -3,6 +3,7 @@
 mod attributes;
 mod copy_range;
 mod dentry_cache;
+mod mapping;
 mod mounts;
 mod names;
 mod open;

@@ -179,7 +179,7 @@ ktest! {
             program.call("mmap", &[0.into(), (3 * PAGE).into(), rights.into(), flags.into(), number.into(), 0.into()])
         };
         let memory = of_file(4, 3, 2);
-        let refused = [of_file(4, 3, 1), of_file(0, 1, 2), of_file(1, 1, 2)];
+        let refused = [of_file(0, 3, 1), of_file(0, 1, 2), of_file(1, 1, 2)];
         program.act(Act::Store, &[memory.into(), 1.into()]);
         let text = program.act(Act::Load, &[memory.into()]);
         program.call("write", &[1.into(), memory.into(), (2 * PAGE).into()]);
@@ -191,7 +191,7 @@ ktest! {
         assert_eq!(machine.read("/f")[..8], *b"aaaaaaaa");
         let expected = [1u64.to_le_bytes().to_vec(), [b'a'].repeat(4088), [b'b'].repeat(8), [0].repeat(4088)].concat();
         assert_eq!(machine.read("/out"), expected);
-        let told = [ENODEV, ENODEV, EACCES].map(|number| error(number).to_le_bytes());
+        let told = [EACCES, ENODEV, EACCES].map(|number| error(number).to_le_bytes());
         assert_eq!(machine.read("/results"), [&1i64.to_le_bytes()[..], told.as_flattened()].concat());
     }
 

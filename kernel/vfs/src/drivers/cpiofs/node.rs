@@ -2,7 +2,7 @@
 
 use super::CpioFs;
 use super::image::{Body, Image, Name, Row, RowNumber};
-use crate::content::Content;
+use crate::content::{Content, Mapped, PAGE_SIZE, PageMapper, Shown};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
 use crate::io::{Sink, Source};
@@ -169,6 +169,29 @@ impl VfsNode for CpioNode {
             Body::Data(span) => Ok(Content::from_bytes(self.image.share(span))),
             _ => fail(FileSystemErrorKind::NotSupported),
         }
+    }
+
+    fn is_mappable(&self) -> bool {
+        self.kind() == FileType::Regular
+    }
+
+    /// Nobody is ever told anything: the bytes stay.
+    fn map_page(
+        &self,
+        index: u64,
+        write: bool,
+        _mapper: &Arc<dyn PageMapper>,
+        show: &mut dyn FnMut(Shown<'_>) -> Result<()>,
+    ) -> Result<Mapped> {
+        if write {
+            return read_only();
+        }
+        let content = self.content()?;
+        if index >= content.len().div_ceil(PAGE_SIZE) {
+            return Ok(Mapped::BehindEnd);
+        }
+        show(content.shown(index))?;
+        Ok(Mapped::Shown)
     }
 
     fn set_attributes(&self, _set: &SetAttributes) -> Result<()> {

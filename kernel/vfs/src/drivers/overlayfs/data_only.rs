@@ -14,7 +14,7 @@
 //! that takes its place in the layer meanwhile shows when the overlay has forgotten the node.
 
 use super::layer::{Layer, LayerNode};
-use crate::content::Content;
+use crate::content::{Content, Mapped, PageMapper, Shown};
 use crate::environment::OpenStream;
 use crate::error::{FileSystemError, FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
@@ -150,5 +150,28 @@ impl VfsNode for DataFile {
 
     fn content(&self) -> Result<Content> {
         self.data()?.content()
+    }
+
+    fn is_mappable(&self) -> bool {
+        self.data().is_ok_and(|data| data.is_mappable())
+    }
+
+    /// What opening it has not found, is not looked for here: that may wait.
+    fn map_page(
+        &self,
+        index: u64,
+        write: bool,
+        mapper: &Arc<dyn PageMapper>,
+        show: &mut dyn FnMut(Shown<'_>) -> Result<()>,
+    ) -> Result<Mapped> {
+        let found = self.found.read().clone().ok_or(FileSystemErrorKind::NotFound)?;
+        found.node().map_page(index, write, mapper, show)
+    }
+
+    fn forget_mapper(&self, mapper: &Arc<dyn PageMapper>) {
+        let found = self.found.read().clone();
+        if let Some(found) = found {
+            found.node().forget_mapper(mapper);
+        }
     }
 }

@@ -36,7 +36,7 @@ use super::options::Fsync;
 use super::places::{Place, Places};
 use super::watch::{Counts, Watched};
 use crate::change::ChangeCell;
-use crate::content::Content;
+use crate::content::{Content, Mapped, Mappers, PageMapper, Shown};
 use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
@@ -62,6 +62,8 @@ pub struct OverlayNode {
     /// Held during copy-up. While it is held and the node is not in the upper, nobody else puts it there.
     pub(super) copying: Mutex<()>,
     pub(super) places: Places,
+    /// Whose memory shows it, wherever its content is.
+    pub(super) mappers: Mappers,
     directory: Option<Box<Directory>>,
 }
 
@@ -112,6 +114,7 @@ impl OverlayNode {
             sources: RwLock::new(sources),
             copying: Mutex::new(()),
             places: Places::new(place),
+            mappers: Mappers::default(),
             directory,
         })
     }
@@ -211,6 +214,7 @@ impl OverlayNode {
         if let Some(directory) = &self.directory {
             directory.counts.replaced(sources, present);
         }
+        self.tell_mappers(sources);
     }
 
     /// What it has as a directory.
@@ -401,6 +405,24 @@ impl VfsNode for OverlayNode {
         let overlay = self.overlay()?;
         let _steady = overlay.steady();
         self.replace_content(content)
+    }
+
+    fn is_mappable(&self) -> bool {
+        self.kind == FileType::Regular && self.content_node().is_mappable()
+    }
+
+    fn map_page(
+        &self,
+        index: u64,
+        write: bool,
+        mapper: &Arc<dyn PageMapper>,
+        show: &mut dyn FnMut(Shown<'_>) -> Result<()>,
+    ) -> Result<Mapped> {
+        self.map_page_of_layer(index, write, mapper, show)
+    }
+
+    fn forget_mapper(&self, mapper: &Arc<dyn PageMapper>) {
+        self.forget_mapper_in_layers(mapper);
     }
 
     fn note_access(&self) {

@@ -2,10 +2,11 @@
 
 use super::directory::Directory;
 use super::names::{self, Change, Emptiness};
+use super::regular::RegularFile;
 use super::xattrs::Xattrs;
 use super::{Shared, Tmpfs};
 use crate::change::ChangeCell;
-use crate::content::{Budget, Content, MAX_LEN, checked_end};
+use crate::content::{Budget, Content, Mapped, PageMapper, Shown};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::{DirectoryTimes, FileSystemOperations};
 use crate::io::{Sink, Source};
@@ -51,7 +52,7 @@ pub struct TmpfsNode {
 
 /// What its kind holds.
 pub(super) enum Body {
-    Regular(RwLock<Content>),
+    Regular(RegularFile),
     Directory {
         names: RwLock<Directory>,
         changes: ChangeCell,
@@ -91,7 +92,7 @@ impl TmpfsNode {
         };
         page::admit(size_of::<Self>() + target)?;
         let body = match new.kind {
-            NewKind::Regular => Body::Regular(RwLock::new(Content::new())),
+            NewKind::Regular => Body::Regular(RegularFile::default()),
             NewKind::Directory => Body::directory(),
             NewKind::Symlink(target) => Body::Symlink(target.into()),
             NewKind::CharDevice(device) | NewKind::BlockDevice(device) => Body::Special(new.kind.file_type(), device),
@@ -147,9 +148,9 @@ impl TmpfsNode {
         }
     }
 
-    fn regular(&self) -> Result<&RwLock<Content>> {
+    fn regular(&self) -> Result<&RegularFile> {
         match &self.body {
-            Body::Regular(content) => Ok(content),
+            Body::Regular(file) => Ok(file),
             _ => fail(self.no_content()),
         }
     }
@@ -175,12 +176,11 @@ impl TmpfsNode {
     }
 
     fn set_size(&self, size: u64) -> Result<()> {
-        let content = match &self.body {
-            Body::Regular(content) => content,
-            Body::Directory { .. } => return fail(FileSystemErrorKind::IsADirectory),
-            _ => return fail(FileSystemErrorKind::InvalidArgument),
-        };
-        content.write().within(&self.shared.limits).set_len(size)
+        match &self.body {
+            Body::Regular(file) => file.set_len(&self.shared.limits, size),
+            Body::Directory { .. } => fail(FileSystemErrorKind::IsADirectory),
+            _ => fail(FileSystemErrorKind::InvalidArgument),
+        }
     }
 
     /// Makes the change of one name in this directory.
@@ -237,8 +237,8 @@ impl VfsNode for TmpfsNode {
         let names = self.names.load(Ordering::Acquire);
         let (mut links, mut device, mut blocks) = (names, DeviceNumber::default(), 0);
         let size = match &self.body {
-            Body::Regular(content) => {
-                let content = content.read();
+            Body::Regular(file) => {
+                let content = file.look();
                 blocks = content.pages() * (page::SIZE as u64 / 512);
                 content.len()
             }
@@ -417,54 +417,24 @@ impl VfsNode for TmpfsNode {
     }
 
     fn read(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
-        self.regular()?.read().read(offset, sink)
+        self.regular()?.read(offset, sink)
     }
 
     fn write(&self, at: WriteAt, source: &mut dyn Source) -> Result<(u64, usize)> {
-        let mut content = self.regular()?.write();
-        let offset = match at {
-            WriteAt::Offset(offset) => offset,
-            WriteAt::End => content.len(),
-        };
-        let written = content.within(&self.shared.limits).write(offset, source)?;
-        drop(content);
+        let written = self.regular()?.write(&self.shared.limits, at, source)?;
         self.touch_modified(self.now());
-        Ok((offset, written))
+        Ok(written)
     }
 
     fn allocate(&self, what: Allocate, offset: u64, length: u64) -> Result<()> {
-        let Body::Regular(content) = &self.body else { return fail(FileSystemErrorKind::NoSuchDevice) };
-        let end = checked_end(offset, length)?;
-        let mut content = content.write();
-        let grows = |keep_size: bool, content: &Content| !keep_size && end > content.len();
-        match what {
-            Allocate::Reserve { keep_size } => {
-                let grown = grows(keep_size, &content);
-                content.within(&self.shared.limits).reserve(offset, length)?;
-                if grown {
-                    content.within(&self.shared.limits).set_len(end)?;
-                }
-            }
-            Allocate::PunchHole => content.within(&self.shared.limits).punch(offset, length)?,
-            Allocate::Zero { keep_size } => {
-                content.within(&self.shared.limits).punch(offset, length)?;
-                if grows(keep_size, &content) {
-                    content.within(&self.shared.limits).set_len(end)?;
-                }
-            }
-        }
-        drop(content);
+        let Body::Regular(file) = &self.body else { return fail(FileSystemErrorKind::NoSuchDevice) };
+        file.allocate(&self.shared.limits, what, offset, length)?;
         self.touch_modified(self.now());
         Ok(())
     }
 
     fn seek_extent(&self, what: Extent, offset: u64) -> Result<u64> {
-        let content = self.regular()?.read();
-        let found = match what {
-            Extent::Data => content.next_data(offset),
-            Extent::Hole => content.next_hole(offset),
-        };
-        found.ok_or(FileSystemErrorKind::NoSuchDeviceOrAddress.into())
+        self.regular()?.seek_extent(what, offset)
     }
 
     fn may_be_named(&self) -> bool {
@@ -472,22 +442,38 @@ impl VfsNode for TmpfsNode {
     }
 
     fn content(&self) -> Result<Content> {
-        Ok(self.regular()?.read().clone())
+        Ok(self.regular()?.snapshot())
     }
 
     fn set_content(&self, content: Content) -> Result<()> {
-        if content.len() > MAX_LEN {
-            return fail(FileSystemErrorKind::FileTooLarge);
-        }
-        // A clone owns none of its pages: it costs nothing here until it is written.
-        let content = content.clone();
-        let mut present = self.regular()?.write();
-        self.shared.limits.give(present.owned());
-        let previous = core::mem::replace(&mut *present, content);
-        drop(present);
-        drop(previous);
+        self.regular()?.replace(&self.shared.limits, &content)?;
         self.touch_modified(self.now());
         Ok(())
+    }
+
+    fn is_mappable(&self) -> bool {
+        matches!(self.body, Body::Regular(_))
+    }
+
+    fn map_page(
+        &self,
+        index: u64,
+        write: bool,
+        mapper: &Arc<dyn PageMapper>,
+        show: &mut dyn FnMut(Shown<'_>) -> Result<()>,
+    ) -> Result<Mapped> {
+        let Body::Regular(file) = &self.body else { return fail(FileSystemErrorKind::NoSuchDevice) };
+        let mapped = file.map_page(&self.shared.limits, index, write, mapper, show)?;
+        if write && mapped == Mapped::Shown {
+            self.touch_modified(self.now());
+        }
+        Ok(mapped)
+    }
+
+    fn forget_mapper(&self, mapper: &Arc<dyn PageMapper>) {
+        if let Body::Regular(file) = &self.body {
+            file.forget_mapper(mapper);
+        }
     }
 
     fn note_access(&self) {
@@ -529,7 +515,7 @@ impl TmpfsNode {
         self.dismantled = true;
         let limits = &self.shared.limits;
         match &mut self.body {
-            Body::Regular(content) => limits.give(content.get_mut().owned()),
+            Body::Regular(file) => limits.give(file.owned()),
             Body::Directory { names, .. } => {
                 for child in names.get_mut().drain() {
                     names::lose_name(&child);

@@ -1,0 +1,95 @@
+//! What a program says of its mappings, and asks of them: `madvise(2)`, `msync(2)`, `mincore(2)`.
+
+use alloc::sync::Arc;
+use core::ops::Range;
+
+use vfs::content::Shown;
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file::FileObject;
+use vfs::sync::Mutex;
+
+use super::backing::Backing;
+use super::{AddressSpace, Area, PAGE};
+
+impl Area {
+    /// Whether it is memory without a file.
+    pub(super) fn is_memory(&self) -> bool {
+        self.origin.is_none() && matches!(self.backing, Backing::Content(_))
+    }
+}
+
+impl AddressSpace {
+    /// Makes what is mapped in `length` bytes from `start` on what it was at first: zeros, or what the file held
+    /// (`MADV_DONTNEED`). What is shared stays as it is.
+    ///
+    /// # Errors
+    /// `EINVAL` for an address that is no page's; `ENOMEM` where not all of it is mapped, or no memory.
+    pub fn clear(&mut self, start: u64, length: u64) -> Result<()> {
+        let range = self.check_mapped(start, length)?;
+        self.split(range.start)?;
+        self.split(range.end)?;
+        self.tables.lock().unmap(range.clone());
+        for (start, area) in self.areas.range_mut(range) {
+            let Backing::Content(content) = &area.backing else { continue };
+            if area.shared {
+                continue;
+            }
+            content.lock().punch(area.first * PAGE, area.end - start)?;
+            if let Some(origin) = &area.origin {
+                let origin = origin.lock().clone();
+                area.backing = Backing::Content(Arc::new(Mutex::new(origin)));
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`AddressSpace::clear`], for memory alone (`MADV_FREE`): what is a file's is refused.
+    ///
+    /// # Errors
+    /// `EINVAL` also for what is not private memory.
+    pub fn free(&mut self, start: u64, length: u64) -> Result<()> {
+        let range = self.check_mapped(start, length)?;
+        if !self.overlapping(range).all(|(_, area)| area.is_memory() && !area.shared) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        self.clear(start, length)
+    }
+
+    /// The first shared mapping of a file in `range`: up to where it is, and its file. What is written there from now on
+    /// sets the file's times anew.
+    pub fn next_file(&self, range: Range<u64>) -> Option<(u64, Arc<FileObject>)> {
+        let (end, file) = self.overlapping(range.clone()).find_map(|(_, area)| match &area.backing {
+            Backing::File(mapping) => Some((area.end.min(range.end), mapping.file().clone())),
+            Backing::Content(_) => None,
+        })?;
+        self.tables.lock().protect(range.start..end);
+        Some((end, file))
+    }
+
+    /// Says of each page in `pages`, all of which must be mapped, whether it is in memory.
+    ///
+    /// # Errors
+    /// `EINVAL` for an address that is no page's; `ENOMEM` where not all of it is mapped.
+    pub fn resident(&self, start: u64, pages: &mut [u8]) -> Result<()> {
+        self.check_mapped(start, pages.len() as u64 * PAGE)?;
+        for (page, known) in (start..).step_by(PAGE as usize).zip(pages) {
+            let Some((begin, area)) = self.overlapping(page..page + PAGE).next() else { continue };
+            *known = match &area.backing {
+                Backing::Content(content) => {
+                    let index = area.first + (page - begin) / PAGE;
+                    u8::from(!matches!(content.lock().shown(index), Shown::Zeros))
+                }
+                // All files are in memory.
+                Backing::File(_) => 1,
+            };
+        }
+        Ok(())
+    }
+
+    /// The areas that have a part in `range`, and where they begin.
+    fn overlapping(&self, range: Range<u64>) -> impl Iterator<Item = (u64, &Area)> {
+        let before = self.areas.range(..=range.start).next_back().map_or(range.start, |(&start, _)| start);
+        let areas = self.areas.range(before..range.end).map(|(&start, area)| (start, area));
+        areas.filter(move |(_, area)| area.end > range.start)
+    }
+}

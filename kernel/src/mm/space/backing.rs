@@ -1,0 +1,100 @@
+//! What stands behind an area.
+
+use alloc::sync::Arc;
+
+use bitflags::bitflags;
+use vfs::content::{Content, MAX_LEN};
+use vfs::error::Result;
+use vfs::file::FileObject;
+use vfs::sync::Mutex;
+
+use super::PAGE;
+use super::file_mapping::FileMapping;
+
+/// Bytes of heap that an area takes, about.
+pub(super) const AREA_MEMORY: usize = 256;
+
+bitflags! {
+    /// What a program may do with an area; the values of `mmap(2)`.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Rights: u64 {
+        /// `PROT_READ`.
+        const READ = 1;
+        /// `PROT_WRITE`.
+        const WRITE = 2;
+        /// `PROT_EXEC`.
+        const EXECUTE = 4;
+    }
+}
+
+/// What stands behind an area.
+#[derive(Clone)]
+pub(super) enum Backing {
+    /// Memory, or a clone of a file's content.
+    Content(Arc<Mutex<Content>>),
+    /// A file itself.
+    File(Arc<FileMapping>),
+}
+
+/// What is to be mapped.
+pub enum Source {
+    /// Memory without a file.
+    Memory(Content),
+    /// A clone of a file's content, which becomes the program's own.
+    Clone(Content),
+    /// A file, which everybody shares who maps it or has it open.
+    File(Arc<FileObject>),
+}
+
+/// What is to be mapped, and how.
+pub struct Mapping {
+    pub(super) source: Source,
+    /// The page of the content that the mapping begins with.
+    pub(super) first: u64,
+    /// The page of the content from which on there is nothing.
+    pub(super) limit: u64,
+    pub(super) rights: Rights,
+    /// What `mprotect` may make of the rights.
+    pub(super) allowed: Rights,
+    /// Whether a fork shares what is written here.
+    pub(super) shared: bool,
+}
+
+impl Mapping {
+    /// `length` bytes of zeros, which a fork shares or copies.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn anonymous(length: u64, rights: Rights, shared: bool) -> Result<Self> {
+        let mut content = Content::new();
+        content.set_len(length)?;
+        Ok(Self { limit: u64::MAX, shared, ..Self::of(Source::Memory(content), 0, rights) })
+    }
+
+    /// What a file holds from `offset` on, a multiple of the page's size; what is written stays the program's own. The
+    /// last page is filled with zeros, behind it there is nothing.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn private(mut content: Content, offset: u64, rights: Rights) -> Result<Self> {
+        if let Some(end) = content.len().checked_next_multiple_of(PAGE).filter(|&end| end <= MAX_LEN) {
+            content.set_len(end)?;
+        }
+        let limit = content.len().div_ceil(PAGE);
+        Ok(Self { limit, ..Self::of(Source::Clone(content), offset / PAGE, rights) })
+    }
+
+    /// A mappable file from `offset` on, a multiple of the page's size: what is written is the file's.
+    pub fn shared(file: Arc<FileObject>, offset: u64, rights: Rights) -> Self {
+        Self { shared: true, ..Self::of(Source::File(file), offset / PAGE, rights) }
+    }
+
+    /// Only what is `allowed` may be done with it ever.
+    pub fn allow(self, allowed: Rights) -> Self {
+        Self { allowed, ..self }
+    }
+
+    fn of(source: Source, first: u64, rights: Rights) -> Self {
+        Self { source, first, limit: u64::MAX, rights, allowed: Rights::all(), shared: false }
+    }
+}
