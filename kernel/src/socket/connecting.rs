@@ -118,13 +118,31 @@ impl Socket {
                 return fail(FileSystemErrorKind::NotPermitted);
             }
         }
-        let mut state = self.state.lock();
-        state.phase = if to.is_some() { Phase::Connected } else { Phase::New };
-        let old = mem::replace(&mut state.peer, to);
-        drop(state);
-        drop(old);
+        self.leave(to);
         self.tell();
         Ok(())
+    }
+
+    /// Takes another as its peer, or nobody. What the old one has sent and is not read is lost, and it is told so.
+    pub(super) fn leave(self: &Arc<Self>, to: Option<Arc<Self>>) {
+        let mut state = self.state.lock();
+        state.phase = if to.is_some() { Phase::Connected } else { Phase::New };
+        let new = to.as_ref().map(Arc::as_ptr);
+        let old = mem::replace(&mut state.peer, to);
+        let is_other = old.as_ref().map(Arc::as_ptr) != new;
+        let had_unread = is_other && !state.messages.is_empty();
+        drop(state);
+        let Some(old) = old else { return };
+        if had_unread {
+            self.clone().clear();
+            self.leaving.wake_all();
+            let mut theirs = old.state.lock();
+            if !theirs.is_closed && theirs.peer.as_ref().is_some_and(|peer| Arc::ptr_eq(peer, self)) {
+                theirs.error = Some(FileSystemErrorKind::ConnectionReset);
+            }
+            drop(theirs);
+            old.tell();
+        }
     }
 
     /// Whether it takes what `from` sends: it is connected to nobody else.

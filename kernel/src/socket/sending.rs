@@ -155,16 +155,12 @@ impl Socket {
     }
 
     /// What who sends to one is told that is closed.
-    fn is_gone(&self, is_told_where: bool) -> Result<usize> {
+    fn is_gone(self: &Arc<Self>, is_told_where: bool) -> Result<usize> {
         if self.kind.is_connected() {
             return fail(FileSystemErrorKind::BrokenPipe);
         }
         if !is_told_where {
-            let mut state = self.state.lock();
-            state.phase = Phase::New;
-            let peer = state.peer.take();
-            drop(state);
-            drop(peer);
+            self.leave(None);
         }
         fail(FileSystemErrorKind::ConnectionRefused)
     }
