@@ -89,7 +89,7 @@ fn send(
         }
     };
     let patience = stream.send_patience(flags & MSG_DONTWAIT == 0);
-    let sent = socket.send(&mut UserSlice::new(pieces), attached, to, patience);
+    let sent = socket.send(&mut UserSlice::new(pieces).patient(), attached, to, patience);
     if let Err(error) = &sent
         && error.kind() == FileSystemErrorKind::BrokenPipe
         && socket.kind() == Kind::Stream
@@ -197,7 +197,7 @@ fn receive(stream: &SocketStream, pieces: &[(u64, u64)], flags: u32) -> Result<(
     how.set(ReceiveFlags::PEEK, flags & MSG_PEEK != 0);
     how.set(ReceiveFlags::ALL, flags & MSG_WAITALL != 0);
     let patience = stream.receive_patience(flags & MSG_DONTWAIT == 0);
-    let received = stream.socket().receive(&mut UserSlice::new(pieces), how, patience)?;
+    let received = stream.socket().receive(&mut UserSlice::new(pieces).patient(), how, patience)?;
     let count = if flags & MSG_TRUNC != 0 { received.length } else { received.count };
     Ok((received, count as u64))
 }

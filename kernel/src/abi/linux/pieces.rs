@@ -115,7 +115,9 @@ impl Way for Writing<'_> {
 fn transfer<W: Way>(way: &W, pieces: &[(u64, u64)]) -> Result<u64> {
     let mut done = 0;
     let result = loop {
-        let mut slice = UserSlice::behind(pieces, done);
+        let slice = UserSlice::behind(pieces, done);
+        // A stream is in nobody's memory, and what it gives it gives once.
+        let mut slice = if way.file().can_wait() { slice.patient() } else { slice };
         let result = way.step(done, &mut slice);
         let Some(address) = slice.stopped() else { break result };
         done += result.unwrap_or(0);

@@ -1,6 +1,6 @@
 //! Waiting for many files that are named once, and for numbers.
 
-use super::program::{Program, Slot, run};
+use super::program::{Act, Program, Slot, run};
 use super::{EAGAIN, EBADF, EEXIST, EINVAL, ELOOP, ENOENT, EPERM, error};
 use crate::ktest;
 use crate::task::process::Ending;
@@ -197,6 +197,32 @@ ktest! {
         assert_eq!(taken, [([8, error(EAGAIN)], 5), ([8, 8], 1)]);
         let results = [short, none, fills, over, odd].map(|call| machine.result(call));
         assert_eq!(results, [error(EINVAL), error(EINVAL), 8, error(EAGAIN), error(EINVAL)]);
+    }
+
+    /// What is given once is not lost where the page that it goes to has to be brought first.
+    fn what_is_read_into_new_memory_is_all_there() {
+        let mut program = Program::new();
+        program.call("eventfd2", &[7.into(), 0.into()]);
+        let ends = program.room(1);
+        program.call("socketpair", &[1.into(), 2.into(), 0.into(), ends.0.into()]);
+        let text = program.bytes(b"datagram");
+        let sent = [(); 2].map(|()| program.call("write", &[5.into(), text.into(), 8.into()]));
+        let mut new_memory = || {
+            program.call("mmap", &[0.into(), 0x1000.into(), 3.into(), 0x22.into(), u64::MAX.into(), 0.into()])
+        };
+        let memory = [new_memory(), new_memory(), new_memory()];
+        let reads = [
+            program.call("read", &[4.into(), memory[0].into(), 8.into()]),
+            program.call("read", &[6.into(), memory[1].into(), 8.into()]),
+            program.call("recvfrom", &[6.into(), memory[2].into(), 8.into(), 0x40.into(), 0.into(), 0.into()]),
+        ];
+        let values = memory.map(|memory| program.act(Act::Load, &[memory.into()]));
+        let (machine, ending) = run(program);
+        assert_eq!(ending, Ending::Exited(0));
+        assert_eq!(sent.map(|call| machine.result(call)), [8; 2]);
+        assert_eq!(reads.map(|call| machine.result(call)), [8; 3]);
+        let text = i64::from_le_bytes(*b"datagram");
+        assert_eq!(values.map(|value| machine.result(value)), [7, text, text]);
     }
 
     fn a_range_of_numbers_is_closed_or_closed_on_exec() {
