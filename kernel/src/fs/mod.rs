@@ -8,6 +8,7 @@
 //! | [`devices`] | what device numbers stand for, wherever a node has them |
 //! | [`pipe`], [`fifo`] | pipes, and those with a name |
 //! | [`readiness`] | waiting for one of several open files |
+//! | [`timer`], [`handle`], [`signals`] | times, processes and signals as open files |
 //! | [`epoll`], [`event`] | waiting for many that are named once; numbers to wait for |
 //! | [`unnamed`] | nodes for what is open and has no name |
 //! | `overlay_memory` | tests: what an overlay takes of the machine's memory |
@@ -19,10 +20,13 @@ pub mod epoll;
 pub mod event;
 mod fifo;
 pub mod generated;
+pub mod handle;
 #[cfg(test)]
 mod overlay_memory;
 pub mod pipe;
 pub mod procfs;
 pub mod readiness;
+pub mod signals;
 pub mod terminal;
+pub mod timer;
 pub mod unnamed;

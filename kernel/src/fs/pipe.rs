@@ -7,6 +7,7 @@
 //! Locks: `content` is held while bytes are copied, which may bring a page of the program's, and waits for nothing else.
 
 mod content;
+mod splice;
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

@@ -11,6 +11,7 @@ use super::process::{Ending, Process};
 use super::thread::{Thread, UserSide};
 use super::{futex, groups, robust_list, scheduler};
 use crate::arch::interrupts;
+use crate::fs::readiness;
 use crate::fs::terminal;
 use crate::log;
 use crate::mm::user_memory;
@@ -49,6 +50,7 @@ fn end_process(process: &Arc<Process>) {
         groups::hang_up_if_orphaned(process.group());
     }
     process.tell_ended();
+    readiness::tell();
 }
 
 /// Tells those who see the running thread's memory that it leaves it: by its locks, and by the word that it asked to have

@@ -10,6 +10,7 @@ use vfs::error::Result;
 use super::thread::Thread;
 use super::wait::WaitQueue;
 use super::{alarm, scheduler};
+use crate::fs::readiness;
 use crate::time;
 
 /// Who sleeps, and until when (since boot). Taken only with interrupts off.
@@ -51,6 +52,7 @@ pub(super) fn forget(thread: &Arc<Thread>) {
 pub fn on_tick() {
     alarm::on_tick();
     let now = time::monotonic();
+    readiness::on_tick(now);
     let mut sleepers = SLEEPERS.lock();
     while let Some(due) = sleepers.iter().position(|(end, _)| *end <= now) {
         let (_, thread) = sleepers.swap_remove(due);

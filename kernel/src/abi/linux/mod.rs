@@ -6,9 +6,10 @@
 //! | [`call`] | one call: its arguments, and the answer |
 //! | `flags`, `structures` | numbers and layouts of Linux's interface |
 //! | `descriptors` | numbers of open files |
-//! | `transfer`, `pieces` | reading and writing |
+//! | `transfer`, `pieces`, `splicing` | reading and writing; moving by way of a pipe |
 //! | `polling`, `selecting`, `events` | waiting until one of many files can be read or written |
 //! | `sockets`, `messages`, `socket_options` | sockets: how they come together, sending and receiving, settings |
+//! | `timers`, `handles` | times, processes and signals as open files |
 //! | `cloning` | files that share content |
 //! | `locks` | advisory locks on files |
 //! | `names` | opening, making, moving, removing and listing names |
@@ -38,6 +39,7 @@ mod descriptors;
 mod events;
 mod flags;
 mod futexes;
+mod handles;
 mod identity;
 mod jobs;
 mod locks;
@@ -52,10 +54,12 @@ mod selecting;
 mod signals;
 mod socket_options;
 mod sockets;
+mod splicing;
 mod structures;
 pub mod system;
 mod table;
 mod terminals;
+mod timers;
 mod transfer;
 mod waiting;
 mod xattrs;

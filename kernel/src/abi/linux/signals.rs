@@ -263,17 +263,32 @@ fn send_to(call: &Call<'_>, of: Option<u32>, thread: usize, signal: usize) -> Re
 }
 
 pub fn rt_sigqueueinfo(call: &mut Call<'_>) -> Result<u64> {
-    let words: [u64; 4] = user_memory::read_words(call.arguments[2])?;
-    let signal = asked_signal(call, 1)?;
-    let target = process(call.word(0))?;
-    let code = words[1] as u32 as i32;
+    let told = user_memory::read_words(call.arguments[2])?;
+    send_with(call, &process(call.word(0))?, 1, Some(told))
+}
+
+/// Sends a process the signal that argument `index` is, with what the `siginfo_t` says that begins with these words;
+/// without one as `kill(2)` does.
+///
+/// # Errors
+/// `EINVAL`, `EPERM`, `EAGAIN`.
+pub fn send_with(call: &Call<'_>, target: &Arc<Process>, index: usize, told: Option<[u64; 4]>) -> Result<u64> {
+    let signal = asked_signal(call, index)?;
+    let (code, words) = match (told, signal) {
+        (Some(words), _) => (words[1] as u32 as i32, [words[2], words[3]]),
+        (None, Some(signal)) => {
+            let from = Information::of_process(signal, call.process.pid(), call.process.user());
+            (from.code, from.words)
+        }
+        (None, None) => (0, [0; 2]),
+    };
     // Nobody can pretend to be the kernel, or to have used another call.
-    if (code >= 0 || code == FROM_THREAD) && !Arc::ptr_eq(&target, call.process) {
+    if told.is_some() && (code >= 0 || code == FROM_THREAD) && !Arc::ptr_eq(target, call.process) {
         return fail(FileSystemErrorKind::NotPermitted);
     }
-    check_right(call, &target)?;
+    check_right(call, target)?;
     if let Some(signal) = signal {
-        target.try_send(Information { signal, code, words: [words[2], words[3]] })?;
+        target.try_send(Information { signal, code, words })?;
     }
     Ok(0)
 }

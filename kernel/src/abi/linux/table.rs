@@ -4,9 +4,9 @@ use vfs::error::Result;
 
 use super::call::Call;
 use super::{
-    alarms, attributes, beginnings, clocks, credentials, descriptors, events, futexes, identity, jobs, locks, memory,
-    messages, mounts, names, polling, processes, selecting, signals, socket_options, sockets, system, transfer,
-    waiting, xattrs,
+    alarms, attributes, beginnings, clocks, credentials, descriptors, events, futexes, handles, identity, jobs, locks,
+    memory, messages, mounts, names, polling, processes, selecting, signals, socket_options, sockets, splicing, system,
+    timers, transfer, waiting, xattrs,
 };
 
 /// What answers a call.
@@ -323,21 +323,21 @@ table! {
     272 unshare identity::unshare;
     273 set_robust_list futexes::set_robust_list;
     274 get_robust_list futexes::get_robust_list;
-    275 splice;
-    276 tee;
+    275 splice splicing::splice;
+    276 tee splicing::tee;
     277 sync_file_range;
-    278 vmsplice;
+    278 vmsplice splicing::vmsplice;
     279 move_pages;
     280 utimensat attributes::utimensat;
     281 epoll_pwait events::epoll_pwait;
-    282 signalfd;
-    283 timerfd_create;
+    282 signalfd handles::signalfd;
+    283 timerfd_create timers::timerfd_create;
     284 eventfd events::eventfd;
     285 fallocate attributes::fallocate;
-    286 timerfd_settime;
-    287 timerfd_gettime;
+    286 timerfd_settime timers::timerfd_settime;
+    287 timerfd_gettime timers::timerfd_gettime;
     288 accept4 sockets::accept4;
-    289 signalfd4;
+    289 signalfd4 handles::signalfd4;
     290 eventfd2 events::eventfd2;
     291 epoll_create1 events::epoll_create1;
     292 dup3 descriptors::dup3;
@@ -383,7 +383,7 @@ table! {
     332 statx attributes::statx;
     333 io_pgetevents;
     334 rseq;
-    424 pidfd_send_signal;
+    424 pidfd_send_signal handles::pidfd_send_signal;
     425 io_uring_setup;
     426 io_uring_enter;
     427 io_uring_register;
@@ -393,7 +393,7 @@ table! {
     431 fsconfig;
     432 fsmount;
     433 fspick;
-    434 pidfd_open;
+    434 pidfd_open handles::pidfd_open;
     435 clone3 beginnings::clone3;
     436 close_range descriptors::close_range;
     437 openat2;

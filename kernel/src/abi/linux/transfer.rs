@@ -19,7 +19,11 @@ pub const BYTES_MAX: u64 = 0x7fff_f000;
 /// The most pieces of a vector (`IOV_MAX`).
 pub const PIECES_MAX: u64 = 1024;
 
-fn write_pieces(
+/// Writes those pieces of memory; who writes where nobody reads is sent a signal.
+///
+/// # Errors
+/// What the file answers, `EFAULT`.
+pub fn write_pieces(
     call: &Call<'_>,
     file: &FileObject,
     pieces: &[(u64, u64)],
@@ -35,7 +39,7 @@ fn write_pieces(
 }
 
 /// A process that writes where nobody reads any more is told so by a signal as well.
-fn tell_broken_pipe<T>(call: &Call<'_>, result: &Result<T>) {
+pub fn tell_broken_pipe<T>(call: &Call<'_>, result: &Result<T>) {
     if let Err(error) = result
         && error.kind() == FileSystemErrorKind::BrokenPipe
     {
@@ -49,7 +53,10 @@ fn piece(call: &Call<'_>) -> [(u64, u64); 1] {
 }
 
 /// The pieces that arguments 1 and 2 lead to.
-fn vector(call: &Call<'_>) -> Result<Vec<(u64, u64)>> {
+///
+/// # Errors
+/// Those of [`pieces_at`].
+pub fn vector(call: &Call<'_>) -> Result<Vec<(u64, u64)>> {
     pieces_at(call.arguments[1], u64::from(call.word(2)))
 }
 
@@ -145,8 +152,11 @@ pub fn pwritev2(call: &mut Call<'_>) -> Result<u64> {
 /// What `sendfile` moves at a time.
 const CHUNK: usize = 16 << 10;
 
-/// An offset at an address, which is moved on in place of the file's position.
-fn offset_at(address: u64) -> Result<Option<u64>> {
+/// An offset at an address, which is moved on in place of the file's position; `None` at address 0.
+///
+/// # Errors
+/// `EFAULT`, `EINVAL` for a negative one.
+pub fn offset_at(address: u64) -> Result<Option<u64>> {
     if address == 0 {
         return Ok(None);
     }

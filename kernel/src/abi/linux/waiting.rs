@@ -3,6 +3,7 @@
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
+use super::handles::process_of;
 use crate::mm::user_memory;
 use crate::task::children::Asked;
 use crate::task::process::Process;
@@ -21,6 +22,7 @@ const CLONED: u32 = 0x8000_0000;
 const P_ALL: u32 = 0;
 const P_PID: u32 = 1;
 const P_PGID: u32 = 2;
+const P_PIDFD: u32 = 3;
 
 /// Whether a child is of the kind that `flags` ask for: those that tell by `SIGCHLD`, or the others.
 fn is_of_kind(child: &Process, flags: u32) -> bool {
@@ -52,6 +54,7 @@ impl Which {
         match (kind, number as i32) {
             (P_ALL, _) => Ok(Self::Any),
             (P_PID, 1..) => Ok(Self::One(number)),
+            (P_PIDFD, 0..) => Ok(Self::One(process_of(call, number)?)),
             (P_PGID, 1..) => Ok(Self::OfGroup(number)),
             (P_PGID, 0) => Ok(Self::OfGroup(call.process.group())),
             _ => fail(FileSystemErrorKind::InvalidArgument),

@@ -27,6 +27,17 @@ impl Piece {
     pub fn bytes(&self) -> &[u8] {
         &self.page.bytes()[self.start..self.end]
     }
+
+    /// The first `count` of its bytes, in the same memory.
+    fn first(&self, count: usize) -> Self {
+        Self { page: self.page.clone(), start: self.start, end: self.end.min(self.start + count) }
+    }
+
+    /// What there is after the first `count` of its bytes, if anything.
+    pub fn after(self, count: usize) -> Option<Self> {
+        let start = self.start + count;
+        (start < self.end).then_some(Self { start, ..self })
+    }
 }
 
 /// What is in a pipe.
@@ -75,6 +86,25 @@ impl Content {
     /// How many bytes the last piece's page still takes.
     pub fn tail_room(&self) -> usize {
         self.pieces.back().filter(|piece| !piece.page.is_shared()).map_or(0, |piece| page::SIZE - piece.end)
+    }
+
+    /// The piece of that index, as far as it is not longer than `count`, in the same memory.
+    pub fn piece(&self, index: usize, count: usize) -> Option<Piece> {
+        self.pieces.get(index).map(|piece| piece.first(count))
+    }
+
+    /// Takes the first piece out, as far as it is not longer than `count`.
+    pub fn take_piece(&mut self, count: usize) -> Option<Piece> {
+        let piece = self.pieces.front()?.first(count);
+        self.remove(piece.end - piece.start);
+        Some(piece)
+    }
+
+    /// Puts a piece back that was taken out.
+    pub fn put_back(&mut self, piece: Piece) {
+        self.length += piece.end - piece.start;
+        // It has had its place, which nobody gives back.
+        self.pieces.push_front(piece);
     }
 
     /// Moves what there is to `sink`, as far as it fits; returns how much that was.

@@ -13,7 +13,7 @@ use super::program::{Act, Argument, DATA_END, Machine, Program};
 use super::{EFAULT, error};
 use crate::abi::linux::table;
 use crate::fs::epoll::{self, Asked, Epoll, Mode};
-use crate::fs::{devices, unnamed};
+use crate::fs::{devices, pipe, timer, unnamed};
 use crate::ktest;
 use crate::socket::message::{Attached, Sender};
 use crate::socket::name::Wanted;
@@ -28,6 +28,8 @@ const PATH: u64 = 0x900d_9a74;
 const LINK: u64 = 0x900d_114c;
 /// In place of an argument: the address of the name of an attribute that the path has.
 const NAME: u64 = 0x900d_4a3e;
+/// In place of an argument: the address of some words that are 0.
+const ZEROS: u64 = 0x900d_0000;
 /// In place of a directory's number: the current one.
 const CWD: u64 = 0xffff_ff9c;
 
@@ -229,6 +231,15 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("recvfrom", &[8, PATH, 0, 2, PATH, BAD]),
     ("sendmsg", &[7, BAD, 0]),
     ("recvmsg", &[7, BAD, 0]),
+    ("splice", &[4, BAD, 12, 0, 1, 0]),
+    ("splice", &[11, 0, 3, BAD, 1, 0]),
+    ("vmsplice", &[12, BAD, 1, 0]),
+    ("timerfd_settime", &[13, 0, BAD, 0]),
+    ("timerfd_settime", &[13, 0, ZEROS, BAD]),
+    ("timerfd_gettime", &[13, BAD]),
+    ("signalfd", &[u64::MAX, BAD, 8]),
+    ("signalfd4", &[u64::MAX, BAD, 8, 0]),
+    ("pidfd_send_signal", &[14, 0, BAD, 0]),
     ("epoll_ctl", &[9, 1, 8, BAD]),
     ("epoll_wait", &[9, BAD, 1, 0]),
     ("epoll_pwait", &[9, BAD, 1, 0, 0, 8]),
@@ -316,6 +327,9 @@ const WITHOUT: &[&str] = &[
     "eventfd",
     "eventfd2",
     "close_range",
+    "tee",
+    "timerfd_create",
+    "pidfd_open",
 ];
 
 /// For numbers from 7 on: an end of a stream with bytes to read, datagrams with one that has come from who has a name, an
@@ -364,6 +378,10 @@ ktest! {
         for bad in [8, 0x1000, DATA_END, crate::mm::HEAP_START, 1 << 63, u64::MAX - 7, half] {
             let mut program = Program::new();
             let [path, link, attribute] = [&b"/f"[..], b"/link", b"user.a"].map(|text| program.bytes(text));
+            let zeros = program.words(&[0; 4]);
+            // The process itself, as number 14.
+            let own = program.call("getpid", &[]);
+            program.call("pidfd_open", &[own.into(), 0.into()]);
             let mut calls = Vec::new();
             for &(name, arguments) in ADDRESSES {
                 let address = |&argument: &u64| match argument {
@@ -371,6 +389,7 @@ ktest! {
                     PATH => path,
                     LINK => link,
                     NAME => attribute,
+                    ZEROS => zeros,
                     other => other,
                 };
                 let arguments: Vec<Argument> = arguments.iter().map(address).map(Argument::Is).collect();
@@ -383,7 +402,9 @@ ktest! {
             let directory = machine.open("/", OpenFlags::READ).expect("it is there");
             let terminal = unnamed::open_device(devices::CONSOLE, OpenFlags::READ).expect("it is there");
             let ([stream, datagrams, epoll, listening], _kept) = sockets(&machine);
-            let more = [file, terminal, directory, stream, datagrams, epoll, listening];
+            let [read, write] = pipe::new(OpenFlags::empty()).expect("there is memory");
+            let timer = timer::open(false, OpenFlags::empty()).expect("there is memory");
+            let more = [file, terminal, directory, stream, datagrams, epoll, listening, read, write, timer];
             let process = machine.start("/program", &["x"], &more).expect("it begins");
             assert_eq!(process.wait(), Ending::Exited(0), "{bad:#x}");
             for (name, call) in calls {

@@ -9,6 +9,7 @@ mod events;
 mod file_mappings;
 mod floating_point;
 mod futexes;
+mod handles;
 mod hogs;
 mod interpreters;
 mod jobs;

@@ -7,7 +7,7 @@ use vfs::file::OpenFlags;
 use vfs::node::NewKind;
 
 use super::program::{Act, Machine, Program, Slot};
-use super::{EAGAIN, EBUSY, EINTR, EINVAL, ENXIO, EPIPE, error};
+use super::{EAGAIN, EBADF, EBUSY, EINTR, EINVAL, ENXIO, EPIPE, ESPIPE, error};
 use crate::ktest;
 use crate::task::process::Ending;
 
@@ -143,6 +143,58 @@ ktest! {
         assert_eq!(written, [4000, 200, 90, error(EAGAIN), 100, error(EAGAIN)]);
         assert_eq!([small, read, direct].map(|call| machine.result(call)), [error(EBUSY), 4096, error(EINVAL)]);
         assert_eq!(machine.result(long), 4096);
+    }
+
+    /// From a file to a pipe, to another and back: by offsets or positions, and not by both ends of one.
+    fn bytes_are_moved_and_copied_by_way_of_pipes() {
+        let machine = Machine::new();
+        machine.write("/f", &[&[b'a'; 5000][..], b"the end"].concat());
+        machine.write("/g", b"");
+        let mut program = Program::new();
+        let (from, to) = (program.bytes(b"/f"), program.bytes(b"/g"));
+        let (ends, buffer) = ([program.room(1), program.room(1)], program.room(2));
+        let offset = program.room(1);
+        for ends in ends {
+            program.call("pipe", &[ends.0.into()]);
+        }
+        open(&mut program, from, READ);
+        open(&mut program, to, WRITE);
+        let mut splice = |from: u64, at: u64, to: u64, to_at: u64, count: u64, flags: u64| {
+            program.call("splice", &[from.into(), at.into(), to.into(), to_at.into(), count.into(), flags.into()])
+        };
+        let filled = splice(8, 0, 5, 0, 8000, 0);
+        let over = splice(8, 0, 5, 0, 8000, 0);
+        let refused = [
+            splice(8, 0, 9, 0, 1, 0),
+            splice(4, 0, 5, 0, 1, 0),
+            splice(4, offset.0, 9, 0, 1, 0),
+            splice(6, 0, 9, 0, 1, 2),
+            splice(5, 0, 9, 0, 1, 0),
+        ];
+        let copied = program.call("tee", &[4.into(), 7.into(), 4996.into(), 0.into()]);
+        let mut splice = |from: u64, at: u64, to: u64, to_at: u64, count: u64, flags: u64| {
+            program.call("splice", &[from.into(), at.into(), to.into(), to_at.into(), count.into(), flags.into()])
+        };
+        let between = splice(4, 0, 7, 0, 8000, 0);
+        let first = splice(6, 0, 9, 0, 4990, 0);
+        let rest = splice(6, 0, 9, 0, 8000, 0);
+        let none = splice(4, 0, 9, 0, 1, 2);
+        let again = splice(8, offset.0, 5, 0, 3, 0);
+        let read = program.call("read", &[4.into(), buffer.0.into(), 16.into()]);
+        let text = program.bytes(b"pieces");
+        let pieces = program.words(&[text, 3, text + 3, 3]);
+        let given = program.call("vmsplice", &[5.into(), pieces.into(), 2.into(), 0.into()]);
+        let back = program.call("read", &[4.into(), buffer.0.into(), 16.into()]);
+        assert_eq!(machine.run(program), Ending::Exited(0));
+        assert_eq!([filled, over].map(|call| machine.result(call)), [5007, 0]);
+        let expected = [EINVAL, EINVAL, ESPIPE, EAGAIN, EBADF].map(error);
+        assert_eq!(refused.map(|call| machine.result(call)), expected);
+        assert_eq!([copied, between, first, rest].map(|call| machine.result(call)), [4996, 5007, 4990, 5013]);
+        assert_eq!([none, again, read].map(|call| machine.result(call)), [error(EAGAIN), 3, 3]);
+        assert_eq!((machine.result(given), machine.result(back), machine.result(offset)), (6, 6, 3));
+        assert_eq!(machine.result(buffer).to_le_bytes()[..6], *b"pieces");
+        let written = machine.read("/g");
+        assert_eq!((written.len(), &written[9996..]), (10_003, &b"the end"[..]));
     }
 
     /// What nobody has open leaves nothing behind, and another time begins afresh.

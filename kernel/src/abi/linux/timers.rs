@@ -1,0 +1,64 @@
+//! Times to wait for as open files (`timerfd_create(2)`).
+
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file::{FileObject, OpenFlags};
+
+use super::call::Call;
+use super::flags::{O_CLOEXEC, O_NONBLOCK};
+use super::structures::{duration, timespec};
+use crate::fs::timer::{self, Setting, Timer};
+use crate::mm::user_memory;
+use crate::task::files::Descriptor;
+use crate::time;
+
+const CLOCK_REALTIME: u32 = 0;
+const CLOCK_MONOTONIC: u32 = 1;
+const CLOCK_BOOTTIME: u32 = 7;
+
+const TFD_TIMER_ABSTIME: u32 = 1;
+/// That who waits is told when somebody sets the clock, which nobody can.
+const TFD_TIMER_CANCEL_ON_SET: u32 = 2;
+
+pub fn timerfd_create(call: &mut Call<'_>) -> Result<u64> {
+    let is_of_wall = match call.word(0) {
+        CLOCK_REALTIME => true,
+        CLOCK_MONOTONIC | CLOCK_BOOTTIME => false,
+        _ => return fail(FileSystemErrorKind::InvalidArgument),
+    };
+    let flags = call.flags(1, O_NONBLOCK | O_CLOEXEC)?;
+    let non_blocking = if flags & O_NONBLOCK != 0 { OpenFlags::NON_BLOCKING } else { OpenFlags::empty() };
+    let file = timer::open(is_of_wall, non_blocking)?;
+    call.process.files().add(Descriptor { file, close_on_exec: flags & O_CLOEXEC != 0 }, 0)
+}
+
+fn timer(file: &FileObject) -> Result<&Timer> {
+    file.stream_as().ok_or(FileSystemErrorKind::InvalidArgument.into())
+}
+
+/// `struct itimerspec`: how long between, how long until the next.
+fn told(setting: Setting) -> [u64; 4] {
+    let [[seconds, rest], [next_seconds, next_rest]] = [setting.interval, setting.left()].map(timespec);
+    [seconds, rest, next_seconds, next_rest]
+}
+
+pub fn timerfd_settime(call: &mut Call<'_>) -> Result<u64> {
+    let [_, _, new_at, old_at, ..] = call.arguments;
+    let flags = call.flags(1, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)?;
+    let [seconds, rest, next_seconds, next_rest] = user_memory::read_words(new_at)?;
+    let (interval, value) = (duration([seconds, rest])?, duration([next_seconds, next_rest])?);
+    let file = call.file(0)?;
+    let timer = timer(&file)?;
+    let is_absolute = flags & TFD_TIMER_ABSTIME != 0;
+    let wait = if is_absolute { value.saturating_sub(timer.now()) } else { value };
+    let next = (!value.is_zero()).then(|| time::monotonic().saturating_add(wait));
+    let old = timer.set(Setting { next, interval });
+    if old_at != 0 {
+        user_memory::write_words(old_at, told(old))?;
+    }
+    Ok(0)
+}
+
+pub fn timerfd_gettime(call: &mut Call<'_>) -> Result<u64> {
+    let file = call.file(0)?;
+    call.write_words(1, told(timer(&file)?.setting()))
+}

@@ -1,0 +1,55 @@
+//! A process as an open file (`pidfd_open(2)`): it can be waited for, and its number is nobody else's meanwhile.
+
+use alloc::sync::Arc;
+
+use vfs::environment::{OpenStream, Ready};
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file::{FileObject, OpenFlags};
+use vfs::io::{Sink, Source};
+use vfs::manager::Follow;
+use vfs::node::NewKind;
+
+use super::unnamed;
+use crate::task::process::Process;
+
+/// Bytes of heap that one takes, about.
+const MEMORY: usize = 128;
+
+/// A process.
+pub struct Handle {
+    process: Arc<Process>,
+}
+
+/// A process as an open file.
+///
+/// # Errors
+/// `ENOMEM`.
+pub fn open(process: Arc<Process>, flags: OpenFlags) -> Result<Arc<FileObject>> {
+    page::admit(MEMORY)?;
+    let handle = Arc::new(Handle { process });
+    unnamed::with_node(NewKind::Regular, 0o600, |manager, context, name| {
+        let place = manager.resolve(context, name, Follow::No)?;
+        FileObject::of_stream(place, OpenFlags::READ | OpenFlags::WRITE | flags, handle)
+    })
+}
+
+impl Handle {
+    /// The process.
+    pub fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+}
+
+impl OpenStream for Handle {
+    fn read(&self, _offset: u64, _sink: &mut dyn Sink) -> Result<usize> {
+        fail(FileSystemErrorKind::InvalidArgument)
+    }
+
+    fn write(&self, _offset: u64, _source: &mut dyn Source) -> Result<usize> {
+        fail(FileSystemErrorKind::InvalidArgument)
+    }
+
+    fn ready(&self) -> Ready {
+        if self.process.ending().is_some() { Ready::READ } else { Ready::empty() }
+    }
+}

@@ -1,0 +1,176 @@
+//! Times to wait for (`timerfd_create(2)`): who reads is told how often the time has come since it was last told.
+//!
+//! Nobody counts while nobody looks: how often it has come is found from the clock. Who waits for one of several files
+//! is woken at the next time of any ([`readiness::wake_at`]), and asks for the one after that by looking.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+
+use spin::Mutex;
+use vfs::environment::{OpenStream, Ready};
+use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file::{FileObject, OpenFlags};
+use vfs::io::{Sink, Source};
+use vfs::manager::Follow;
+use vfs::node::NewKind;
+
+use super::{readiness, unnamed};
+use crate::task::wait::WaitQueue;
+use crate::time;
+
+/// Bytes of heap that one takes, about.
+const MEMORY: usize = 256;
+
+/// When the time comes.
+#[derive(Clone, Copy, Default)]
+pub struct Setting {
+    /// When next (since boot); `None` for never.
+    pub next: Option<Duration>,
+    /// How long after that again, and again; 0 for not.
+    pub interval: Duration,
+}
+
+impl Setting {
+    /// How often it has come until `now`.
+    fn count(&self, now: Duration) -> u64 {
+        match self.next {
+            Some(next) if next <= now && self.interval.is_zero() => 1,
+            Some(next) if next <= now => {
+                let times = (now - next).as_nanos() / self.interval.as_nanos();
+                u64::try_from(times).unwrap_or(u64::MAX).saturating_add(1)
+            }
+            _ => 0,
+        }
+    }
+
+    /// When it comes after `now`.
+    fn after(&self, now: Duration) -> Option<Duration> {
+        let (next, count) = (self.next?, self.count(now));
+        if count == 0 {
+            return Some(next);
+        }
+        // A time that is further away than can be said does not come.
+        let past = self.interval.as_nanos().checked_mul(u128::from(count)).and_then(|past| u64::try_from(past).ok());
+        if self.interval.is_zero() { None } else { next.checked_add(Duration::from_nanos(past?)) }
+    }
+
+    /// How long until it comes next, 0 for never.
+    pub fn left(&self) -> Duration {
+        let now = time::monotonic();
+        self.after(now).map_or(Duration::ZERO, |next| (next - now).max(Duration::from_nanos(1)))
+    }
+}
+
+struct State {
+    setting: Setting,
+    /// How often it was set or read, and how often it had come until then.
+    changes: u64,
+}
+
+/// A time.
+pub struct Timer {
+    state: Mutex<State>,
+    may_wait: AtomicBool,
+    /// Whether it is of the clock that can be set.
+    is_of_wall: bool,
+    waiting: WaitQueue,
+}
+
+/// A new one, of the clock that can be set or of that which cannot, as an open file.
+///
+/// # Errors
+/// `ENOMEM`.
+pub fn open(is_of_wall: bool, flags: OpenFlags) -> Result<Arc<FileObject>> {
+    page::admit(MEMORY)?;
+    let timer = Arc::new(Timer {
+        state: Mutex::new(State { setting: Setting::default(), changes: 0 }),
+        may_wait: AtomicBool::new(true),
+        is_of_wall,
+        waiting: WaitQueue::new(),
+    });
+    unnamed::with_node(NewKind::Regular, 0o600, |manager, context, name| {
+        let place = manager.resolve(context, name, Follow::No)?;
+        FileObject::of_stream(place, OpenFlags::READ | OpenFlags::WRITE | flags, timer)
+    })
+}
+
+impl Timer {
+    /// What its clock shows.
+    pub fn now(&self) -> Duration {
+        if self.is_of_wall { time::wall() } else { time::monotonic() }
+    }
+
+    /// When the time comes.
+    pub fn setting(&self) -> Setting {
+        self.state.lock().setting
+    }
+
+    /// Changes that; returns what it was.
+    pub fn set(&self, setting: Setting) -> Setting {
+        let mut state = self.state.lock();
+        state.changes += 1;
+        let old = core::mem::replace(&mut state.setting, setting);
+        drop(state);
+        self.waiting.wake_all();
+        readiness::tell();
+        old
+    }
+
+    /// Takes how often it has come.
+    fn take(&self) -> u64 {
+        let now = time::monotonic();
+        let mut state = self.state.lock();
+        let count = state.setting.count(now);
+        if count > 0 {
+            state.setting.next = state.setting.after(now);
+            state.changes = state.changes.wrapping_add(count);
+        }
+        count
+    }
+}
+
+impl OpenStream for Timer {
+    fn read(&self, _offset: u64, sink: &mut dyn Sink) -> Result<usize> {
+        if sink.room() < size_of::<u64>() {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        loop {
+            let count = self.take();
+            if count > 0 {
+                sink.put(&count.to_le_bytes())?;
+                return Ok(size_of::<u64>());
+            }
+            if !self.may_wait.load(Ordering::Relaxed) {
+                return fail(FileSystemErrorKind::WouldBlock);
+            }
+            let (next, changes) = {
+                let state = self.state.lock();
+                (state.setting.next, state.changes)
+            };
+            self.waiting.wait_before(next, || self.state.lock().changes != changes)?;
+        }
+    }
+
+    fn write(&self, _offset: u64, _source: &mut dyn Source) -> Result<usize> {
+        fail(FileSystemErrorKind::InvalidArgument)
+    }
+
+    fn set_non_blocking(&self, on: bool) {
+        self.may_wait.store(!on, Ordering::Relaxed);
+    }
+
+    fn ready(&self) -> Ready {
+        let now = time::monotonic();
+        let setting = self.setting();
+        if let Some(next) = setting.after(now) {
+            readiness::wake_at(next);
+        }
+        if setting.count(now) > 0 { Ready::READ } else { Ready::empty() }
+    }
+
+    fn changes(&self, _of: Ready) -> Option<u64> {
+        let state = self.state.lock();
+        Some(state.changes.wrapping_add(state.setting.count(time::monotonic())))
+    }
+}
