@@ -1,5 +1,6 @@
-//! FIFOs: pipes with a name (`fifo(7)`). Who opens one node has one pipe, for as long as somebody has it open; whoever
-//! opens one end waits for somebody at the other.
+//! FIFOs: pipes that are opened by a node (`fifo(7)`). Who opens one node has one pipe, for as long as somebody has it
+//! open; whoever opens one end waits for somebody at the other. A pipe without a name has a node too, which
+//! `/proc/PID/fd` leads to.
 //!
 //! What is one node the file system says: an overlay's is the same before and after its copy-up.
 
@@ -25,21 +26,24 @@ static PIPES: Mutex<BTreeMap<NodeId, Weak<Pipe>>> = Mutex::new(BTreeMap::new());
 /// # Errors
 /// `ENXIO` for a writer who must not wait and whom nobody reads; `EINTR`, `ENOMEM`.
 pub fn open(node: &NodeRef, access: Access, may_wait: bool) -> Result<Arc<dyn OpenStream>> {
-    let pipe = pipe_of(node.id())?;
-    if access == Access::WRITE && !may_wait && !pipe.is_open_for(Access::READ) {
+    let pipe = pipe_of(node.id(), true)?;
+    if pipe.is_fifo() && access == Access::WRITE && !may_wait && !pipe.is_open_for(Access::READ) {
         return fail(FileSystemErrorKind::NoSuchDeviceOrAddress);
     }
     let end: Arc<End> = pipe.open(access);
-    if may_wait {
+    if pipe.is_fifo() && may_wait {
         pipe.wait_for(Access::all() - access)?;
     }
     Ok(end)
 }
 
-/// The pipe of that node; a new one if nobody has it open.
-fn pipe_of(node: NodeId) -> Result<Arc<Pipe>> {
+/// The pipe of that node; a new one if nobody has it open, which `is_fifo` or not.
+///
+/// # Errors
+/// `ENOMEM`.
+pub(super) fn pipe_of(node: NodeId, is_fifo: bool) -> Result<Arc<Pipe>> {
     page::admit(ENTRY_MEMORY)?;
-    let new = Pipe::new(Some(node))?;
+    let new = Pipe::new(node, is_fifo)?;
     let mut pipes = PIPES.lock();
     let present = pipes.get(&node).and_then(Weak::upgrade);
     if present.is_none() {

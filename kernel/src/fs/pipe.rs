@@ -67,16 +67,18 @@ pub(super) struct Pipe {
     writers: Side,
     /// Waiting for the other end to be opened.
     opening: WaitQueue,
-    /// The node that it is opened by, if it is a FIFO.
-    node: Option<NodeId>,
+    /// The node that it is opened by.
+    node: NodeId,
+    /// Whether who opens one end waits for the other: not where both were made open.
+    is_fifo: bool,
 }
 
 impl Pipe {
-    /// One that nobody has opened, and the node that it is opened by, if it is a FIFO.
+    /// One that nobody has opened, and the node that it is opened by.
     ///
     /// # Errors
     /// `ENOMEM`.
-    pub fn new(node: Option<NodeId>) -> Result<Arc<Self>> {
+    pub fn new(node: NodeId, is_fifo: bool) -> Result<Arc<Self>> {
         page::admit(MEMORY)?;
         Ok(Arc::new(Self {
             content: Mutex::new(Content::new(PAGES)),
@@ -87,6 +89,7 @@ impl Pipe {
             writers: Side::default(),
             opening: WaitQueue::new(),
             node,
+            is_fifo,
         }))
     }
 
@@ -106,6 +109,11 @@ impl Pipe {
         // Who reads is told of an end only after it has begun.
         let unseen = if self.writers.is_open() { u64::MAX } else { self.writers.opened.load(Ordering::Relaxed) };
         Arc::new(End { pipe: self.clone(), access, may_wait: AtomicBool::new(true), end_before: unseen })
+    }
+
+    /// Whether who opens one end waits for the other.
+    pub fn is_fifo(&self) -> bool {
+        self.is_fifo
     }
 
     /// Whether somebody has opened it for that.
@@ -172,10 +180,11 @@ pub struct End {
 /// # Errors
 /// `ENOMEM`.
 pub fn new(flags: OpenFlags) -> Result<[Arc<FileObject>; 2]> {
-    let pipe = Pipe::new(None)?;
-    let (read, write) = (pipe.open(Access::READ), pipe.open(Access::WRITE));
     unnamed::with_node(NewKind::Fifo, 0o600, |manager, context, name| {
         let place = manager.resolve(context, name, Follow::No)?;
+        // Who opens it by `/proc/PID/fd` opens this pipe once more.
+        let pipe = fifo::pipe_of(place.node()?.id(), false)?;
+        let (read, write) = (pipe.open(Access::READ), pipe.open(Access::WRITE));
         Ok([
             FileObject::of_stream(place.clone(), OpenFlags::READ | flags, read)?,
             FileObject::of_stream(place, OpenFlags::WRITE | flags, write)?,
@@ -310,8 +319,6 @@ impl Drop for End {
 
 impl Drop for Pipe {
     fn drop(&mut self) {
-        if let Some(node) = self.node {
-            fifo::forget(node);
-        }
+        fifo::forget(self.node);
     }
 }

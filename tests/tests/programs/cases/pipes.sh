@@ -28,3 +28,6 @@ mkfifo p q; cat /tree/large > p & tr a-z A-Z < p > q & md5sum < q; wait; dd if=/
 
 ## shell redirections that keep ends open
 mkfifo p; exec 5<> p; echo one >&5; echo two >&5; read a <&5; read b <&5; echo "$b $a"; exec 5>&-; timeout 1 sh -c 'cat p'; echo $?
+
+## a pipe by its number
+echo through | cat /dev/stdin; echo late | (sleep 1; cat /dev/stdin); echo again | (cat /proc/self/fd/0); echo out | cat > /dev/stdout; (echo one; echo two) | (read x; cat /dev/fd/0; echo "$x"); readlink /proc/self/fd/0 < /tree/lines; sleep 0 | readlink /proc/self/fd/0 | cut -c1-6

@@ -12,7 +12,7 @@ use vfs::mount::MountFlags;
 use vfs::node::DirectoryItem;
 
 use super::program::{Machine, Program};
-use super::{EACCES, ENOENT, error};
+use super::{EACCES, ENOENT, ENXIO, error};
 use crate::fs::pipe;
 use crate::ktest;
 use crate::task::process::{Ending, Process};
@@ -223,6 +223,31 @@ ktest! {
         assert_eq!(named, [&outside[..], &inside].concat());
         let targets: Vec<&str> = info.iter().map(|line| line[4]).collect();
         assert_eq!(targets, ["/proc", "/a", "/r"]);
+    }
+
+    /// A pipe is opened once more, as the one that it is; a socket cannot be. Both say what they are.
+    fn what_has_no_name_is_opened_by_its_number() {
+        let machine = machine_with_proc();
+        let mut program = Program::new();
+        let (ends, room, text) = (program.room(1), [program.room(3), program.room(3)], program.bytes(b"x"));
+        let paths = [4, 6].map(|number| program.bytes(format!("/proc/self/fd/{number}").as_bytes()));
+        program.call("pipe", &[ends.0.into()]);
+        program.call("socket", &[1.into(), 1.into(), 0.into()]);
+        let opened = paths.map(|path| program.call("open", &[path.into(), 0.into()]));
+        program.call("write", &[5.into(), text.into(), 1.into()]);
+        program.call("close", &[5.into()]);
+        let buffer = program.room(1);
+        let late = program.call("open", &[paths[0].into(), 0.into()]);
+        let read = [(); 2].map(|()| program.call("read", &[7.into(), buffer.0.into(), 8.into()]));
+        for (path, room) in paths.into_iter().zip(room) {
+            program.call("readlink", &[path.into(), room.0.into(), 24.into()]);
+        }
+        assert_eq!(machine.run(program), Ending::Exited(0));
+        assert_eq!(opened.map(|call| machine.result(call)), [7, error(ENXIO)]);
+        assert_eq!(machine.result(late), 5, "it waits for nobody");
+        assert_eq!(read.map(|call| machine.result(call)), [1, 0]);
+        let begins = room.map(|room| machine.result(room).to_le_bytes());
+        assert_eq!((&begins[0][..6], &begins[1]), (&b"pipe:["[..], b"socket:["));
     }
 
     /// ```text

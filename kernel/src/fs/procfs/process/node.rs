@@ -239,6 +239,7 @@ impl VfsNode for Node {
         let node = target.node()?;
         Ok(match node.kind() {
             FileType::Fifo => Arc::from(format!("pipe:[{}]", node.id().inode).as_bytes()),
+            FileType::Socket => Arc::from(format!("socket:[{}]", node.id().inode).as_bytes()),
             _ => Arc::from([b"/", &target.entry.name()[..], b" (deleted)"].concat()),
         })
     }
