@@ -7,6 +7,7 @@
 //! | [`manifest`] | a tree as lines, one a file, on the host and as the guest prints it |
 //! | [`packages`] | real trees: unpacked Debian packages |
 //! | [`programs`] | programs of this workspace, linked statically for the guest |
+//! | [`side_by_side`] | the same program in the guest and on Linux |
 
 #![forbid(unsafe_code)]
 
@@ -15,3 +16,4 @@ pub mod kernel;
 pub mod manifest;
 pub mod packages;
 pub mod programs;
+pub mod side_by_side;

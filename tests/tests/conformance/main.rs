@@ -7,17 +7,14 @@
 mod strata;
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use recorded::replay;
 use strata::Strata;
-use tests::kernel::Run;
-use tests::programs;
-use tools::image;
+use tests::{programs, side_by_side};
 
 /// What a replay without a difference ends with.
 const COMPLETE: &str = "13277 operations in 359 cases of 58 tests, 0 differences\n";
@@ -34,9 +31,8 @@ fn recording() -> Result<Option<String>> {
     Ok(Some(trace))
 }
 
-/// Past the harness's capture: nobody may take a test that did nothing for one that passed unseen.
 fn skip(reason: &str) -> Result<()> {
-    Ok(writeln!(io::stderr(), "SKIPPED: recorded cases: {reason}")?)
+    side_by_side::skip("recorded cases", reason)
 }
 
 #[test]
@@ -56,43 +52,33 @@ fn linux_recorded_outcomes_are_ours() -> Result<()> {
 #[test]
 fn linux_recorded_outcomes_are_ours_by_system_calls() -> Result<()> {
     let Some(trace) = recording()? else { return Ok(()) };
-    let mut run = Run::new()?;
-    let root = image_of(&trace, run.directory())?;
-    let archive = run.directory().join("image.cpio");
-    let skipped = image::build(&root, &archive, &image::Options { owner: None, gzip: false }, &mut |_| {})?;
-    ensure!(skipped.is_empty(), "left out of the image: {skipped:?}");
-    run.machine.initramfs = Some(archive);
-    run.timeout = Duration::from_secs(120);
-    let answer = run.script("/recorded /trace /state whiteout=linux\n")?.text()?;
-    ensure!(answer == COMPLETE, "{answer}");
+    let scratch = tempfile::tempdir().context("no temporary directory")?;
+    let root = image_of(&trace, scratch.path())?;
+    let program = ["/recorded", "/trace", "/state", "whiteout=linux"];
+    let (answer, died) = side_by_side::in_the_guest(&root, &program, Duration::from_secs(120))?;
+    ensure!(answer == COMPLETE && died.is_none(), "{answer}\n{}", died.unwrap_or_default());
     Ok(())
 }
 
 #[test]
 fn the_program_asks_linux_what_was_recorded() -> Result<()> {
     let Some(trace) = recording()? else { return Ok(()) };
-    if !rustix::process::geteuid().is_root() {
-        return skip("only root may mount on the host");
-    }
-    if !fs::read_to_string("/proc/filesystems")?.contains("\toverlay\n") {
-        return skip("the host has no overlayfs (/proc/filesystems)");
+    if let Some(reason) = side_by_side::missing()? {
+        return skip(&reason);
     }
     let scratch = tempfile::tempdir().context("no temporary directory")?;
     let root = image_of(&trace, scratch.path())?;
-    let output = Command::new("unshare")
-        .args(["--mount", "--propagation", "private"])
-        .args([root.join("recorded"), root.join("trace"), root.join("state")])
-        .output()
-        .context("cannot run unshare")?;
-    let answer = String::from_utf8_lossy(&output.stdout);
-    ensure!(answer == COMPLETE, "{answer}\n{}", String::from_utf8_lossy(&output.stderr));
+    let answer = side_by_side::on_linux(&root, &["/recorded", "/trace", "/state"])?;
+    ensure!(answer == COMPLETE, "{answer}");
     Ok(())
 }
 
 /// A directory with the program, the recording, and a place to work in.
 fn image_of(trace: &str, directory: &Path) -> Result<PathBuf> {
     let root = directory.join("root");
-    fs::create_dir_all(root.join("state")).context("cannot make a directory for the image")?;
+    for directory in ["dev", "proc", "state"] {
+        fs::create_dir_all(root.join(directory)).context("cannot make a directory for the image")?;
+    }
     fs::copy(programs::build("recorded")?, root.join("recorded")).context("cannot copy the program")?;
     fs::write(root.join("trace"), trace).context("cannot write the recording")?;
     Ok(root)

@@ -1,7 +1,5 @@
 # Runs the same in the guest and on Linux; every program is dynamic.
 exec 2>&1
-# No terminal: some programs print otherwise there.
-if [ -t 1 ]; then /bin/bash "$0" | /bin/cat; exit; fi
 export PATH=/usr/bin:/bin TZ=UTC0 LC_ALL=C HOME=/
 umask 022
 cd /tmp

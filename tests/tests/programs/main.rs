@@ -9,14 +9,12 @@ use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Write as _};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-use tests::kernel::Run;
 use tests::packages::{self, Unavailable};
-use tools::image;
+use tests::side_by_side;
 
 /// What the programs are tested with, by subject.
 const FILES: [(&str, &str); 6] = [
@@ -27,6 +25,9 @@ const FILES: [(&str, &str); 6] = [
     ("shell", include_str!("cases/shell.sh")),
     ("text", include_str!("cases/text.sh")),
 ];
+
+/// How long the guest may take for all of them.
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// How many cases there are at least: less than that were lost on the way here.
 const CASES_MIN: usize = 150;
@@ -87,36 +88,6 @@ fn make_image(busybox: &Path, cases: &BTreeMap<String, Case>, root: &Path) -> Re
     Ok(())
 }
 
-/// Runs the cases on the host, in namespaces and a root of their own.
-fn on_linux(root: &Path) -> Result<String> {
-    let script = r#"mount --bind "$1" "$1" && mount -t proc none "$1/proc" && mount --rbind /dev "$1/dev" &&
-        exec chroot "$1" /bin/busybox sh /run.sh"#;
-    let output = Command::new("unshare")
-        .args(["--mount", "--propagation", "private", "--pid", "--fork", "sh", "-c", script, "sh"])
-        .arg(root)
-        .env_clear()
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .output()
-        .context("cannot run unshare")?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    ensure!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr));
-    Ok(text)
-}
-
-/// Runs the cases in the guest; what they printed, and how the guest died if it did.
-fn in_the_guest(root: &Path) -> Result<(String, Option<String>)> {
-    let mut run = Run::new()?;
-    let archive = run.directory().join("image.cpio");
-    let options = image::Options { owner: None, gzip: false };
-    let skipped = image::build(root, &archive, &options, &mut |_| {})?;
-    ensure!(skipped.is_empty(), "left out of the image: {skipped:?}");
-    run.machine.initramfs = Some(archive);
-    run.timeout = Duration::from_secs(300);
-    let ran = run.script("/bin/busybox sh /run.sh\n")?;
-    let died = ran.text().err().map(|_| format!("{:?}\n{}", ran.outcome, ran.log));
-    Ok((String::from_utf8_lossy(&ran.output).into_owned(), died))
-}
-
 /// What each case printed, with its status at the end, by number.
 fn answers(text: &str) -> BTreeMap<&str, String> {
     let mut answers = BTreeMap::new();
@@ -140,15 +111,9 @@ fn answers(text: &str) -> BTreeMap<&str, String> {
 /// ```
 #[test]
 fn programs_do_in_the_guest_what_they_do_on_linux() -> Result<()> {
-    let skip = |reason: &str| -> Result<()> {
-        // Past the harness's capture: nobody may take a test that did nothing for one that passed unseen.
-        Ok(writeln!(io::stderr(), "SKIPPED: programs in the guest and on Linux: {reason}")?)
-    };
-    if !rustix::process::geteuid().is_root() {
-        return skip("only root may mount and chroot on the host");
-    }
-    if !fs::read_to_string("/proc/filesystems")?.contains("\toverlay\n") {
-        return skip("the host has no overlayfs (/proc/filesystems)");
+    let skip = |reason: &str| side_by_side::skip("programs in the guest and on Linux", reason);
+    if let Some(reason) = side_by_side::missing()? {
+        return skip(&reason);
     }
     let busybox = match packages::unpacked(&packages::BUSYBOX)? {
         Ok(root) => root.join("data/bin/busybox"),
@@ -157,8 +122,9 @@ fn programs_do_in_the_guest_what_they_do_on_linux() -> Result<()> {
     let scratch = tempfile::tempdir().context("no temporary directory")?;
     let cases = cases();
     make_image(&busybox, &cases, scratch.path())?;
-    let linux = on_linux(scratch.path())?;
-    let (strata, died) = in_the_guest(scratch.path())?;
+    let program = ["/bin/busybox", "sh", "/run.sh"];
+    let linux = side_by_side::on_linux(scratch.path(), &program)?;
+    let (strata, died) = side_by_side::in_the_guest(scratch.path(), &program, LONGEST)?;
     let (linux, strata) = (answers(&linux), answers(&strata));
     let mut differences = String::new();
     let mut count = 0;

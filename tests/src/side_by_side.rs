@@ -1,0 +1,76 @@
+//! One image and one program, in the guest and on Linux: what it prints is to be compared.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tools::image;
+
+use crate::kernel::Run;
+
+/// What this machine lacks to run a program in a chroot with an overlay, if anything.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn missing() -> Result<Option<String>> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(Some("only root may mount and chroot on the host".to_owned()));
+    }
+    if !fs::read_to_string("/proc/filesystems").context("/proc/filesystems")?.contains("\toverlay\n") {
+        return Ok(Some("the host has no overlayfs (/proc/filesystems)".to_owned()));
+    }
+    Ok(None)
+}
+
+/// Says that a test is skipped, past the harness's capture: nobody may take a test that did nothing for one that passed
+/// unseen.
+///
+/// # Errors
+/// There is nobody to tell.
+pub fn skip(what: &str, reason: &str) -> Result<()> {
+    Ok(writeln!(io::stderr(), "SKIPPED: {what}: {reason}")?)
+}
+
+/// What the program prints on the host, in namespaces of its own and with `root` as its root; it has `/proc`
+/// and `/dev`, for which the image must have directories, and if there is a `/tmp`, a tmpfs there. Nothing comes in.
+///
+/// # Errors
+/// It does not end with status 0.
+pub fn on_linux(root: &Path, program: &[&str]) -> Result<String> {
+    let script = r#"root=$1; shift; mount --bind "$root" "$root" && mount -t proc none "$root/proc" &&
+        mount --rbind /dev "$root/dev" &&
+        { [ ! -d "$root/tmp" ] || mount -t tmpfs none "$root/tmp"; } && exec chroot "$root" "$@""#;
+    let output = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "--pid", "--fork", "sh", "-c", script, "sh"])
+        .arg(root)
+        .args(program)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .output()
+        .context("cannot run unshare")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr));
+    Ok(text)
+}
+
+/// What the program prints in the guest that boots `root`, and how the guest died if it did. No word of the program's
+/// may need quoting.
+///
+/// # Errors
+/// The image cannot be built, or the guest not be run.
+pub fn in_the_guest(root: &Path, program: &[&str], timeout: Duration) -> Result<(String, Option<String>)> {
+    let mut run = Run::new()?;
+    let archive = run.directory().join("image.cpio");
+    let options = image::Options { owner: None, gzip: false };
+    let skipped = image::build(root, &archive, &options, &mut |_| {})?;
+    ensure!(skipped.is_empty(), "left out of the image: {skipped:?}");
+    run.machine.initramfs = Some(archive);
+    run.timeout = timeout;
+    // Through a pipe, as on Linux: programs write differently to a terminal.
+    let ran = run.script(&format!("{} < /dev/null | cat\n", program.join(" ")))?;
+    let died = ran.text().err().map(|_| format!("{:?}\n{}", ran.outcome, ran.log));
+    Ok((String::from_utf8_lossy(&ran.output).into_owned(), died))
+}
