@@ -181,6 +181,50 @@ ktest! {
         assert_eq!(machine.result(status), 6 << 8);
     }
 
+    /// A process with its parent's memory, and open files of its own; both run.
+    fn a_process_may_share_the_memory_only() {
+        let mut program = Program::new();
+        let (word, status, stack) = (program.room(1), program.room(1), program.room(64));
+        program.begin_with("clone", &[(VM | CHILD).into(), (stack.0 + 8 * 64).into()], |child| {
+            child.act(Act::Store, &[word.0.into(), 5.into()]);
+            child.call("close", &[2.into()]);
+            child.exit(3);
+        });
+        let waited = program.call("wait4", &[u64::MAX.into(), status.0.into(), 0.into(), 0.into()]);
+        let closed = program.call("close", &[2.into()]);
+        let pid = program.call("getpid", &[]);
+        let (machine, ending) = run(program);
+        assert_eq!(ending, Ending::Exited(0));
+        assert_eq!([word, status, closed].map(|slot| machine.result(slot)), [5, 3 << 8, 0]);
+        assert!(machine.result(waited) > machine.result(pid));
+    }
+
+    /// A parent that waits for its `vfork` can be killed, and its child goes on.
+    fn who_waits_for_a_vfork_can_be_killed() {
+        let mut program = Program::new();
+        let (short, long) = (program.words(&[0, 20_000_000]), program.words(&[0, 200_000_000]));
+        let (parent, child) = (program.bytes(b"p"), program.bytes(b"c"));
+        let killed = program.begin("fork", |parent| {
+            parent.begin("vfork", |program| {
+                program.call("nanosleep", &[long.into(), 0.into()]);
+                program.call("write", &[1.into(), child.into(), 1.into()]);
+                program.exit(0);
+            });
+            parent.exit(1);
+        });
+        let status = program.room(1);
+        program.call("nanosleep", &[short.into(), 0.into()]);
+        program.call("kill", &[killed.into(), 9.into()]);
+        program.call("wait4", &[killed.into(), status.0.into(), 0.into(), 0.into()]);
+        program.call("write", &[1.into(), parent.into(), 1.into()]);
+        for _ in 0..2 {
+            program.call("nanosleep", &[long.into(), 0.into()]);
+        }
+        let (machine, ending) = run(program);
+        assert_eq!(ending, Ending::Exited(0));
+        assert_eq!((machine.result(status), machine.read("/out")), (9, b"pc".to_vec()));
+    }
+
     /// What comes in parts that are not there, or that contradict each other, is refused; nothing begins.
     fn what_cannot_be_shared_is_refused() {
         let mut program = Program::new();
