@@ -19,7 +19,7 @@ trap 'echo caught' USR1; kill -USR1 $$; trap - USR1
 echo one | (read -r line; echo "got $line") | tr a-z A-Z
 { sleep 0.05; exit 5; } & wait $!; echo "waited $?"
 set -o pipefail; false | true; echo "$?"; set +o pipefail
-mapfile -t lines <<< "$(seq 3)"; echo "${lines[*]}"
+mapfile -t lines < <(seq 3); echo "${lines[*]}"
 cat << END
 $(echo here) and \$there
 END
@@ -43,7 +43,7 @@ sync; touch ''; chmod 4755 installed; ls -l installed | cut -c1-10
 echo "## text"
 shuf -i 1-500 --random-source=numbers | sort -n --parallel=4 | sha256sum
 sort -r --buffer-size=16K numbers | uniq | head -n 3
-seq 5 > x; seq 3 8 > y; paste -d, x y; join x y; comm -12 x y; head -n 1 /dev/stdin < y
+seq 5 > x; seq 3 8 > y; paste -d, x y; paste -d+ <(seq 2) <(seq 3 4); join x y; comm -12 x y; head -n 1 /dev/stdin < y
 echo 'a:b:c' | cut -d: -f2- ; echo hello | tac; nl numbers | tail -n 1
 base64 <<< "some text"; fold -w 10 <<< "a long line of text"; expand <<< $'a\tb' ; fmt -w 20 <<< "some words to be filled"
 factor 1234567890123456789012345678901; expr 7 \* 6; numfmt --to=iec 1048576; seq -s+ 5; od -An -tx1 <<< abc
