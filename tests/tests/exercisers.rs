@@ -32,6 +32,7 @@ fdatasync = 1
 posix_fallocate = 5
 punch_hole = 10
 posix_fadvise = 1
+sendfile = 5
 copy_file_range = 10
 ";
 

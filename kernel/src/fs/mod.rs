@@ -10,6 +10,7 @@
 //! | [`readiness`] | waiting for one of several open files |
 //! | [`timer`], [`handle`], [`signals`] | times, processes and signals as open files |
 //! | [`epoll`], [`event`] | waiting for many that are named once; numbers to wait for |
+//! | [`watching`] | events of the file system, to be read and waited for |
 //! | [`unnamed`] | nodes for what is open and has no name |
 //! | `overlay_memory` | tests: what an overlay takes of the machine's memory |
 //! | [`terminal`] | the console as a terminal that is read line by line |
@@ -30,3 +31,4 @@ pub mod signals;
 pub mod terminal;
 pub mod timer;
 pub mod unnamed;
+pub mod watching;

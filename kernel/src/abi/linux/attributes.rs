@@ -3,7 +3,7 @@
 use vfs::context::AccessMode;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::manager::{Follow, VfsManager};
-use vfs::metadata::{Metadata, SetTime};
+use vfs::metadata::{FileType, Metadata, SetTime};
 use vfs::mount::Path;
 use vfs::node::Allocate;
 
@@ -43,9 +43,17 @@ pub fn newfstatat(call: &mut Call<'_>) -> Result<u64> {
 const AT_STATX_SYNC: u32 = 0x6000;
 
 pub fn statx(call: &mut Call<'_>) -> Result<u64> {
-    let metadata = named(call, 2, AT_STATX_SYNC)?.node()?.metadata()?;
-    call.write_words(4, structures::statx(&metadata))
+    let both = call.word(2) & AT_STATX_SYNC == AT_STATX_SYNC;
+    if both || call.word(3) & STATX_RESERVED != 0 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let path = named(call, 2, AT_STATX_SYNC)?;
+    let metadata = path.node()?.metadata()?;
+    call.write_words(4, structures::statx(&metadata, path.mount.id(), path.is_mount_root()))
 }
+
+/// `STATX__RESERVED`: a bit of what is asked for that means nothing yet.
+const STATX_RESERVED: u32 = 1 << 31;
 
 /// Checks what the real user may do, or with `AT_EACCESS` who acts.
 fn check_access(call: &Call<'_>, path: &Path, mode: u32, flags: u32) -> Result<u64> {
@@ -84,6 +92,15 @@ pub fn fchmod(call: &mut Call<'_>) -> Result<u64> {
 
 pub fn fchmodat(call: &mut Call<'_>) -> Result<u64> {
     set_mode(call, &call.named_at(0, 1, Follow::Yes, 0)?, call.word(2))
+}
+
+/// The mode of a symbolic link cannot be changed, as on Linux.
+pub fn fchmodat2(call: &mut Call<'_>) -> Result<u64> {
+    let path = named(call, 3, 0)?;
+    if path.node()?.kind() == FileType::Symlink {
+        return fail(FileSystemErrorKind::NotSupported);
+    }
+    set_mode(call, &path, call.word(2))
 }
 
 /// In place of a user or group: as it is.

@@ -27,9 +27,19 @@ pub const O_NONBLOCK: u32 = 0o4_000;
 const O_WRONLY: u32 = 1;
 const O_RDWR: u32 = 2;
 const O_LARGEFILE: u32 = 0o100_000;
+/// A file is made where there is none.
+pub const O_CREAT: u32 = 0o100;
+/// A file without a name is made.
+pub const O_TMPFILE: u32 = 0o20_000_000;
+/// A place only.
+pub const O_PATH: u32 = 0o10_000_000;
+/// All flags that there are, for who is to know them all (`openat2(2)`).
+pub const OPEN_KNOWN: u32 = 0o37_777_703;
+/// What a place can be opened with besides: `O_DIRECTORY`, `O_NOFOLLOW`, `O_CLOEXEC`.
+pub const O_PATH_KNOWN: u32 = O_PATH | 0o2_600_000;
 
 /// Linux's bits and ours, but for the rights to read and write. (`O_TMPFILE` includes `O_DIRECTORY`.)
-const OPEN_FLAGS: [(u32, OpenFlags); 10] = [
+const OPEN_FLAGS: [(u32, OpenFlags); 12] = [
     (0o100, OpenFlags::CREATE),
     (0o200, OpenFlags::EXCLUSIVE),
     (0o1_000, OpenFlags::TRUNCATE),
@@ -38,8 +48,10 @@ const OPEN_FLAGS: [(u32, OpenFlags); 10] = [
     (0o200_000, OpenFlags::DIRECTORY),
     (0o400_000, OpenFlags::NO_FOLLOW),
     (0o1_000_000, OpenFlags::NO_ACCESS_TIME),
-    (0o10_000_000, OpenFlags::PATH),
-    (0o20_000_000, OpenFlags::TEMPORARY),
+    (0o10_000, OpenFlags::DATA_SYNC),
+    (0o4_000_000, OpenFlags::SYNC),
+    (O_PATH, OpenFlags::PATH),
+    (O_TMPFILE, OpenFlags::TEMPORARY),
 ];
 
 /// What `open(2)`'s flags mean. Like Linux, it knows nothing of flags it does not know.

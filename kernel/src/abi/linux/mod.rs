@@ -11,7 +11,7 @@
 //! | `sockets`, `messages`, `socket_options` | sockets: how they come together, sending and receiving, settings |
 //! | `timers`, `handles` | times, processes and signals as open files |
 //! | `cloning` | files that share content |
-//! | `locks` | advisory locks on files |
+//! | `locks`, `watches` | advisory locks on files; who is told of what happens to them |
 //! | `names` | opening, making, moving, removing and listing names |
 //! | `attributes`, `xattrs` | what is known of a file |
 //! | `mounts` | mounting, the root, and the figures of file systems |
@@ -62,6 +62,7 @@ mod terminals;
 mod timers;
 mod transfer;
 mod waiting;
+mod watches;
 mod xattrs;
 
 use core::sync::atomic::{AtomicU64, Ordering};

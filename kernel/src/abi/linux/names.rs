@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use vfs::context::Context;
+use vfs::context::{Context, ResolveFlags};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{OpenFlags, SeekFrom};
 use vfs::manager::{Follow, VfsManager};
@@ -10,7 +10,10 @@ use vfs::metadata::FileType;
 use vfs::node::{NewKind, RenameFlags};
 
 use super::call::Call;
-use super::flags::{AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, O_CLOEXEC, open_flags};
+use super::flags::{
+    AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, O_CLOEXEC, O_CREAT, O_PATH, O_PATH_KNOWN, O_TMPFILE, OPEN_KNOWN,
+    open_flags,
+};
 use super::{structures, terminals};
 use crate::mm::user_memory;
 use crate::task::files::Descriptor;
@@ -31,6 +34,44 @@ pub fn creat(call: &mut Call<'_>) -> Result<u64> {
 pub fn openat(call: &mut Call<'_>) -> Result<u64> {
     let (flags, mode) = (call.word(2), call.word(3));
     call.with_path_at(0, 1, |manager, context, path| open_file(call, manager, context, path, flags, mode))
+}
+
+/// `struct open_how`, as long as it was at first.
+const OPEN_HOW_SIZE: u64 = 24;
+/// Longer ones are refused: what is behind must be zeros, and a page of them is enough.
+const OPEN_HOW_SIZE_MAX: u64 = 4096;
+
+/// What `openat2` is asked: flags, mode, and what the path may not lead through.
+fn open_how(address: u64, size: u64) -> Result<(u32, u32, ResolveFlags)> {
+    if size < OPEN_HOW_SIZE {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    if size > OPEN_HOW_SIZE_MAX {
+        return fail(FileSystemErrorKind::ArgumentListTooLong);
+    }
+    let [flags, mode, resolve] = user_memory::read_words(address)?;
+    for at in OPEN_HOW_SIZE..size {
+        let mut byte = [0];
+        user_memory::read(address.wrapping_add(at), &mut byte)?;
+        if byte != [0] {
+            return fail(FileSystemErrorKind::ArgumentListTooLong);
+        }
+    }
+    let resolve = ResolveFlags::from_bits(resolve).ok_or(FileSystemErrorKind::InvalidArgument)?;
+    let known = u32::try_from(flags).is_ok_and(|flags| flags & !OPEN_KNOWN == 0);
+    let made = flags & u64::from(O_CREAT | O_TMPFILE) != 0;
+    let place = flags & u64::from(O_PATH) == 0 || flags & !u64::from(O_PATH_KNOWN) == 0;
+    if !known || !place || mode & !(if made { 0o7777 } else { 0 }) != 0 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    Ok((flags as u32, mode as u32, resolve))
+}
+
+pub fn openat2(call: &mut Call<'_>) -> Result<u64> {
+    let (flags, mode, resolve) = open_how(call.arguments[2], call.arguments[3])?;
+    call.with_path_at(0, 1, |manager, context, path| {
+        open_file(call, manager, &context.resolving(resolve), path, flags, mode)
+    })
 }
 
 fn open_file(

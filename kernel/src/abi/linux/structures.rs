@@ -52,19 +52,29 @@ pub fn stat(metadata: &Metadata) -> [u64; 18] {
     ]
 }
 
-/// What of `struct statx` is filled in (`STATX_BASIC_STATS`), whatever was asked for.
-const STATX_KNOWN: u32 = 0x7ff;
+/// What of `struct statx` is filled in, whatever was asked for: `STATX_BASIC_STATS`, `STATX_MNT_ID`.
+const STATX_KNOWN: u32 = 0x17ff;
+/// `STATX_BTIME`: when it was made, where that is known.
+const STATX_BTIME: u32 = 0x800;
+/// `STATX_ATTR_MOUNT_ROOT`.
+const STATX_MOUNT_ROOT: u64 = 0x2000;
 
-/// `struct statx`.
-pub fn statx(metadata: &Metadata) -> [u64; 32] {
+/// `struct statx` of what is on the mount of that number, perhaps its root.
+pub fn statx(metadata: &Metadata, mount: u64, is_mount_root: bool) -> [u64; 32] {
     let mut words = [0; 32];
     let mode = metadata.kind.mode_bits() | metadata.mode;
     let time = |time: Timestamp| [time.seconds as u64, u64::from(time.nanoseconds)];
     words[0] = pair(STATX_KNOWN, BLOCK as u32);
+    words[1] = if is_mount_root { STATX_MOUNT_ROOT } else { 0 };
     words[2] = pair(metadata.links as u32, metadata.uid);
     words[3] = pair(metadata.gid, mode);
     [words[4], words[5], words[6]] = [metadata.id.inode, metadata.size, metadata.blocks];
     words[8..10].copy_from_slice(&time(metadata.accessed));
+    words[7] = STATX_MOUNT_ROOT;
+    if let Some(created) = metadata.created {
+        words[0] |= u64::from(STATX_BTIME);
+        words[10..12].copy_from_slice(&time(created));
+    }
     words[12..14].copy_from_slice(&time(metadata.changed));
     words[14..16].copy_from_slice(&time(metadata.modified));
     // `st_dev` taken apart as `stat` puts it together.
@@ -73,6 +83,7 @@ pub fn statx(metadata: &Metadata) -> [u64; 32] {
         (file_system >> 8 & 0xfff | file_system >> 32 & !0xfff, file_system & 0xff | file_system >> 12 & !0xff);
     words[16] = pair(metadata.device.major, metadata.device.minor);
     words[17] = pair(major as u32, minor as u32);
+    words[18] = mount;
     words
 }
 

@@ -6,7 +6,7 @@ use super::call::Call;
 use super::{
     alarms, attributes, beginnings, clocks, credentials, descriptors, events, futexes, handles, identity, jobs, locks,
     memory, messages, mounts, names, polling, processes, selecting, signals, socket_options, sockets, splicing, system,
-    timers, transfer, waiting, xattrs,
+    timers, transfer, waiting, watches, xattrs,
 };
 
 /// What answers a call.
@@ -33,7 +33,7 @@ pub fn all() -> impl Iterator<Item = (u64, &'static Entry)> {
     TABLE.iter().enumerate().map(|(number, entry)| (number as u64, entry)).filter(|(_, entry)| !entry.name.is_empty())
 }
 
-const NUMBERS: usize = 451;
+const NUMBERS: usize = 453;
 
 macro_rules! table {
     ($($number:literal $name:ident $($function:path)?;)*) => {
@@ -301,9 +301,9 @@ table! {
     250 keyctl;
     251 ioprio_set;
     252 ioprio_get;
-    253 inotify_init;
-    254 inotify_add_watch;
-    255 inotify_rm_watch;
+    253 inotify_init watches::inotify_init;
+    254 inotify_add_watch watches::inotify_add_watch;
+    255 inotify_rm_watch watches::inotify_rm_watch;
     256 migrate_pages;
     257 openat names::openat;
     258 mkdirat names::mkdirat;
@@ -325,7 +325,7 @@ table! {
     274 get_robust_list futexes::get_robust_list;
     275 splice splicing::splice;
     276 tee splicing::tee;
-    277 sync_file_range;
+    277 sync_file_range transfer::sync_file_range;
     278 vmsplice splicing::vmsplice;
     279 move_pages;
     280 utimensat attributes::utimensat;
@@ -342,7 +342,7 @@ table! {
     291 epoll_create1 events::epoll_create1;
     292 dup3 descriptors::dup3;
     293 pipe2 descriptors::pipe2;
-    294 inotify_init1;
+    294 inotify_init1 watches::inotify_init1;
     295 preadv transfer::preadv;
     296 pwritev transfer::pwritev;
     297 rt_tgsigqueueinfo;
@@ -396,7 +396,7 @@ table! {
     434 pidfd_open handles::pidfd_open;
     435 clone3 beginnings::clone3;
     436 close_range descriptors::close_range;
-    437 openat2;
+    437 openat2 names::openat2;
     438 pidfd_getfd;
     439 faccessat2 attributes::faccessat2;
     440 process_madvise;
@@ -410,4 +410,6 @@ table! {
     448 process_mrelease;
     449 futex_waitv;
     450 set_mempolicy_home_node;
+    451 cachestat;
+    452 fchmodat2 attributes::fchmodat2;
 }

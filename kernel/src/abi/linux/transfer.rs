@@ -241,3 +241,16 @@ pub fn fadvise64(call: &mut Call<'_>) -> Result<u64> {
     }
     Ok(0)
 }
+
+pub fn sync_file_range(call: &mut Call<'_>) -> Result<u64> {
+    let file = call.file(0)?;
+    let (offset, length) = (call.offset(1)?, call.offset(2)?);
+    call.flags(3, 7)?;
+    if offset.checked_add(length).is_none_or(|end| i64::try_from(end).is_err()) {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    match file.node().kind() {
+        FileType::Regular | FileType::Directory | FileType::BlockDevice | FileType::Symlink => file.sync().map(|()| 0),
+        FileType::CharDevice | FileType::Fifo | FileType::Socket => fail(FileSystemErrorKind::IllegalSeek),
+    }
+}

@@ -261,3 +261,9 @@ rm /tree/lines; mkdir /tree/lines; echo in > /tree/lines/f; cat /tree/lines/f; r
 
 ## many names in one directory
 mkdir d; i=0; while [ $i -lt 500 ]; do : > d/n$i; i=$((i + 1)); done; ls d | wc -l; ls d | sort | tail -n 1; rm d/n1*; ls d | wc -l; rm -r d; ls
+
+## flock keeps others out
+echo data > f
+flock f -c 'flock -n f -c "echo had" || echo refused'
+flock -s f -c 'flock -s -n f -c "echo shared" || echo refused'
+flock -n f cat f

@@ -13,7 +13,7 @@ use super::program::{Act, Argument, DATA_END, Machine, Program};
 use super::{EFAULT, error};
 use crate::abi::linux::table;
 use crate::fs::epoll::{self, Asked, Epoll, Mode};
-use crate::fs::{devices, pipe, timer, unnamed};
+use crate::fs::{devices, pipe, timer, unnamed, watching};
 use crate::ktest;
 use crate::socket::message::{Attached, Sender};
 use crate::socket::name::Wanted;
@@ -67,6 +67,9 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("pwrite64", &[1, BAD, 64, 0]),
     ("readv", &[4, BAD, 1]),
     ("writev", &[1, BAD, 1]),
+    ("openat2", &[CWD, BAD, ZEROS, 24]),
+    ("openat2", &[CWD, PATH, BAD, 24]),
+    ("fchmodat2", &[CWD, BAD, 0o644, 0]),
     ("mincore", &[0x60_0000, 8192, BAD]),
     ("memfd_create", &[BAD, 0]),
     ("ioctl", &[4, 0x4020_940d, BAD]),
@@ -239,9 +242,10 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("timerfd_gettime", &[13, BAD]),
     ("signalfd", &[u64::MAX, BAD, 8]),
     ("signalfd4", &[u64::MAX, BAD, 8, 0]),
-    ("pidfd_send_signal", &[14, 0, BAD, 0]),
+    ("pidfd_send_signal", &[15, 0, BAD, 0]),
     ("epoll_ctl", &[9, 1, 8, BAD]),
     ("epoll_wait", &[9, BAD, 1, 0]),
+    ("inotify_add_watch", &[14, BAD, 0x100]),
     ("epoll_pwait", &[9, BAD, 1, 0, 0, 8]),
     ("epoll_pwait", &[9, PATH, 1, 0, BAD, 8]),
     ("epoll_pwait2", &[9, BAD, 1, 0, 0, 8]),
@@ -302,6 +306,10 @@ const WITHOUT: &[&str] = &[
     "fadvise64",
     "unshare",
     "madvise",
+    "inotify_init",
+    "inotify_init1",
+    "inotify_rm_watch",
+    "sync_file_range",
     "flock",
     "mremap",
     "msync",
@@ -379,7 +387,7 @@ ktest! {
             let mut program = Program::new();
             let [path, link, attribute] = [&b"/f"[..], b"/link", b"user.a"].map(|text| program.bytes(text));
             let zeros = program.words(&[0; 4]);
-            // The process itself, as number 14.
+            // The process itself, as number 15.
             let own = program.call("getpid", &[]);
             program.call("pidfd_open", &[own.into(), 0.into()]);
             let mut calls = Vec::new();
@@ -404,7 +412,8 @@ ktest! {
             let ([stream, datagrams, epoll, listening], _kept) = sockets(&machine);
             let [read, write] = pipe::new(OpenFlags::empty()).expect("there is memory");
             let timer = timer::open(false, OpenFlags::empty()).expect("there is memory");
-            let more = [file, terminal, directory, stream, datagrams, epoll, listening, read, write, timer];
+            let watches = watching::open(OpenFlags::empty()).expect("there is memory");
+            let more = [file, terminal, directory, stream, datagrams, epoll, listening, read, write, timer, watches];
             let process = machine.start("/program", &["x"], &more).expect("it begins");
             assert_eq!(process.wait(), Ending::Exited(0), "{bad:#x}");
             for (name, call) in calls {

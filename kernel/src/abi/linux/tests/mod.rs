@@ -17,6 +17,7 @@ mod locks;
 mod memory;
 mod mounts;
 mod names;
+mod opening;
 mod passing;
 mod pipes;
 mod polling;
@@ -28,6 +29,7 @@ mod signals;
 mod sockets;
 mod terminals;
 mod threads;
+mod watches;
 
 use self::program::{Program, run};
 use crate::ktest;
