@@ -14,8 +14,10 @@ help:
 
 #: Strata: a small kernel whose root is a stack of layers.
 #:
-#:   make run      boot to a shell on this terminal (Ctrl-A X quits)
-#:     SCRIPT=file       run these shell commands instead, print their output, exit with their status
+#:   make run      boot to a shell on this terminal (Ctrl-A X quits): BusyBox's if tools/bootstrap got it, or the kernel's
+#:     INIT=path         the first program (default: the image's /init, /sbin/init, /bin/sh); none: the kernel's own shell
+#:     SCRIPT=file       run these commands instead in the kernel's own shell, print their output, exit with their
+#:                       status; with INIT=path that program gets them as its input
 #:     ROOT=dir          pack this directory as the initramfs
 #:     INITRAMFS=file    boot this cpio archive (newc, also gzipped)
 #:     APPEND=words      add to the kernel's command line
@@ -35,8 +37,13 @@ help:
 bootstrap:
 	@tools/bootstrap
 
+USERS_ROOT := $(ROOT)$(INITRAMFS)
+
 # Told nothing else, boot a small tree of our own, so that the root has a layer below.
 run demo: export ROOT := $(or $(ROOT),$(if $(INITRAMFS),,tools/root))
+
+# That tree has BusyBox in it, if there is one.
+run: export BUSYBOX := $(or $(BUSYBOX),$(if $(USERS_ROOT),,$(or $(CARGO_TARGET_DIR),target)/packages/busybox/root/data/bin/busybox))
 
 run: bootstrap
 	@cargo strata
@@ -70,7 +77,7 @@ demo: bootstrap
 	@mkdir -p target/strata
 	@awk '{ shown = $$0; gsub(/\047/, "\047\\\047\047", shown) } \
 		/^#/ || /^$$/ { print "echo \047" shown "\047"; next } \
-		{ print "echo \047$$ " shown "\047"; print }' tools/root/tour.sh >target/strata/demo.sh
+		{ print "echo \047$$ " shown "\047"; print }' tools/root/tour.sh tools/root/layers.sh >target/strata/demo.sh
 	@SCRIPT=target/strata/demo.sh cargo strata
 
 # GRUB enters the kernel by its multiboot2 header, on BIOS and on UEFI machines.

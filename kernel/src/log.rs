@@ -30,6 +30,9 @@ macro_rules! log {
 /// Whether the copy goes to COM2 rather than to the console.
 static TO_COM2: AtomicBool = AtomicBool::new(false);
 
+/// Whether there is a copy on the console, if it goes there.
+static IS_SHOWN: AtomicBool = AtomicBool::new(true);
+
 static RING: Mutex<Ring> = Mutex::new(Ring { bytes: [0; CAPACITY], written: 0 });
 
 struct Ring {
@@ -57,7 +60,15 @@ pub fn add(message: fmt::Arguments<'_>) {
     let cut = written.is_err();
     let bytes = line.finish(cut);
     interrupts::without(|| RING.lock().push(bytes));
-    port().write(bytes);
+    if TO_COM2.load(Ordering::Relaxed) || IS_SHOWN.load(Ordering::Relaxed) {
+        port().write(bytes);
+    }
+}
+
+/// Says whether messages are shown on the console, if they go there: not where they would come between what a program
+/// draws there.
+pub fn set_shown(shown: bool) {
+    IS_SHOWN.store(shown, Ordering::Relaxed);
 }
 
 /// A copy of what is kept, the oldest whole line first; `None` when there is no memory for it.

@@ -20,6 +20,7 @@ mod command_line;
 mod console;
 mod debug;
 mod fs;
+mod init;
 #[cfg(test)]
 mod ktest;
 mod log;

@@ -1,6 +1,8 @@
-//! The session: what the kernel is for, once the machine is up. It mounts the root and runs the shell, either a script
-//! that the host gives along or what somebody types.
+//! The session: what the kernel is for, once the machine is up. It mounts the root and runs the first program there
+//! ([`init`](crate::init)); where there is none, or when that has ended, the built-in shell is there for who types. A script
+//! that the host gives along runs instead, in the built-in shell unless a first program is asked for.
 
+use alloc::format;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -19,14 +21,19 @@ use crate::arch::serial::COM1;
 use crate::arch::{self, exit, fw_cfg, random};
 use crate::fs::devices::{self, KernelDevices};
 use crate::fs::{terminal, unnamed};
+use crate::init::{self, Init};
 use crate::mm::PAGE_SIZE;
 use crate::task::files::{Descriptor, Files};
-use crate::task::process::Place;
+use crate::task::number::Number;
+use crate::task::process::{self, Place};
 use crate::task::{exec, timer};
 use crate::{console, log, mm, println, root, time};
 
 /// The file with a script, among those that the host gives to its guest.
 const SCRIPT: &str = "opt/strata/script";
+
+/// How a script ends that is for a first program which cannot be started.
+const CANNOT_RUN: u8 = 126;
 
 /// The namespace that the session works in.
 static NAMESPACE: Mutex<Weak<VfsManager>> = Mutex::new(Weak::new());
@@ -45,24 +52,49 @@ pub fn environment() -> Environment {
 /// Mounts the root and runs the shell on it; then ends the machine as the shell was told.
 pub fn run(initramfs: &'static [u8]) -> ! {
     let script = fw_cfg::read_file(SCRIPT);
-    let root = root::mount(initramfs, environment());
+    let mut root = root::mount(initramfs, environment());
     log!("root: {}", root.what);
+    ThisMachine.entered(&root.manager);
+    let init = if script.is_some() && !init::is_asked_for() {
+        None
+    } else {
+        init::find(&root.manager, script.as_deref(), &mut root.problems)
+    };
     for problem in &root.problems {
         log!("root: {problem}");
     }
     log!("up after {} instructions", arch::instructions() - boot::entry_ticks());
     let mut console = SerialConsole;
     let mode = if script.is_some() { Mode::Script } else { Mode::Interactive };
+    terminal::set_attended(mode == Mode::Interactive);
     if mode == Mode::Interactive {
-        terminal::set_carriage_return(true);
-        greet(&root);
+        greet(&root, init.as_ref());
+    }
+    if let Some(init) = init {
+        let path = init.path;
+        let status = init.run().map(process::Ending::shell_status);
+        let told = match status {
+            Ok(status) => format!("{path} has ended with status {status}."),
+            Err(error) => format!("{path} cannot be started: {error}."),
+        };
+        log!("init: {told}");
+        if mode == Mode::Script {
+            end(Ending::Exit, status.unwrap_or(CANNOT_RUN));
+        }
+        println!("\r\n{told} Here is the kernel's own shell: `poweroff` to end.\r");
+    } else if mode == Mode::Script && init::is_asked_for() {
+        end(Ending::Exit, CANNOT_RUN);
     }
     let mut shell = Shell::new(root.manager, &mut console, mode, &ThisMachine);
     let ending = match script {
         Some(script) => shell.run_script(&script),
         None => shell.run_interactive(),
     };
-    let status = shell.status();
+    end(ending, shell.status())
+}
+
+/// Ends the machine, of which `status` is what the host is told.
+pub fn end(ending: Ending, status: u8) -> ! {
     // The host's runner reads this line.
     log!("strata: exit status={status}");
     match ending {
@@ -71,13 +103,16 @@ pub fn run(initramfs: &'static [u8]) -> ! {
     }
 }
 
-fn greet(root: &root::Root) {
+fn greet(root: &root::Root, init: Option<&Init>) {
     println!("\r");
     println!("Strata {}: the root is {}.\r", env!("CARGO_PKG_VERSION"), root.what);
     for problem in &root.problems {
         println!("{problem}\r");
     }
-    println!("Type `help` for the commands, `poweroff` to end.\r");
+    match init {
+        Some(init) => println!("The first program is {} (init=none: the kernel's own shell instead).\r", init.path),
+        None => println!("Type `help` for the commands, `poweroff` to end.\r"),
+    }
 }
 
 /// The serial line that the shell is on.
@@ -150,7 +185,8 @@ impl Machine for ThisMachine {
             files.add(Descriptor { file, close_on_exec: false }, 0)?;
         }
         let place = Place::new(program.manager.clone(), program.context.clone());
-        let prepared = exec::prepare(place, program.path, program.arguments, &program.environment, files)?;
+        let number = Number::new()?;
+        let prepared = exec::prepare(number, place, program.path, program.arguments, &program.environment, files)?;
         // Whoever runs a script keeps the terminal: nobody types there.
         let session = program.interactive.then(|| terminal::Session::begin(&prepared.process)).transpose()?;
         let ending = prepared.begin()?.wait();

@@ -28,7 +28,7 @@ pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace());
     // What a user has set for `make run` is not meant for the guests of the tests.
-    for variable in ["SCRIPT", "ROOT", "INITRAMFS", "APPEND", "MEM", "TIMEOUT", "V", "BENCH"] {
+    for variable in ["SCRIPT", "ROOT", "BUSYBOX", "INIT", "INITRAMFS", "APPEND", "MEM", "TIMEOUT", "V", "BENCH"] {
         cargo.env_remove(variable);
     }
     cargo

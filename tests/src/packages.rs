@@ -1,12 +1,14 @@
 //! Real trees: Debian packages, fetched once and unpacked into one directory.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 
 use crate::kernel;
+
+/// With which `tools/packages` ends where it cannot fetch.
+const CANNOT_FETCH: i32 = 3;
 
 /// Packages that are unpacked into one tree.
 pub struct Packages {
@@ -56,52 +58,22 @@ pub const DYNAMIC: Packages = Packages {
 #[derive(Debug)]
 pub struct Unavailable(pub String);
 
-/// A directory with one directory `data` in it, into which the packages are unpacked. They are fetched the first time.
+/// A directory with one directory `data` in it, into which the packages are unpacked. They are fetched the first time
+/// (`tools/packages`).
 ///
 /// # Errors
 /// Unpacking fails, or the host's file system. Being unable to fetch is an answer, not an error.
 pub fn unpacked(packages: &Packages) -> Result<Result<PathBuf, Unavailable>> {
     let directory = kernel::target().join("packages").join(packages.directory);
-    let root = directory.join("root");
-    // Written last: the mark of a complete tree, and of which packages are in it.
-    let mark = directory.join("complete");
-    let names = packages.names.join("\n");
-    if fs::read_to_string(&mark).is_ok_and(|complete| complete == names) {
-        return Ok(Ok(root));
-    }
-    if directory.exists() {
-        fs::remove_dir_all(&directory).context("cannot remove the old packages")?;
-    }
-    let archives = directory.join("archives");
-    fs::create_dir_all(&archives).context("cannot make a directory for the packages")?;
-    if let Err(reason) = fetch(packages, &archives) {
-        return Ok(Err(Unavailable(reason)));
-    }
-    let data = root.join("data");
-    fs::create_dir_all(&data).context("cannot make a directory for the tree")?;
-    for entry in fs::read_dir(&archives).context("cannot list the packages")? {
-        unpack(&entry.context("cannot list the packages")?.path(), &data)?;
-    }
-    fs::write(&mark, names).context("cannot mark the tree as complete")?;
-    Ok(Ok(root))
-}
-
-/// Downloads the packages, as any user may.
-fn fetch(packages: &Packages, archives: &Path) -> Result<(), String> {
-    let output = Command::new("apt-get")
-        .args(["download", "-qq"])
+    let output = Command::new(kernel::workspace().join("tools/packages"))
+        .arg(&directory)
         .args(packages.names)
-        .current_dir(archives)
         .output()
-        .map_err(|error| format!("apt-get: {error}"))?;
-    if output.status.success() {
-        return Ok(());
+        .context("cannot run tools/packages")?;
+    let told = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    match output.status.code() {
+        Some(0) => Ok(Ok(directory.join("root"))),
+        Some(CANNOT_FETCH) => Ok(Err(Unavailable(told))),
+        _ => bail!("tools/packages: {told}"),
     }
-    Err(format!("apt-get download: {}", String::from_utf8_lossy(&output.stderr).trim()))
-}
-
-fn unpack(archive: &Path, tree: &Path) -> Result<()> {
-    let output = Command::new("dpkg-deb").arg("-x").args([archive, tree]).output().context("cannot run dpkg-deb")?;
-    ensure!(output.status.success(), "dpkg-deb: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
 }

@@ -1,8 +1,12 @@
 //! A script's output is the script's alone, byte by byte, and its status is the guest's.
 
+use std::io::{self, Write};
+
 use anyhow::Result;
-use tests::kernel::{Run, cargo};
+use tests::kernel::{Run, cargo, workspace};
+use tests::packages::{self, Unavailable};
 use tools::script::Outcome;
+use tools::{busybox, image};
 
 /// The script from the user's documents:
 ///
@@ -10,9 +14,7 @@ use tools::script::Outcome;
 ///   diff/      test2, then test1 as well          (upper)
 ///   base/      test1                               (lower)
 /// ```
-#[test]
-fn the_overlay_script_from_the_documents_works_as_written() -> Result<()> {
-    let script = r#"mkdir todel
+const SCRIPT: &str = r#"mkdir todel
 cd todel
 mkdir base diff overlay workdir
 echo "test data" > base/test1
@@ -31,8 +33,34 @@ umount overlay
 cd ..
 rm -dr todel
 "#;
-    let text = Run::new()?.script(script)?.text()?;
-    assert_eq!(text, "test1\ntest2\ntest2\ntest data\nmodified test data\ntest data\n");
+
+const SHOWN: &str = "test1\ntest2\ntest2\ntest data\nmodified test data\ntest data\n";
+
+#[test]
+fn the_overlay_script_from_the_documents_works_as_written() -> Result<()> {
+    assert_eq!(Run::new()?.script(SCRIPT)?.text()?, SHOWN);
+    Ok(())
+}
+
+/// The same under BusyBox's shell, which the kernel starts as the first program with the script as its input.
+#[test]
+fn the_overlay_script_from_the_documents_works_under_busybox() -> Result<()> {
+    let program = match packages::unpacked(&packages::BUSYBOX)? {
+        Ok(root) => root.join("data/bin/busybox"),
+        Err(Unavailable(reason)) => {
+            return Ok(writeln!(io::stderr(), "SKIPPED: the overlay script under BusyBox: {reason}")?);
+        }
+    };
+    let mut run = Run::new()?;
+    let (tree, archive) = (run.directory().join("root"), run.directory().join("root.cpio"));
+    busybox::add_to(&workspace().join("tools/root"), &program, &tree)?;
+    image::build(&tree, &archive, &image::Options::default(), &mut |_| {})?;
+    run.machine.initramfs = Some(archive);
+    run.machine.append.push("init=/bin/sh".into());
+    // Its `rm` has no `-d`, which `-r` implies.
+    let ran = run.script(&format!("cd /tmp\n{}exit 7\n", SCRIPT.replace("rm -dr", "rm -r")))?;
+    assert_eq!(ran.text()?, SHOWN);
+    assert_eq!(ran.outcome, Outcome::Exited(7));
     Ok(())
 }
 

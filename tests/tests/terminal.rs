@@ -1,7 +1,9 @@
-//! `make run` on a terminal: a prompt, what is typed, and the ways to leave.
+//! `make run` on a terminal: a prompt, what is typed, and the ways to leave; in the kernel's own shell, and in BusyBox's
+//! with programs that control the terminal. Each step waits for what is shown, none for a time.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -10,9 +12,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
-use tests::kernel::{self, cargo};
+use tests::kernel::{self, cargo, workspace};
+use tests::packages::{self, Unavailable};
 
-/// The prompt of the root's shell.
+/// The prompt of the kernel's own shell in the root, and of BusyBox's (`tools/root/etc/profile`).
 const PROMPT: &str = "strata:/# ";
 
 /// A user at a terminal of 100 columns and 30 rows.
@@ -24,8 +27,26 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// Starts what `make run` starts, and waits for the prompt.
+    /// Starts what `make run` starts where there is no BusyBox, and waits for the prompt.
     fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts what `make run` starts where there is BusyBox; `None` where there is none.
+    fn start_busybox() -> Result<Option<Self>> {
+        let busybox: PathBuf = match packages::unpacked(&packages::BUSYBOX)? {
+            Ok(root) => root.join("data/bin/busybox"),
+            Err(Unavailable(reason)) => {
+                // Past the harness's capture: nobody may take a test that did nothing for one that passed unseen.
+                writeln!(io::stderr(), "SKIPPED: BusyBox on a terminal: {reason}")?;
+                return Ok(None);
+            }
+        };
+        let root = workspace().join("tools/root");
+        Self::start_with(&[("ROOT", root), ("BUSYBOX", busybox)]).map(Some)
+    }
+
+    fn start_with(variables: &[(&str, PathBuf)]) -> Result<Self> {
         kernel::build()?;
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).context("no terminal")?;
         grantpt(&master).context("no terminal")?;
@@ -36,6 +57,7 @@ impl Terminal {
         let slave = || OpenOptions::new().read(true).write(true).open(name.to_string_lossy().as_ref());
         let child = cargo()
             .arg("strata")
+            .envs(variables.iter().cloned())
             .stdin(Stdio::from(slave()?))
             .stdout(Stdio::from(slave()?))
             .stderr(Stdio::from(slave()?))
@@ -67,7 +89,11 @@ impl Terminal {
                 return Ok(std::mem::replace(&mut self.shown, rest));
             }
             match self.screen.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(bytes) => self.shown.push_str(&String::from_utf8_lossy(&bytes)),
+                Ok(bytes) => {
+                    self.shown.push_str(&String::from_utf8_lossy(&bytes));
+                    // QEMU leaves the host's terminal adding a return to each newline.
+                    self.shown = self.shown.replace("\r\r\n", "\r\n");
+                }
                 Err(error) => bail!("waiting for {text:?}: {error}; shown: {}", self.shown),
             }
         }
@@ -75,6 +101,23 @@ impl Terminal {
 
     fn press(&mut self, keys: &str) -> Result<()> {
         self.keyboard.write_all(keys.as_bytes()).context("typing")
+    }
+
+    /// Types a command, and waits for what it shows behind its own line, and for the prompt.
+    fn run(&mut self, command: &str, answer: &str) -> Result<()> {
+        self.press(&format!("{command}\r"))?;
+        self.expect("\r\n")?;
+        self.expect(answer)?;
+        self.expect(PROMPT)?;
+        Ok(())
+    }
+
+    /// Has a program run in the foreground that goes on until it is ended.
+    fn run_for_ever(&mut self) -> Result<()> {
+        // What is expected is not in the command's own echo.
+        self.press("sh -c 'echo run\"\"ning; exec sleep 1000'\r")?;
+        self.expect("running\r\n")?;
+        Ok(())
     }
 
     /// Waits for the end, and returns the exit status.
@@ -121,5 +164,110 @@ fn control_a_x_quits() -> Result<()> {
     terminal.expect("sleep 1000")?;
     terminal.press("\u{1}x")?;
     assert_eq!(terminal.end()?, Some(0));
+    Ok(())
+}
+
+/// The shell's line editor and its history; ^C, ^\\ and ^Z to who is in the foreground, and jobs.
+#[test]
+fn busybox_edits_lines_and_controls_jobs() -> Result<()> {
+    let Some(mut terminal) = Terminal::start_busybox()? else { return Ok(()) };
+    terminal.run("echo fi''rst", "first\r\n")?;
+    // The arrow up.
+    terminal.press("\u{1b}[A")?;
+    terminal.expect("echo fi''rst")?;
+    terminal.run("", "first\r\n")?;
+    terminal.run("tty; echo $$", "/dev/ttyS0\r\n1\r\n")?;
+
+    terminal.run_for_ever()?;
+    terminal.press("\u{3}")?;
+    terminal.expect("^C")?;
+    terminal.expect(PROMPT)?;
+    terminal.run("echo status $?", "status 130\r\n")?;
+    terminal.run_for_ever()?;
+    terminal.press("\u{1c}")?;
+    terminal.expect("^\\")?;
+    terminal.expect("Quit")?;
+    terminal.expect(PROMPT)?;
+
+    terminal.run_for_ever()?;
+    terminal.press("\u{1a}")?;
+    terminal.expect("^Z")?;
+    terminal.expect("Stopped")?;
+    terminal.expect(PROMPT)?;
+    terminal.run("bg", "sleep 1000")?;
+    terminal.run("jobs", "Running")?;
+    terminal.run("kill %1; wait %1", "")?;
+    terminal.run("jobs; echo no''thing", "nothing")?;
+
+    // Stopped in the middle of its input, and in the foreground again.
+    terminal.press("sh -c 'echo rea\"\"dy; exec cat'\r")?;
+    terminal.expect("ready\r\n")?;
+    terminal.press("a\r")?;
+    terminal.expect("a\r\na\r\n")?;
+    terminal.press("\u{1a}")?;
+    terminal.expect("Stopped")?;
+    terminal.expect(PROMPT)?;
+    terminal.press("fg\r")?;
+    terminal.expect("exec cat")?;
+    terminal.press("b\r")?;
+    terminal.expect("b\r\nb\r\n")?;
+    terminal.press("\u{4}")?;
+    terminal.expect(PROMPT)?;
+
+    // Nothing is shown of what is typed, but by who reads it.
+    terminal.run("stty -echo", "")?;
+    terminal.press("cat\rsecret\r")?;
+    terminal.expect("secret\r\n")?;
+    terminal.press("\u{4}")?;
+    let shown = terminal.expect(PROMPT)?;
+    ensure!(!shown.contains("secret"), "shown twice: {shown}");
+    terminal.press("stty echo\r")?;
+    terminal.expect(PROMPT)?;
+    terminal.press("read -s x; echo \"<$x>\"\r")?;
+    terminal.expect("\r\n")?;
+    terminal.press("secret\r")?;
+    terminal.expect("<secret>")?;
+    terminal.expect(PROMPT)?;
+    terminal.press("poweroff\r")?;
+    ensure!(terminal.end()? == Some(0));
+    Ok(())
+}
+
+/// Programs that draw on the whole screen, and read keys as they come; the end of the first program.
+#[test]
+fn busybox_draws_on_the_screen() -> Result<()> {
+    let Some(mut terminal) = Terminal::start_busybox()? else { return Ok(()) };
+    terminal.run("stty size", "30 100\r\n")?;
+    terminal.press("vi /tmp/text\r")?;
+    terminal.expect("~")?;
+    terminal.press("ihello")?;
+    terminal.expect("hello")?;
+    // An escape with keys right behind it would be taken for one special key.
+    terminal.press("\u{1b}")?;
+    terminal.expect("\u{1b}[1;5H")?;
+    terminal.press(":wq\r")?;
+    terminal.expect(PROMPT)?;
+    terminal.run("cat /tmp/text", "hello\r\n")?;
+
+    // Keys come from `/dev/tty`: its input is the pipe.
+    terminal.press("seq 1001 1100 | less\r")?;
+    terminal.expect("1029")?;
+    terminal.press(" ")?;
+    terminal.expect("1058")?;
+    terminal.press("q")?;
+    terminal.expect(PROMPT)?;
+
+    terminal.run("ps", "PID")?;
+
+    terminal.run("stty rows 40 cols 120; stty size", "40 120\r\n")?;
+    terminal.run("stty -a", "speed 115200 baud; rows 40; columns 120")?;
+    terminal.press("exit 3\r")?;
+    terminal.expect("/bin/sh has ended with status 3.")?;
+    terminal.expect(PROMPT)?;
+    // The kernel's own line editor, with the settings that the program has left.
+    terminal.press("echo wromg\u{1b}[D\u{7f}n\r")?;
+    terminal.expect("\r\nwrong")?;
+    terminal.press("poweroff\r")?;
+    ensure!(terminal.end()? == Some(0));
     Ok(())
 }

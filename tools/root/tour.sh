@@ -1,10 +1,8 @@
 # The root is a stack: the archive that was booted below, a tmpfs on top that takes every change.
-mounts
+cat /proc/mounts
 cat /etc/motd
 echo 'A line of our own.' >> /etc/motd
 rm /srv/notes
-overlay which /etc/motd
-overlay diff /
 
 # A stack of one's own: a lower layer that is never written, an upper one for the changes, and the two seen as one.
 mkdir -p /tmp/tour/lower /tmp/tour/upper /tmp/tour/work /tmp/tour/merged
@@ -26,12 +24,6 @@ cat lower/changed lower/removed
 
 # the upper one has the changes, and a whiteout that hides what was removed.
 ls -la upper
-
-# Every path can be asked which layer it comes from, and the mount what its upper layer changed.
-overlay layers merged
-overlay which merged/kept
-overlay which merged/changed
-overlay diff merged
 
 # Unmounted, each layer is an ordinary directory again.
 umount merged

@@ -1,5 +1,6 @@
 //! A guest on the user's terminal: QEMU itself makes the terminal raw; `Ctrl-A X` quits.
 
+use std::env;
 use std::fs;
 use std::io;
 
@@ -10,14 +11,17 @@ use crate::machine::{Console, Machine, QEMU};
 use crate::script::report_in;
 use crate::symbol::Symbols;
 
-/// Words that tell the guest how large the terminal is: a serial line cannot. None if the terminal does not know either.
-fn size_words() -> Vec<String> {
+/// Words that tell the guest what the terminal is and how large: a serial line cannot. None of what is not known here.
+fn terminal_words() -> Vec<String> {
+    let name = env::var("TERM").ok().filter(|name| name.bytes().all(|byte| byte.is_ascii_graphic()));
+    let mut words: Vec<String> = name.map(|name| format!("TERM={name}")).into_iter().collect();
     match rustix::termios::tcgetwinsize(io::stdout()) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {
-            vec![format!("columns={}", size.ws_col), format!("rows={}", size.ws_row)]
+            words.extend([format!("columns={}", size.ws_col), format!("rows={}", size.ws_row)]);
         }
-        _ => Vec::new(),
+        _ => {}
     }
+    words
 }
 
 /// Runs the machine on the terminal. Returns the exit status: 0 unless the guest died.
@@ -27,7 +31,7 @@ fn size_words() -> Vec<String> {
 pub fn run(machine: &Machine) -> Result<u8> {
     let run = guest::run_directory()?;
     let mut machine = machine.clone();
-    machine.append.extend(size_words());
+    machine.append.extend(terminal_words());
     let status = machine
         .command(Console::Terminal, run.path())
         .status()

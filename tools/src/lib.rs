@@ -12,6 +12,7 @@
 //! | [`ktap`] | the lines that a test kernel prints |
 //! | [`ktest`] | the guest's tests as cargo tests |
 //! | [`newc`] | writes cpio archives whose data can be mapped |
+//! | [`busybox`] | puts BusyBox into the directory that is packed |
 //! | [`image`] | packs a directory of the host as an initramfs |
 //! | [`check`] | compares an initramfs with the directory it was made from |
 //!
@@ -22,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod busybox;
 pub mod check;
 pub mod console;
 pub mod guest;

@@ -28,12 +28,12 @@ use self::line::{Effect, Line};
 use self::settings::{Local, Settings};
 use super::readiness;
 use crate::arch::serial::COM1;
-use crate::console;
 use crate::task::process::Process;
 use crate::task::signal::Signal;
 use crate::task::thread::Thread;
 use crate::task::wait::WaitQueue;
 use crate::time;
+use crate::{console, log};
 
 /// What is typed and how. A leaf; held while nothing that waits, so that who asks with interrupts off gets it.
 static LINE: Mutex<Line> = Mutex::new(Line::new());
@@ -47,6 +47,9 @@ static IS_OPEN: AtomicBool = AtomicBool::new(false);
 /// How often it was hung up: who opened it before a time has lost it.
 static HANG_UPS: AtomicU32 = AtomicU32::new(0);
 
+/// Whether somebody sits at the other end.
+static IS_ATTENDED: AtomicBool = AtomicBool::new(true);
+
 fn show(text: &[u8]) {
     COM1.write(text);
 }
@@ -57,10 +60,11 @@ fn tell() {
     readiness::CHANGED.wake_all();
 }
 
-/// Says whether what is written gets a carriage return before each newline (`ONLCR`) to begin with: where somebody looks,
-/// not where a script's output goes to a file.
-pub fn set_carriage_return(on: bool) {
-    set_settings(Settings::new(on), false);
+/// Says whether somebody sits at the other end, as opposed to a script's output that goes to a file: that gets no carriage
+/// returns before its newlines (`ONLCR`), and the console is no terminal to its programs.
+pub fn set_attended(attended: bool) {
+    IS_ATTENDED.store(attended, Ordering::Relaxed);
+    set_settings(Settings::new(attended), false);
 }
 
 /// The terminal's settings.
@@ -156,6 +160,7 @@ impl Session {
         IS_OPEN.store(true, Ordering::Relaxed);
         let taker = Thread::spawn(take_keys).inspect_err(|_| IS_OPEN.store(false, Ordering::Relaxed))?;
         jobs::give_to(leader);
+        log::set_shown(false);
         Ok(Self { taker, settings: settings() })
     }
 }
@@ -167,6 +172,7 @@ impl Drop for Session {
         IS_OPEN.store(false, Ordering::Relaxed);
         console::on_input();
         self.taker.join();
+        log::set_shown(true);
         set_settings(self.settings, true);
         set_stopped(false);
     }
@@ -335,7 +341,7 @@ impl OpenStream for Terminal {
     }
 
     fn is_terminal(&self) -> bool {
-        true
+        self.opened_at.is_some() || IS_ATTENDED.load(Ordering::Relaxed)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Parents and children: who is told what becomes of a process, and who asks.
 //!
 //! A process that has ended stays its parent's child until that has asked for it, unless it said that it never will. One
-//! that has lost its parent is the child of the next above who said that it takes such (`PR_SET_CHILD_SUBREAPER`), or
-//! nobody's.
+//! that has lost its parent is the child of the next above who said that it takes such (`PR_SET_CHILD_SUBREAPER`), or of
+//! the first process.
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -11,11 +11,11 @@ use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use spin::Mutex;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
-use super::groups;
 use super::process::{Ending, FIRST, Process};
 use super::signal::{Information, Signal};
 use super::thread::UserSide;
 use super::wait::WaitQueue;
+use super::{groups, number};
 
 /// A process's parent and its children.
 pub struct Family {
@@ -179,7 +179,8 @@ impl Stop {
 impl Process {
     /// Its parent's number.
     pub fn parent_pid(&self) -> u32 {
-        self.family.parent().map_or(FIRST, |parent| parent.pid())
+        let of_orphan = if self.is_first() { 0 } else { FIRST };
+        self.family.parent().map_or(of_orphan, |parent| parent.pid())
     }
 
     /// Whether it is stopped.
@@ -254,7 +255,7 @@ impl Process {
             }
             above = process.family.parent();
         }
-        None
+        number::process(FIRST).filter(|first| !first.is_to_end() && first.ending().is_none())
     }
 
     /// Gives its children away, for it ends.

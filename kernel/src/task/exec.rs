@@ -17,6 +17,7 @@ use vfs::metadata::FileType;
 use vfs::mount::{MountFlags, Path};
 
 use super::files::Files;
+use super::number::Number;
 use super::process::{Parts, Place, Process, Running};
 use super::signal::Set;
 use super::signal::actions::Actions;
@@ -131,11 +132,12 @@ impl Prepared {
     }
 }
 
-/// Prepares the program at `path` to run as a process that is nobody's child.
+/// Prepares the program at `path` to run as a process of that number that is nobody's child.
 ///
 /// # Errors
 /// Those of [`load`]; `EAGAIN` when there are too many processes.
 pub fn prepare(
+    number: Arc<Number>,
     place: Place,
     path: &[u8],
     arguments: Vec<Vec<u8>>,
@@ -155,7 +157,7 @@ pub fn prepare(
         alternate_stack: AlternateStack::default(),
         name: None,
     };
-    Ok(Prepared { process: Process::new(None, parts)?, start })
+    Ok(Prepared { process: Process::new(number, None, parts)?, start })
 }
 
 /// The program that loads others' libraries.

@@ -4,7 +4,7 @@
 //! any more.
 
 use alloc::collections::BTreeMap;
-use alloc::collections::btree_map::Entry;
+use alloc::collections::btree_map::{Entry, VacantEntry};
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -48,12 +48,27 @@ impl Number {
             let next = if next < END { next } else { FIRST + 1 };
             LAST.store(next, Ordering::Relaxed);
             if let Entry::Vacant(vacant) = numbers.entry(next) {
-                let number = Self { value: next, process: Mutex::default(), thread: Mutex::default() };
-                let number = Arc::new(number);
-                vacant.insert(Arc::downgrade(&number));
-                return Ok(number);
+                return Ok(Self::take(vacant, next));
             }
         }
+    }
+
+    /// The one of the first process.
+    ///
+    /// # Errors
+    /// `EAGAIN` where it is taken, `ENOMEM`.
+    pub fn first() -> Result<Arc<Self>> {
+        page::admit(MEMORY)?;
+        match NUMBERS.lock().entry(FIRST) {
+            Entry::Vacant(vacant) => Ok(Self::take(vacant, FIRST)),
+            Entry::Occupied(_) => fail(FileSystemErrorKind::WouldBlock),
+        }
+    }
+
+    fn take(vacant: VacantEntry<'_, u32, Weak<Self>>, value: u32) -> Arc<Self> {
+        let number = Arc::new(Self { value, process: Mutex::default(), thread: Mutex::default() });
+        vacant.insert(Arc::downgrade(&number));
+        number
     }
 
     /// The number itself.

@@ -1,8 +1,9 @@
 //! Processes: memory, open files, a place in a namespace, and how they end.
 //!
 //! What a process holds it lets go of when the last of its threads ends, in that thread ([`ending`](super::ending));
-//! what remains until its parent has asked is its number and how it ended ([`children`](super::children)). The built-in shell stands for the first
-//! process: who has lost its parent is its child, and nobody asks how those end.
+//! what remains until its parent has asked is its number and how it ended ([`children`](super::children)). Who has lost
+//! its parent is the child of the first process; where there is none, the built-in shell stands for it, and nobody asks
+//! how those end.
 //!
 //! Locks: all of them are leaves, but an address space's own, and held only to look or to change: none across an
 //! operation that may wait. So what a system call works with is taken out first ([`Process::place`]).
@@ -182,9 +183,8 @@ impl Process {
     ///
     /// # Errors
     /// `ENOMEM`; `EAGAIN` when there are too many.
-    pub(super) fn new(parent: Option<&Arc<Self>>, parts: Parts) -> Result<Arc<Self>> {
+    pub(super) fn new(number: Arc<Number>, parent: Option<&Arc<Self>>, parts: Parts) -> Result<Arc<Self>> {
         page::admit(PROCESS_MEMORY)?;
-        let number = Number::new()?;
         let membership = match parent {
             Some(parent) => parent.membership(),
             None => Membership::of_leader(&number),
@@ -220,7 +220,7 @@ impl Process {
     /// # Errors
     /// `ENOMEM`; `EAGAIN` when there are too many.
     pub fn start(parent: Option<&Arc<Self>>, parts: Parts, start: UserStart) -> Result<Arc<Self>> {
-        let process = Self::new(parent, parts)?;
+        let process = Self::new(Number::new()?, parent, parts)?;
         if let Some(parent) = parent {
             parent.family.make_room()?;
         }
@@ -260,6 +260,11 @@ impl Process {
     /// The program that it runs; `None` once it has ended.
     pub fn program(&self) -> Option<Arc<Running>> {
         self.program.lock().clone()
+    }
+
+    /// Whether it is the first, which takes who has lost its parent, and whom no signal ends that it has no handler for.
+    pub(super) fn is_first(&self) -> bool {
+        self.pid() == FIRST
     }
 
     /// Its number.

@@ -9,12 +9,13 @@ use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tests::packages::{self, Unavailable};
 use tests::side_by_side;
+use tools::busybox;
 
 /// What the programs are tested with, by subject.
 const FILES: [(&str, &str); 6] = [
@@ -58,7 +59,7 @@ fn cases() -> BTreeMap<String, Case> {
 }
 
 /// The image that both sides start from: `/image`, which is each case's lower layer, and what is needed to get there.
-fn make_image(busybox: &Path, cases: &BTreeMap<String, Case>, root: &Path) -> Result<()> {
+fn make_image(program: &Path, cases: &BTreeMap<String, Case>, root: &Path) -> Result<()> {
     let image = root.join("image");
     for directory in ["bin", "dev", "proc", "state", "image/bin", "image/cases", "image/etc", "image/root"] {
         fs::create_dir_all(root.join(directory))?;
@@ -66,14 +67,8 @@ fn make_image(busybox: &Path, cases: &BTreeMap<String, Case>, root: &Path) -> Re
     for directory in ["dev", "home", "proc", "tmp"] {
         fs::create_dir(image.join(directory))?;
     }
-    let applets = Command::new(busybox).arg("--list").output().context("cannot run busybox")?;
-    let applets = String::from_utf8(applets.stdout).context("the list of applets")?;
-    for bin in [root.join("bin"), image.join("bin")] {
-        fs::copy(busybox, bin.join("busybox")).context("cannot copy busybox")?;
-        for applet in applets.lines().filter(|applet| *applet != "busybox") {
-            symlink("busybox", bin.join(applet))?;
-        }
-    }
+    busybox::install(program, &root.join("bin"))?;
+    busybox::install(program, &image.join("bin"))?;
     fs::write(image.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:100:user:/home:/bin/sh\n")?;
     fs::write(image.join("etc/group"), "root:x:0:\nusers:x:100:\nothers:x:200:user\n")?;
     let listing = image.join("bin/listing");

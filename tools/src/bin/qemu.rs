@@ -12,7 +12,7 @@ use std::{env, fs};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use tools::machine::Machine;
-use tools::{bench, console, guest, image, ktest, script};
+use tools::{bench, busybox, console, guest, image, ktest, script};
 
 /// Run a Strata kernel in QEMU.
 #[derive(Parser)]
@@ -27,6 +27,12 @@ struct Options {
     /// Pack this directory and boot it
     #[arg(long, env = "ROOT", value_name = "DIRECTORY")]
     root: Option<String>,
+    /// Put this BusyBox into a copy of the directory
+    #[arg(long, env = "BUSYBOX", value_name = "FILE")]
+    busybox: Option<String>,
+    /// The first program, instead of the image's own choice; none for the kernel's own shell
+    #[arg(long, env = "INIT", value_name = "PATH|none")]
+    init: Option<String>,
     /// Words to add to the kernel's command line
     #[arg(long, env = "APPEND", value_name = "WORDS", allow_hyphen_values = true)]
     append: Option<String>,
@@ -65,7 +71,9 @@ fn main() -> ExitCode {
 fn run(options: Options) -> Result<ExitCode> {
     let mut machine = Machine::new(&options.kernel);
     let directory = guest::run_directory()?;
-    machine.initramfs = initramfs(given(options.initramfs), given(options.root), directory.path())?;
+    let tree = tree(given(options.root), given(options.busybox), directory.path())?;
+    machine.initramfs = initramfs(given(options.initramfs), tree, directory.path())?;
+    machine.append.extend(given(options.init).map(|path| format!("init={path}")));
     machine.append.extend(given(options.append));
     machine.memory = given(options.mem).unwrap_or(machine.memory);
     machine.accelerator = given(options.accel).unwrap_or(machine.accelerator);
@@ -128,14 +136,24 @@ fn file(variable: &str, path: &str) -> Result<PathBuf> {
     fs::canonicalize(path).with_context(|| format!("{variable}={path}"))
 }
 
+/// The directory to pack: the one that was named, or a copy of it with BusyBox.
+fn tree(root: Option<String>, program: Option<String>, directory: &Path) -> Result<Option<PathBuf>> {
+    let Some(root) = root else { return Ok(None) };
+    let root = file("ROOT", &root)?;
+    // Where the bootstrap could not get it the kernel has its own shell.
+    let Some(program) = program.filter(|program| Path::new(program).exists()) else { return Ok(Some(root)) };
+    let copy = directory.join("root");
+    busybox::add_to(&root, Path::new(&program), &copy)?;
+    Ok(Some(copy))
+}
+
 /// The archive to boot: one that there is, or one made of a directory.
-fn initramfs(archive: Option<String>, root: Option<String>, directory: &Path) -> Result<Option<PathBuf>> {
+fn initramfs(archive: Option<String>, root: Option<PathBuf>, directory: &Path) -> Result<Option<PathBuf>> {
     match (archive, root) {
         (Some(_), Some(_)) => bail!("INITRAMFS= and ROOT= are two answers to one question"),
         (Some(archive), None) => Ok(Some(file("INITRAMFS", &archive)?)),
         (None, Some(root)) => {
             let packed = directory.join("root.cpio");
-            let root = file("ROOT", &root)?;
             let skipped = image::build(&root, &packed, &image::Options::default(), &mut |_| {})?;
             for skipped in skipped {
                 eprintln!("strata: ROOT: left out {}: {}", skipped.path.display(), skipped.reason);

@@ -1,10 +1,13 @@
 //! The machine, its limits, and what a thread may set of itself.
 
+use shell::machine::Ending;
+use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use crate::arch::{random, user};
 use crate::mm::{self, user_memory};
+use crate::session;
 use crate::task::thread::ThreadName;
 use crate::task::{files, number, scheduler, start};
 use crate::time;
@@ -32,6 +35,30 @@ pub fn set_tid_address(call: &mut Call<'_>) -> Result<u64> {
     let user = call.user_side(&thread)?;
     user.set_cleared_at_end(call.arguments[0]);
     Ok(user.tid().into())
+}
+
+/// `reboot(2)`'s first argument, and what the second may be.
+const FIRST_MAGIC: u32 = 0xfee1_dead;
+const SECOND_MAGICS: [u32; 4] = [0x2812_1969, 0x0512_1996, 0x1604_1998, 0x2011_2000];
+const RESTART: u32 = 0x0123_4567;
+const RESTART_WITH_COMMAND: u32 = 0xa1b2_c3d4;
+const HALT: u32 = 0xcdef_0123;
+const POWER_OFF: u32 = 0x4321_fedc;
+const KEYS_ON: u32 = 0x89ab_cdef;
+const KEYS_OFF: u32 = 0;
+
+pub fn reboot(call: &mut Call<'_>) -> Result<u64> {
+    call.process.place()?.context.credentials.require(Capabilities::SYS_BOOT)?;
+    if call.word(0) != FIRST_MAGIC || !SECOND_MAGICS.contains(&call.word(1)) {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    match call.word(2) {
+        RESTART | RESTART_WITH_COMMAND => session::end(Ending::Reboot, 0),
+        HALT | POWER_OFF => session::end(Ending::PowerOff, 0),
+        // There is no keyboard whose keys would restart it.
+        KEYS_ON | KEYS_OFF => Ok(0),
+        _ => fail(FileSystemErrorKind::InvalidArgument),
+    }
 }
 
 pub fn sched_yield(_call: &mut Call<'_>) -> Result<u64> {

@@ -217,7 +217,7 @@ table! {
     166 umount2 mounts::umount2;
     167 swapon;
     168 swapoff;
-    169 reboot;
+    169 reboot system::reboot;
     170 sethostname;
     171 setdomainname;
     172 iopl;

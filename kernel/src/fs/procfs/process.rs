@@ -23,6 +23,9 @@ use crate::session;
 use crate::task::number;
 use crate::task::process::{FIRST, Place, Process};
 
+/// The serial number of the kernel's own shell, which stands for the first process where there is none.
+const SHELL: u64 = FIRST as u64;
+
 /// The directories of processes.
 pub struct Processes;
 
@@ -33,18 +36,19 @@ impl More for Processes {
 
     fn lookup(&self, tree: &Arc<Tree>, name: &[u8]) -> Result<NodeRef> {
         let pid = decimal(name).ok_or(FileSystemErrorKind::NotFound)?;
-        let serial = match pid {
-            FIRST => u64::from(FIRST),
-            _ => number::process(pid).ok_or(FileSystemErrorKind::NotFound)?.serial(),
+        let serial = match number::process(pid) {
+            Some(process) => process.serial(),
+            None if pid == FIRST => SHELL,
+            None => return fail(FileSystemErrorKind::NotFound),
         };
         node(tree, Subject { pid, serial }, What::Directory)
     }
 
     fn list(&self, cursor: u64, emit: &mut EmitItem<'_>) -> Result<u64> {
-        let first = (FIRST, u64::from(FIRST));
+        let shell = number::process(FIRST).is_none().then_some((FIRST, SHELL));
         let others = number::processes().map(|process| (process.pid(), process.serial()));
         let mut cursor = cursor;
-        for (pid, serial) in core::iter::once(first).chain(others) {
+        for (pid, serial) in shell.into_iter().chain(others) {
             let at = MORE_CURSOR + u64::from(pid);
             if at < cursor {
                 continue;
@@ -75,7 +79,7 @@ struct Subject {
 impl Subject {
     /// The process; `None` for the kernel's own shell.
     fn process(self) -> Result<Option<Arc<Process>>> {
-        if self.pid == FIRST {
+        if self.serial == SHELL {
             return Ok(None);
         }
         let found = number::process(self.pid).filter(|process| process.serial() == self.serial);

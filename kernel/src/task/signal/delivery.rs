@@ -111,6 +111,8 @@ fn have_effect(
         return call_handler(thread, frame, information, action);
     }
     match signal.default() {
+        // It was held back when it came.
+        _ if process.is_first() => {}
         Default::Nothing => {}
         // Nobody could let it go on again.
         Default::Stop if signal != Signal::STOP && groups::is_orphaned(process.group()) => {}

@@ -57,7 +57,7 @@ impl Process {
             return true;
         }
         let actions = self.actions();
-        if actions.ignores(signal) {
+        if actions.ignores(signal) || self.is_first() && actions.get(signal).is_default() {
             return false;
         }
         let ends = actions.get(signal).is_default() && signal.default() == Default::End;

@@ -300,6 +300,7 @@ const WITHOUT: &[&str] = &[
     "ftruncate",
     "fallocate",
     "sync",
+    "reboot",
     "syncfs",
     "fsync",
     "fdatasync",

@@ -21,6 +21,7 @@ use crate::fs::{devices, unnamed};
 use crate::session;
 use crate::task::exec;
 use crate::task::files::{Descriptor, Files};
+use crate::task::number::Number;
 use crate::task::process::{Ending, Place, Process};
 
 global_asm!(
@@ -594,6 +595,17 @@ impl Machine {
     /// Starts the program at `path`, with `/out` as its output, `/results` for its results, and `more` files from
     /// number 4 on.
     pub fn start(&self, path: &str, arguments: &[&str], more: &[Arc<FileObject>]) -> Result<Arc<Process>> {
+        self.start_as(Number::new()?, path, arguments, more)
+    }
+
+    /// As [`Machine::start`], as the process of that number.
+    pub fn start_as(
+        &self,
+        number: Arc<Number>,
+        path: &str,
+        arguments: &[&str],
+        more: &[Arc<FileObject>],
+    ) -> Result<Arc<Process>> {
         let written = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
         let out = self.open("/out", written | OpenFlags::APPEND)?;
         let results = self.open("/results", written)?;
@@ -604,7 +616,7 @@ impl Machine {
         }
         let place = Place::new(self.manager.clone(), self.manager.root_context());
         let arguments = arguments.iter().map(|text| text.as_bytes().to_vec()).collect();
-        exec::prepare(place, path.as_bytes(), arguments, &[b"A=1".to_vec()], files)?.begin()
+        exec::prepare(number, place, path.as_bytes(), arguments, &[b"A=1".to_vec()], files)?.begin()
     }
 
     /// Runs a program to its end.

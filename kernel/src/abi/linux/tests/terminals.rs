@@ -323,6 +323,21 @@ ktest! {
         assert_eq!(machine.result(Slot(short.0 + 8)) as u64 >> 32, 0);
     }
 
+    /// A script's output goes to a file at the other end: its programs are told that the console is no terminal.
+    fn the_console_is_no_terminal_where_nobody_sits() {
+        let machine = machine();
+        let mut program = Program::new();
+        let files = ["/console", "/line"].map(|path| open(&mut program, path, O_RDWR | O_NOCTTY));
+        let room = program.room(6);
+        let asked = files.map(|file| program.call("ioctl", &[file.into(), TCGETS.into(), room.0.into()]));
+        machine.write("/program", &program.elf());
+        for (attended, expected) in [(false, [error(ENOTTY), 0]), (true, [0, 0])] {
+            terminal::set_attended(attended);
+            assert_eq!(machine.start("/program", &["program"], &[]).expect("it begins").wait(), Ending::Exited(0));
+            assert_eq!(asked.map(|call| machine.result(call)), expected);
+        }
+    }
+
     fn what_cannot_be_asked_is_refused() {
         let machine = machine();
         let mut program = Program::new();

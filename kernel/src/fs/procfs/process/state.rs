@@ -9,6 +9,8 @@ use vfs::context::Capabilities;
 use vfs::error::Result;
 
 use super::Subject;
+use crate::fs::devices;
+use crate::fs::terminal::jobs;
 use crate::task::process::{self, Process};
 use crate::task::signal::Signal;
 
@@ -43,6 +45,14 @@ fn threads(process: Option<&Arc<Process>>) -> usize {
     process.map_or(1, |process| process.threads().max(1))
 }
 
+/// Its terminal's device number, and the group in the foreground there.
+fn terminal(process: &Arc<Process>) -> (u32, i32) {
+    match jobs::foreground_for(process) {
+        Ok(group) => (devices::SERIAL.major << 8 | devices::SERIAL.minor, group as i32),
+        Err(_) => (0, -1),
+    }
+}
+
 /// Times that nobody counts, and what is no matter of this kernel, are 0.
 pub(super) fn stat(subject: Subject) -> Result<String> {
     let process = subject.process()?;
@@ -52,9 +62,10 @@ pub(super) fn stat(subject: Subject) -> Result<String> {
         None => [0, pid, pid, Signal::CHILD.number().into()],
     };
     let started = process.as_ref().map_or(0, |process| process.started().as_millis() / 10);
+    let (terminal, foreground) = process.as_ref().map_or((0, -1), terminal);
     let (threads, size, limit) = (threads(process.as_ref()), mapped(process.as_ref()), u64::MAX);
     Ok(format!(
-        "{pid} ({name}) {letter} {parent} {group} {session} 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 {started} \
+        "{pid} ({name}) {letter} {parent} {group} {session} {terminal} {foreground} 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 {started} \
          {size} 0 {limit} 0 0 0 0 0 0 0 0 0 0 0 0 {told_by} 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
     ))
 }
