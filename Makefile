@@ -7,7 +7,7 @@ TARGET := x86_64-unknown-none
 # A build of its own: its locks belong to the scheduler of the tests.
 SCHEDULES := -p vfs --features shuttle --test schedules
 
-.PHONY: help run test check soak bench demo iso bootstrap
+.PHONY: help run test check soak bench docs demo iso bootstrap
 
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
@@ -29,6 +29,7 @@ help:
 #:   make check    formatting, lints and documentation, warnings as errors
 #:   make soak     the long runs: fuzzing, big models, many seeds
 #:   make bench    measure in guest instructions; writes the table in BENCHMARKS.md
+#:   make docs     write docs/linux-abi.md: which of Linux's system calls are there
 #:   make iso      an image that GRUB boots, from BIOS or UEFI
 #:
 #: After the first of these plain cargo works as well: cargo test; cargo ktest -- FILTER; cargo strata.
@@ -69,8 +70,13 @@ soak: bootstrap
 	cargo test --release -- --ignored --nocapture
 	cargo test --release $(SCHEDULES) -- --ignored --nocapture
 
+# BusyBox runs in the guest where the bootstrap could get it.
+bench: export ROOT := $(wildcard $(or $(CARGO_TARGET_DIR),target)/packages/busybox/root/data)
 bench: bootstrap
 	BENCH=$(CURDIR)/BENCHMARKS.md cargo strata --features bench
+
+docs: bootstrap
+	LINUX_ABI=$(CURDIR)/docs/linux-abi.md cargo strata
 
 # Shows every line of the tour before the guest runs it.
 demo: bootstrap

@@ -1,7 +1,7 @@
 //! The kernel's command line: words of the form `name` or `name=value`.
 //!
 //! Words the kernel knows: `log=com2` (the log does not go to the console), and those of the tests (`ktest.…`) and the
-//! benchmarks (`bench`, `bench.filter=`). Unknown words are left alone: they may be meant for others.
+//! benchmarks (`bench`, `bench.filter=`), and `linux-abi` (print the page of system calls). Unknown words are left alone: they may be meant for others.
 
 use spin::Once;
 

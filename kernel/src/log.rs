@@ -14,7 +14,7 @@ use crate::arch::{clock, interrupts, serial};
 use crate::command_line;
 
 /// How much of the log is kept, in bytes.
-const CAPACITY: usize = 128 * 1024;
+pub const CAPACITY: usize = 128 * 1024;
 
 /// The longest message, in bytes.
 const LINE_MAX: usize = 512;
@@ -33,12 +33,14 @@ static TO_COM2: AtomicBool = AtomicBool::new(false);
 /// Whether there is a copy on the console, if it goes there.
 static IS_SHOWN: AtomicBool = AtomicBool::new(true);
 
-static RING: Mutex<Ring> = Mutex::new(Ring { bytes: [0; CAPACITY], written: 0 });
+static RING: Mutex<Ring> = Mutex::new(Ring { bytes: [0; CAPACITY], written: 0, cleared: 0 });
 
 struct Ring {
     bytes: [u8; CAPACITY],
     /// How many bytes were ever added; the last [`CAPACITY`] of them are in `bytes`.
     written: usize,
+    /// How many bytes had been added when the log was cleared last.
+    cleared: usize,
 }
 
 /// Reads from the command line where the copy goes.
@@ -73,15 +75,34 @@ pub fn set_shown(shown: bool) {
 
 /// A copy of what is kept, the oldest whole line first; `None` when there is no memory for it.
 pub fn snapshot() -> Option<Vec<u8>> {
+    copy(|_| usize::MAX)
+}
+
+/// As [`snapshot`], of what was added since the log was cleared.
+pub fn since_clear() -> Option<Vec<u8>> {
+    copy(|ring| ring.written - ring.cleared)
+}
+
+/// A copy of the last bytes of what is kept, at most so many as `limit` says.
+fn copy(limit: impl Fn(&Ring) -> usize) -> Option<Vec<u8>> {
     let mut copy = Vec::new();
     copy.try_reserve_exact(CAPACITY).ok()?;
     interrupts::without(|| {
         let ring = RING.lock();
         let (older, newer) = ring.kept();
-        copy.extend_from_slice(older);
-        copy.extend_from_slice(newer);
+        let skipped = (older.len() + newer.len()).saturating_sub(limit(&ring));
+        copy.extend_from_slice(&older[skipped.min(older.len())..]);
+        copy.extend_from_slice(&newer[skipped.saturating_sub(older.len())..]);
     });
     Some(copy)
+}
+
+/// Lets [`since_clear`] begin here.
+pub fn clear() {
+    interrupts::without(|| {
+        let mut ring = RING.lock();
+        ring.cleared = ring.written;
+    });
 }
 
 /// Makes the log usable for a last report, whoever holds its lock.
@@ -155,7 +176,7 @@ mod tests {
 
         fn a_full_ring_forgets_whole_lines_the_oldest_first() {
             // Too large for the stack.
-            let mut ring = Box::new(Ring { bytes: [0; CAPACITY], written: 0 });
+            let mut ring = Box::new(Ring { bytes: [0; CAPACITY], written: 0, cleared: 0 });
             let line = *b"0123456789abcde\n";
             ring.push(b"first\n");
             for _ in 0..CAPACITY / line.len() {

@@ -61,7 +61,10 @@ fn kernel_main(boot_info: &'static mut BootInfo, line: &'static str) -> ! {
 fn run(initramfs: &'static [u8]) -> ! {
     #[cfg(feature = "bench")]
     if command_line::has("bench") {
-        bench::run();
+        bench::run(initramfs);
+    }
+    if command_line::has("linux-abi") {
+        abi::linux::page::print();
     }
     debug::end_on_request();
     let session = Thread::spawn(move || session::run(initramfs)).expect("there is memory for the first thread");

@@ -1,19 +1,19 @@
 //! Time: since boot, and of day.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-
-use spin::Once;
 
 use crate::arch::trap::TrapFrame;
 use crate::arch::{clock, rtc};
 use crate::task::timer;
 
-/// The time of day at boot, as far as the real-time clock and the monotonic clock tell.
-static BOOT_TIME: Once<Duration> = Once::new();
+/// The time of day at boot, in nanoseconds since 1970, as far as the real-time clock or who set the clock tells.
+static BOOT_TIME: AtomicU64 = AtomicU64::new(0);
 
-/// Reads the real-time clock, once.
+/// Reads the real-time clock.
 pub fn init() {
-    BOOT_TIME.call_once(|| rtc::read().saturating_sub(clock::since_boot()));
+    // Without a real-time clock that makes sense it is 1970.
+    let _ = set_wall(rtc::read());
 }
 
 /// Time since the kernel began. Never goes back.
@@ -23,7 +23,22 @@ pub fn monotonic() -> Duration {
 
 /// Time since 1970-01-01 00:00 UTC.
 pub fn wall() -> Duration {
-    BOOT_TIME.get().copied().unwrap_or_default() + clock::since_boot()
+    boot_time() + clock::since_boot()
+}
+
+/// When the kernel began, since 1970-01-01 00:00 UTC.
+pub fn boot_time() -> Duration {
+    Duration::from_nanos(BOOT_TIME.load(Ordering::Relaxed))
+}
+
+/// Sets the time of day; whether it is one: not before the machine would have been booted in 1970, nor beyond 2500.
+pub fn set_wall(now: Duration) -> bool {
+    let boot = now.checked_sub(clock::since_boot()).and_then(|boot| u64::try_from(boot.as_nanos()).ok());
+    let boot = boot.filter(|&boot| boot < 1 << 63);
+    if let Some(boot) = boot {
+        BOOT_TIME.store(boot, Ordering::Relaxed);
+    }
+    boot.is_some()
 }
 
 /// Called at every timer interrupt, with what it interrupted.

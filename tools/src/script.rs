@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::guest::{Ending, Event, Guest};
 use crate::machine::Machine;
@@ -74,6 +74,25 @@ pub fn run(machine: &Machine, timeout: Duration, output: &mut dyn Write) -> Resu
             Outcome::Died(ending, report)
         }
     })
+}
+
+/// Has the kernel print what it prints when it finds `word` on its command line, up to a line `end`, with which it ends by
+/// itself.
+///
+/// # Errors
+/// As [`run`]; the kernel ends otherwise.
+pub fn printed(machine: &Machine, timeout: Duration, word: &str, end: &str) -> Result<String> {
+    let mut machine = machine.clone();
+    machine.append.extend([word.to_owned(), "log=com2".to_owned()]);
+    let mut output = Vec::new();
+    let outcome = run(&machine, timeout, &mut output)?;
+    let output = String::from_utf8_lossy(&output).into_owned();
+    match outcome {
+        // There is no script whose status it would say.
+        Outcome::Died(Ending::InOrder, _) if output.lines().any(|line| line == end) => Ok(output),
+        Outcome::Died(ending, report) => bail!("{output}{report}did not come to its end with `{word}`: {ending}"),
+        Outcome::Exited(status) => bail!("{output}the kernel ran a script ({status}) instead of `{word}`"),
+    }
 }
 
 /// Runs the machine, its output to ours; says on standard error how it died if it did.

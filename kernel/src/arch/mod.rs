@@ -6,10 +6,10 @@
 
 mod x86_64;
 
+#[cfg(test)]
+pub use self::x86_64::probe;
 pub use self::x86_64::{
-    acpi, backtrace, clock, cpu, exit, floating_point, fw_cfg, instructions, interrupts, page_table, random, rtc,
+    acpi, backtrace, clock, cpu, exit, floating_point, fw_cfg, instructions, interrupts, page_table, pit, random, rtc,
     serial, switch, trap, user, user_copy, user_tables,
 };
 pub use self::x86_64::{init, init_clock, stack_guards};
-#[cfg(test)]
-pub use self::x86_64::{pit, probe};

@@ -95,7 +95,7 @@ impl Bed {
 }
 
 /// The three beds: their names in the table, and the directory to work in.
-fn beds() -> [(&'static str, Bed, &'static str); 3] {
+pub(super) fn beds() -> [(&'static str, Bed, &'static str); 3] {
     let plain = Bed::new();
     plain.mkdir("/merged");
     plain.deep("/merged");

@@ -8,8 +8,11 @@
 mod content;
 mod file_systems;
 mod merged;
+mod programs;
 
 use alloc::vec::Vec;
+
+use spin::Once;
 
 use crate::arch::{exit, instructions};
 use crate::{command_line, println};
@@ -46,8 +49,17 @@ macro_rules! bench {
     };
 }
 
+/// What the machine was booted with.
+static INITRAMFS: Once<&'static [u8]> = Once::new();
+
+/// What the machine was booted with.
+fn initramfs() -> &'static [u8] {
+    INITRAMFS.get().copied().unwrap_or_default()
+}
+
 /// Runs the benchmarks that the command line selects, and ends the machine.
-pub fn run() -> ! {
+pub fn run(initramfs: &'static [u8]) -> ! {
+    INITRAMFS.call_once(|| initramfs);
     let filter = command_line::value("bench.filter").unwrap_or_default();
     let mut selected: Vec<Bench> =
         registry::entries::<Bench>().copied().filter(|bench| bench.name().contains(filter)).collect();

@@ -33,6 +33,9 @@ pub const TTY: DeviceNumber = DeviceNumber::new(5, 0);
 /// The console.
 pub const CONSOLE: DeviceNumber = DeviceNumber::new(5, 1);
 
+/// What drivers there are, by the numbers that their devices' begin with.
+pub const DRIVERS: [(u32, &str); 2] = [(1, "mem"), (5, "/dev/console")];
+
 /// How many bytes are moved at a time.
 const CHUNK: usize = 256;
 

@@ -6,6 +6,7 @@
 //! | [`devfs`] | device nodes under their usual names |
 //! | [`procfs`] | what the kernel says of itself and of processes, made as it is opened |
 //! | [`devices`] | what device numbers stand for, wherever a node has them |
+//! | [`namespaces`] | namespaces as files, to go there by |
 //! | [`pipe`], [`fifo`] | pipes, and those with a name |
 //! | [`readiness`] | waiting for one of several open files |
 //! | [`timer`], [`handle`], [`signals`] | times, processes and signals as open files |
@@ -22,6 +23,7 @@ pub mod event;
 mod fifo;
 pub mod generated;
 pub mod handle;
+pub mod namespaces;
 #[cfg(test)]
 mod overlay_memory;
 pub mod pipe;

@@ -23,11 +23,13 @@
 
 mod advice;
 mod backing;
+mod bounds;
 mod fault;
 mod file_mapping;
 mod remap;
 
 pub use backing::{Mapping, Rights};
+pub use bounds::Bounds;
 pub use fault::Failure;
 pub use remap::Remap;
 
@@ -52,13 +54,13 @@ use crate::arch::user_tables::{TableFrames, UserRoot, UserTables};
 const PAGE: u64 = PAGE_SIZE as u64;
 
 /// The first page is never mapped, so that a null pointer faults. Linux leaves more (`vm.mmap_min_addr`).
-const USER_START: u64 = 0x1_0000;
+pub const USER_START: u64 = 0x1_0000;
 
 /// Below this the addresses of mappings are chosen; above lie the stack and its guard.
 pub const MAPPINGS_END: u64 = 0x7fff_f000_0000;
 
 /// The most areas that a space may have (Linux's `vm.max_map_count`).
-const AREAS_MAX: usize = 65_530;
+pub const AREAS_MAX: usize = 65_530;
 
 /// Where something is to be mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +111,7 @@ pub struct AddressSpace {
     room_below: u64,
     /// From where the heap begins to where it ends (`brk(2)`).
     heap: Range<u64>,
+    bounds: Bounds,
 }
 
 /// An address space as several use it: a process, its threads, and a child that has no program of its own yet.
@@ -183,7 +186,8 @@ impl AddressSpace {
         let tables = UserTables::new(table_frames()).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
         page::admit(size_of::<Mutex<UserTables>>())?;
         let tables = Arc::new(Mutex::new(tables));
-        Ok(Self { areas: BTreeMap::new(), tables, released: Released::default(), room_below: MAPPINGS_END, heap: 0..0 })
+        let (areas, released, bounds) = (BTreeMap::new(), Released::default(), Bounds::default());
+        Ok(Self { areas, tables, released, room_below: MAPPINGS_END, heap: 0..0, bounds })
     }
 
     /// A space of its own with the same in it: what is private is copied when one of the two writes it.
@@ -193,6 +197,7 @@ impl AddressSpace {
     pub fn fork(&mut self) -> Result<Self> {
         let mut child = Self::new()?;
         child.heap = self.heap.clone();
+        child.bounds = self.bounds;
         page::admit(self.areas.len() * AREA_MEMORY)?;
         // Before a page is shared nobody can write it any more.
         self.tables.lock().protect(0..USER_END);
@@ -233,6 +238,8 @@ impl AddressSpace {
     /// `EINVAL` for no length or a fixed address that is no page's; `EEXIST` where something is and must not be
     /// replaced; `ENOMEM` where there is no room, or no memory to note it.
     pub fn map(&mut self, place: Place, length: u64, mapping: Mapping) -> Result<u64> {
+        let replaced = if let Place::At(start) = place { start..start.saturating_add(length) } else { 0..0 };
+        self.check_bounds(&replaced, rounded(length)?, !mapping.shared && mapping.rights.contains(Rights::WRITE))?;
         let range = self.make_room(place, length)?;
         let Mapping { source, first, limit, rights, allowed, shared } = mapping;
         let mut origin = None;
@@ -391,6 +398,7 @@ impl AddressSpace {
             return fail(FileSystemErrorKind::OutOfMemory);
         }
         let rights = Rights::READ | Rights::WRITE;
+        self.check_bounds(&(0..0), range.end - range.start, true)?;
         // The last piece of the heap grows; a heap that begins, or whose end has other rights now, gets a new one.
         if let Some((&start, area)) = self.areas.range_mut(self.heap.start..range.start).next_back()
             && area.end == range.start

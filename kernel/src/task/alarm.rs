@@ -1,4 +1,4 @@
-//! `SIGALRM` at a time (`setitimer(2)`). As fine as the tick.
+//! A signal at a time (`setitimer(2)`): of day, or of the process's own on the processor. As fine as the tick.
 //!
 //! The tick's handler only says that there was a tick: whoever is next on the way to user mode, or finds nobody who can
 //! run, sends what is due.
@@ -7,14 +7,29 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 
 use super::number;
-use super::process::Process;
+use super::process::{self, Process};
 use super::signal::{Information, Signal};
 use crate::time;
 
-/// When a process is sent `SIGALRM`.
+/// Which time an alarm goes by; Linux's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Kind {
+    /// Time passes: `SIGALRM`.
+    Real = 0,
+    /// It runs in user mode: `SIGVTALRM`.
+    User = 1,
+    /// It runs, in user mode or in the kernel: `SIGPROF`.
+    Running = 2,
+}
+
+/// How many there are.
+pub const KINDS: usize = 3;
+
+/// When a process is sent a signal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Alarm {
-    /// When (since boot); `None` for never.
+    /// When, by the time it goes by; `None` for never.
     pub next: Option<Duration>,
     /// How long after that again, and again; 0 for not.
     pub interval: Duration,
@@ -33,37 +48,76 @@ pub(super) fn on_tick() {
 
 /// Sends what is due.
 pub(super) fn send_due() {
-    if !TICKED.swap(false, Ordering::Relaxed) || !ANY.swap(false, Ordering::Relaxed) {
+    if !TICKED.swap(false, Ordering::Relaxed) {
+        return;
+    }
+    if let Some(process) = process::current() {
+        process.check_time();
+        process.send_due_of_own();
+    }
+    if !ANY.swap(false, Ordering::Relaxed) {
         return;
     }
     let now = time::monotonic();
     for process in number::processes() {
-        let mut alarm = process.alarm.lock();
-        let is_due = alarm.next.is_some_and(|next| next <= now);
-        if is_due {
-            let again = !alarm.interval.is_zero();
-            alarm.next = again.then(|| now.saturating_add(alarm.interval));
-        }
-        if alarm.next.is_some() {
+        let mut alarms = process.alarms.lock();
+        let is_due = alarms[Kind::Real as usize].take_due(now);
+        let is_set = alarms[Kind::Real as usize].next.is_some();
+        drop(alarms);
+        if is_set {
             ANY.store(true, Ordering::Relaxed);
         }
-        drop(alarm);
         if is_due {
             process.send(Information::of_kernel(Signal::ALARM));
         }
     }
 }
 
+impl Alarm {
+    /// Whether it is due; then it is set for the next time.
+    fn take_due(&mut self, now: Duration) -> bool {
+        let is_due = self.next.is_some_and(|next| next <= now);
+        if is_due {
+            let again = !self.interval.is_zero();
+            self.next = again.then(|| now.saturating_add(self.interval));
+        }
+        is_due
+    }
+}
+
 impl Process {
-    /// When it is sent `SIGALRM`.
-    pub fn alarm(&self) -> Alarm {
-        *self.alarm.lock()
+    /// The time that an alarm goes by.
+    pub fn alarm_time(&self, kind: Kind) -> Duration {
+        match kind {
+            Kind::Real => time::monotonic(),
+            Kind::User => self.times()[0],
+            Kind::Running => self.times()[1],
+        }
+    }
+
+    /// When it is sent a signal.
+    pub fn alarm(&self, kind: Kind) -> Alarm {
+        self.alarms.lock()[kind as usize]
     }
 
     /// Changes that; returns what it was.
-    pub fn set_alarm(&self, alarm: Alarm) -> Alarm {
-        let old = core::mem::replace(&mut *self.alarm.lock(), alarm);
+    pub fn set_alarm(&self, kind: Kind, alarm: Alarm) -> Alarm {
+        let old = core::mem::replace(&mut self.alarms.lock()[kind as usize], alarm);
         ANY.store(true, Ordering::Relaxed);
         old
+    }
+
+    /// Sends it what is due by its own time.
+    fn send_due_of_own(&self) {
+        for (kind, signal) in [(Kind::User, Signal::VIRTUAL_ALARM), (Kind::Running, Signal::PROFILE)] {
+            if self.alarm(kind).next.is_none() {
+                continue;
+            }
+            let now = self.alarm_time(kind);
+            let is_due = self.alarms.lock()[kind as usize].take_due(now);
+            if is_due {
+                self.send(Information::of_kernel(signal));
+            }
+        }
     }
 }

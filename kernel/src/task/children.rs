@@ -295,7 +295,10 @@ impl Process {
         let Some((child, event)) = found? else { return Ok(None) };
         match event {
             _ if asked.keep => {}
-            Event::Ended(_) => self.forget_child(&child),
+            Event::Ended(_) => {
+                self.used_by_children.add(&child.figures().with(child.figures_of_children()));
+                self.forget_child(&child);
+            }
             Event::Stopped(_) | Event::Continued => child.stop.news.store(0, Ordering::Relaxed),
         }
         Ok(Some((child, event)))

@@ -7,9 +7,9 @@ use alloc::sync::Arc;
 
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
-use super::process::{Ending, Process};
+use super::process::Ending;
 use super::thread::{Thread, UserSide};
-use super::{futex, groups, robust_list, scheduler};
+use super::{futex, groups, robust_list, scheduler, usage};
 use crate::arch::interrupts;
 use crate::fs::readiness;
 use crate::fs::terminal;
@@ -24,7 +24,7 @@ pub fn leave() -> ! {
         let process = &user.process;
         leave_memory(user);
         if process.forget_thread(&thread) {
-            end_process(process);
+            end_process(user);
         } else {
             // One that goes on alone may wait for this.
             process.moved_on.wake_all();
@@ -37,13 +37,15 @@ pub fn leave() -> ! {
     scheduler::end(thread, Thread::tell_ended)
 }
 
-fn end_process(process: &Arc<Process>) {
+fn end_process(user: &UserSide) {
+    let process = &user.process;
     process.let_go();
     if let Ending::Killed(signal) = process.ending_as_told() {
         log!("{} ({}): ended by {signal}", process.name().escape_ascii(), process.pid());
     }
     terminal::on_end(process);
     process.leave_children();
+    interrupts::without(|| usage::settle(Some(user)));
     process.note_ended();
     process.moved_on.wake_all();
     if process.family.parent().is_some_and(|parent| parent.guards(process)) {

@@ -17,12 +17,13 @@ use vfs::metadata::FileType;
 use vfs::mount::{MountFlags, Path};
 
 use super::files::Files;
+use super::limits::Limits;
 use super::number::Number;
 use super::process::{Parts, Place, Process, Running};
 use super::signal::Set;
 use super::signal::actions::Actions;
 use super::signal::frame::AlternateStack;
-use super::start::{self, STACK_SIZE, STACK_TOP, Told};
+use super::start::{self, STACK_TOP, Told};
 use super::thread::UserStart;
 use crate::arch::floating_point::FloatingPoint;
 use crate::arch::trap::TrapFrame;
@@ -52,13 +53,19 @@ pub struct Loaded {
     pub program: Arc<Running>,
 }
 
-/// Loads the program at `path`.
+/// Loads the program at `path`, to run within `limits`.
 ///
 /// # Errors
 /// Those of resolving the path; `EACCES` for what is no regular file or may not be executed, `ENOEXEC` for what is no
 /// program, `ELOOP` for scripts that lead to no program, `ELIBBAD` for an interpreter that is no program, `E2BIG`,
 /// `ENOMEM`.
-pub fn load(place: &Place, path: &[u8], mut arguments: Vec<Vec<u8>>, environment: &[Vec<u8>]) -> Result<Loaded> {
+pub fn load(
+    place: &Place,
+    path: &[u8],
+    mut arguments: Vec<Vec<u8>>,
+    environment: &[Vec<u8>],
+    limits: &Limits,
+) -> Result<Loaded> {
     let mut file = path.to_vec();
     let (mut executable, mut content) = open(place, &file)?;
     let mut scripts = 0;
@@ -77,6 +84,7 @@ pub fn load(place: &Place, path: &[u8], mut arguments: Vec<Vec<u8>>, environment
     let moved_by = if elf.movable { MOVED_TO } else { 0 };
     let interpreter = elf.interpreter.as_deref().map(|path| open_interpreter(place, path)).transpose()?;
     let mut space = AddressSpace::new()?;
+    space.set_bounds(limits.of_memory());
     map_segments(&mut space, &elf.segments, &content, moved_by)?;
     space.set_heap_start(elf.range().end + moved_by);
     let entry = elf.entry.wrapping_add(moved_by);
@@ -97,15 +105,16 @@ pub fn load(place: &Place, path: &[u8], mut arguments: Vec<Vec<u8>>, environment
         users: place.identity.users,
         groups: place.identity.groups,
         secure,
+        stack_size: limits.stack(),
     };
     page::admit(size_of::<Place>())?;
     let stack = start::stack(&arguments, environment, &told)?;
-    let (pointer, arguments, environment) = (stack.pointer, stack.arguments, stack.environment);
+    let (pointer, arguments, environment, auxiliary) = (stack.pointer, stack.arguments, stack.environment, stack.told);
     let stack = Mapping::private(stack.content, 0, Rights::READ | Rights::WRITE)?;
-    space.map(space::Place::IfFree(STACK_TOP - STACK_SIZE), STACK_SIZE, stack)?;
+    space.map(space::Place::IfFree(STACK_TOP - told.stack_size), told.stack_size, stack)?;
     let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path).to_vec();
     page::admit(size_of::<Running>())?;
-    let program = Arc::new(Running { executable, arguments, environment });
+    let program = Arc::new(Running { executable, arguments, environment, told: auxiliary });
     // An address that is not the user's cannot be returned to.
     if begins_at >= user::USER_END {
         return fail(FileSystemErrorKind::NotExecutable);
@@ -144,7 +153,7 @@ pub fn prepare(
     environment: &[Vec<u8>],
     files: Files,
 ) -> Result<Prepared> {
-    let Loaded { space, frame, name, place, program } = load(&place, path, arguments, environment)?;
+    let Loaded { space, frame, name, place, program } = load(&place, path, arguments, environment, &Limits::default())?;
     let place = Place::clone(&place);
     let parts = Parts { space, files, place, name, program, actions: Actions::default(), told_by: None };
     let start = UserStart {

@@ -8,8 +8,11 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::FileObject;
 use vfs::lock::LockOwner;
 
-/// Numbers are below this (`RLIMIT_NOFILE`).
+/// Numbers are below this unless a process asks for another limit (`RLIMIT_NOFILE`).
 pub const LIMIT: usize = 1024;
+
+/// No limit is above this (`fs.nr_open`).
+pub const LIMIT_MAX: usize = 65_536;
 
 /// A file with a number.
 #[derive(Clone)]
@@ -37,15 +40,17 @@ impl Drop for Closed {
 pub struct Files {
     /// Who has the record locks that the process has on them.
     owner: LockOwner,
-    /// Room for [`LIMIT`] at most, and for no more than there ever were.
+    /// Room for no more than there ever were.
     slots: Vec<Option<Descriptor>>,
+    /// New numbers are below this.
+    limit: usize,
     /// Where changes of the numbers are counted.
     changes: Arc<ChangeCell>,
 }
 
 impl Default for Files {
     fn default() -> Self {
-        Self { owner: LockOwner::fresh(), slots: Vec::new(), changes: Arc::default() }
+        Self { owner: LockOwner::fresh(), slots: Vec::new(), limit: LIMIT, changes: Arc::default() }
     }
 }
 
@@ -63,7 +68,17 @@ impl Files {
         let mut slots = Vec::new();
         slots.try_reserve_exact(self.slots.len()).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
         slots.extend_from_slice(&self.slots);
-        Ok(Self { owner: LockOwner::fresh(), slots, changes: Arc::default() })
+        Ok(Self { owner: LockOwner::fresh(), slots, limit: self.limit, changes: Arc::default() })
+    }
+
+    /// New numbers are below this.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Changes that; what has a number beyond keeps it.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit.min(LIMIT_MAX);
     }
 
     /// Where changes of the numbers are counted.
@@ -101,7 +116,7 @@ impl Files {
     pub fn add(&mut self, descriptor: Descriptor, from: usize) -> Result<u64> {
         let free = (from..self.slots.len()).find(|&number| self.slots[number].is_none());
         let number = free.unwrap_or(self.slots.len().max(from));
-        if number >= LIMIT {
+        if number >= self.limit {
             return fail(FileSystemErrorKind::TooManyOpenFiles);
         }
         self.set(number, descriptor)?;
@@ -113,11 +128,12 @@ impl Files {
     /// # Errors
     /// `EBADF` for a number beyond the limit, `ENOMEM`.
     pub fn set(&mut self, number: usize, descriptor: Descriptor) -> Result<Option<Closed>> {
-        if number >= LIMIT {
+        if number >= self.limit {
             return fail(FileSystemErrorKind::BadFileDescriptor);
         }
         if number >= self.slots.len() {
             let missing = number + 1 - self.slots.len();
+            page::admit(missing * size_of::<Option<Descriptor>>())?;
             self.slots.try_reserve(missing).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
             self.slots.resize(number + 1, None);
         }
@@ -152,7 +168,8 @@ impl Files {
     /// Takes away all, and returns them.
     pub fn close_all(&mut self) -> Self {
         self.changes.bump();
-        Self { owner: self.owner, slots: core::mem::take(&mut self.slots), changes: Arc::default() }
+        let slots = core::mem::take(&mut self.slots);
+        Self { owner: self.owner, slots, limit: self.limit, changes: Arc::default() }
     }
 }
 

@@ -13,6 +13,8 @@
 //! | [`groups`] | groups of processes and sessions |
 //! | [`alarm`] | a signal at a time |
 //! | [`number`] | the numbers of processes and threads |
+//! | [`usage`], [`load`] | what is used, by whom; how many want to run |
+//! | [`limits`], [`share`] | how much one may have; of the processor against others |
 //! | [`exec`], [`start`] | programs: finding, loading, their first stack |
 //! | [`identity`] | a process's users, groups and capabilities |
 //! | [`files`] | a process's open files |
@@ -35,15 +37,21 @@ pub mod files;
 pub mod futex;
 pub mod groups;
 pub mod identity;
+pub mod limits;
+pub mod load;
+#[cfg(any(test, feature = "bench"))]
+pub mod making;
 pub mod number;
 pub mod process;
 pub mod robust_list;
 pub mod scheduler;
+pub mod share;
 pub mod signal;
 pub mod start;
 pub mod thread;
 pub mod timer;
 pub mod trap;
+pub mod usage;
 pub mod wait;
 
 #[cfg(test)]

@@ -21,6 +21,9 @@ pub const END: u32 = 4_194_304;
 /// Bytes of heap that a number takes, about.
 const MEMORY: usize = 128;
 
+/// The number that was given last.
+static LAST: AtomicU32 = AtomicU32::new(FIRST);
+
 /// All that somebody holds. Held while nothing else is.
 static NUMBERS: Mutex<BTreeMap<u32, Weak<Number>>> = Mutex::new(BTreeMap::new());
 
@@ -37,7 +40,6 @@ impl Number {
     /// # Errors
     /// `EAGAIN` when all are taken, `ENOMEM`.
     pub fn new() -> Result<Arc<Self>> {
-        static LAST: AtomicU32 = AtomicU32::new(FIRST);
         page::admit(MEMORY)?;
         let mut numbers = NUMBERS.lock();
         if numbers.len() as u32 >= END - FIRST - 1 {
@@ -85,6 +87,7 @@ impl Number {
     /// Lets a thread go by it.
     pub fn set_thread(&self, thread: Weak<Thread>) {
         *self.thread.lock() = thread;
+        changes().bump();
     }
 }
 
@@ -102,6 +105,11 @@ fn find(value: u32) -> Option<Arc<Number>> {
 pub fn changes() -> &'static ChangeCell {
     static CHANGES: Once<ChangeCell> = Once::new();
     CHANGES.call_once(ChangeCell::default)
+}
+
+/// The number that was given last.
+pub fn last() -> u32 {
+    LAST.load(Ordering::Relaxed)
 }
 
 /// The process of that number.

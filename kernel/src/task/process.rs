@@ -21,17 +21,19 @@ use vfs::manager::VfsManager;
 use vfs::mount::Path;
 use vfs::sync;
 
-use super::alarm::Alarm;
+use super::alarm::{self, Alarm};
 use super::children::{Family, Stop};
 use super::files::Files;
 use super::groups::Membership;
 use super::identity::Identity;
+use super::limits::Limits;
 use super::number::{self, Number};
 use super::scheduler;
 use super::signal::Signal;
 use super::signal::actions::Actions;
 use super::signal::pending::Pending;
 use super::thread::{Thread, UserSide, UserStart};
+use super::usage::Meter;
 use super::wait::WaitQueue;
 use crate::mm::space::SharedSpace;
 use crate::mm::{self, stacks};
@@ -133,6 +135,8 @@ pub struct Running {
     pub arguments: Range<u64>,
     /// Where its environment.
     pub environment: Range<u64>,
+    /// Where what the kernel told it (`getauxval(3)`).
+    pub told: Range<u64>,
 }
 
 /// The next process's serial number.
@@ -173,7 +177,11 @@ pub struct Process {
     actions: sync::Mutex<Actions>,
     /// Signals that have come to it, whichever of its threads takes them.
     pub(super) pending: Pending,
-    pub(super) alarm: Mutex<Alarm>,
+    pub(super) alarms: Mutex<[Alarm; alarm::KINDS]>,
+    pub(super) limits: Mutex<Limits>,
+    personality: AtomicU32,
+    pub(super) used: Meter,
+    pub(super) used_by_children: Meter,
     /// Whether it runs another program than it was begun with.
     has_executed: AtomicBool,
 }
@@ -208,7 +216,11 @@ impl Process {
             place: sync::Mutex::new(Some(Arc::new(parts.place))),
             actions: sync::Mutex::new(parts.actions),
             pending: Pending::default(),
-            alarm: Mutex::default(),
+            alarms: Mutex::default(),
+            limits: Mutex::new(parent.map(|parent| parent.limits()).unwrap_or_default()),
+            personality: AtomicU32::new(parent.map_or(0, |parent| parent.personality())),
+            used: Meter::default(),
+            used_by_children: Meter::default(),
             has_executed: AtomicBool::new(false),
         });
         process.number.set_process(Arc::downgrade(&process));
@@ -255,6 +267,16 @@ impl Process {
     /// When it began, since boot.
     pub fn started(&self) -> Duration {
         self.started
+    }
+
+    /// What it wants to be taken for (`personality(2)`).
+    pub fn personality(&self) -> u32 {
+        self.personality.load(Ordering::Relaxed)
+    }
+
+    /// Changes that.
+    pub fn set_personality(&self, personality: u32) {
+        self.personality.store(personality, Ordering::Relaxed);
     }
 
     /// The program that it runs; `None` once it has ended.
@@ -347,7 +369,7 @@ impl Process {
         drop(old);
         space.activate();
         let old = self.space.lock().replace(space);
-        drop(old);
+        self.note_pages_of(old);
         *self.name.lock() = name;
         self.actions().forget_handlers();
         self.has_executed.store(true, Ordering::Relaxed);
@@ -363,11 +385,27 @@ impl Process {
         self.has_executed.load(Ordering::Relaxed)
     }
 
+    /// How many processes have begun since boot.
+    pub fn begun_ever() -> u64 {
+        SERIAL.load(Ordering::Relaxed) - u64::from(FIRST)
+    }
+
+    /// Whether its memory is that one.
+    pub(super) fn is_in(&self, space: &Arc<SharedSpace>) -> bool {
+        self.space.lock().as_ref().is_some_and(|own| Arc::ptr_eq(own, space))
+    }
+
+    /// Lets go of memory, after noting how much of it there was.
+    fn note_pages_of(&self, space: Option<Arc<SharedSpace>>) {
+        if let Some(space) = space {
+            self.used.note_pages(space.lock().pages_max());
+        }
+    }
+
     /// Waits until it has let go of memory that it shares: until it has gone on as another program or ended. One that is to
     /// end itself does not wait.
     pub fn wait_until_not_in(&self, space: &Arc<SharedSpace>, waiting: &UserSide) {
-        let is_in = || self.space.lock().as_ref().is_some_and(|other| Arc::ptr_eq(other, space));
-        self.moved_on.wait_until(|| !is_in() || waiting.is_to_leave());
+        self.moved_on.wait_until(|| !self.is_in(space) || waiting.is_to_leave());
     }
 
     /// Lets it end: each of its threads at its next return to user mode. What comes first counts.
@@ -447,6 +485,7 @@ impl Process {
         let was_last = threads.is_empty();
         drop(threads);
         drop(forgotten);
+        number::changes().bump();
         was_last
     }
 
@@ -456,7 +495,7 @@ impl Process {
         drop(closed);
         in_flight::collect();
         let space = self.space.lock().take();
-        drop(space);
+        self.note_pages_of(space);
         let program = self.program.lock().take();
         drop(program);
         let place = self.place.lock().take();

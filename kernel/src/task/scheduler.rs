@@ -4,13 +4,13 @@
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use page::OutOfMemory;
 use spin::{Mutex, Once};
 
-use super::alarm;
 use super::thread::{State, Thread};
+use super::{alarm, usage};
 use crate::arch::{interrupts, switch};
 
 /// Taken only with interrupts off, and never across a switch.
@@ -19,12 +19,29 @@ static SCHEDULER: Once<Mutex<Scheduler>> = Once::new();
 /// How many threads there are that have not ended.
 static THREADS: AtomicUsize = AtomicUsize::new(1);
 
+/// Whether nobody can run, on the stack of the last who did.
+static IS_IDLE: AtomicBool = AtomicBool::new(false);
+
 struct Scheduler {
     current: Arc<Thread>,
     /// Those that can run. It has room for all threads.
     ready: VecDeque<Arc<Thread>>,
     /// The one that has just ended: whoever runs next lets go of its stack, on which it still stood.
     ended: Option<Arc<Thread>>,
+}
+
+impl Scheduler {
+    /// Whose turn it is.
+    fn next(&mut self) -> Option<Arc<Thread>> {
+        loop {
+            let next = self.ready.pop_front()?;
+            // The only one comes after nobody.
+            if self.ready.is_empty() || next.user().is_none_or(|user| user.share.takes_turn()) {
+                return Some(next);
+            }
+            self.ready.push_back(next);
+        }
+    }
 }
 
 /// Makes what runs now the first thread. To be called once.
@@ -53,6 +70,11 @@ pub fn threads() -> usize {
     THREADS.load(Ordering::Relaxed)
 }
 
+/// How many run or could. Interrupts are off.
+pub fn running() -> usize {
+    with(|scheduler| scheduler.ready.len() + usize::from(!IS_IDLE.load(Ordering::Relaxed)))
+}
+
 /// Lets a new thread run.
 ///
 /// # Errors
@@ -72,12 +94,15 @@ pub(super) fn admit(thread: &Arc<Thread>) -> Result<(), OutOfMemory> {
 pub fn give_way() {
     interrupts::without(|| {
         let gave = with(|scheduler| {
-            let next = scheduler.ready.pop_front()?;
+            if scheduler.ready.is_empty() {
+                return None;
+            }
+            scheduler.ready.push_back(scheduler.current.clone());
+            let next = scheduler.next().filter(|next| !Arc::ptr_eq(next, &scheduler.current))?;
             let current = core::mem::replace(&mut scheduler.current, next.clone());
             current.leave();
-            let old = current.left_at();
-            scheduler.ready.push_back(current);
-            Some((old, next))
+            usage::leave(&current, false);
+            Some((current.left_at(), next))
         });
         if let Some((old, next)) = gave {
             go_to(old, next);
@@ -95,6 +120,7 @@ pub(super) fn wait() {
     let next = next_ready();
     let itself = with(|scheduler| {
         scheduler.current.leave();
+        usage::leave(&scheduler.current, true);
         let itself = Arc::ptr_eq(&scheduler.current, &next);
         scheduler.current = next.clone();
         itself
@@ -107,10 +133,14 @@ pub(super) fn wait() {
 /// The next that can run; sleeps until there is one. Interrupts are off, but while it sleeps.
 fn next_ready() -> Arc<Thread> {
     loop {
-        match with(|scheduler| scheduler.ready.pop_front()) {
+        match with(Scheduler::next) {
             Some(next) => return next,
             None => {
+                IS_IDLE.store(true, Ordering::Relaxed);
+                usage::begin_idle();
                 interrupts::sleep();
+                usage::end_idle();
+                IS_IDLE.store(false, Ordering::Relaxed);
                 alarm::send_due();
             }
         }
@@ -122,6 +152,9 @@ pub(super) fn wake(thread: Arc<Thread>) {
     with(|scheduler| {
         if thread.state() == State::Waiting {
             thread.set_state(State::Ready);
+            if let Some(user) = thread.user() {
+                user.share.has_waited();
+            }
             scheduler.ready.push_back(thread);
         }
     });

@@ -74,6 +74,14 @@ impl Signal {
     pub const TERMINAL_OUTPUT: Self = Self(22);
     /// `SIGURG`.
     const URGENT: Self = Self(23);
+    /// `SIGXCPU`.
+    pub const TIME_LIMIT: Self = Self(24);
+    /// `SIGXFSZ`.
+    pub const FILE_LIMIT: Self = Self(25);
+    /// `SIGVTALRM`.
+    pub const VIRTUAL_ALARM: Self = Self(26);
+    /// `SIGPROF`.
+    pub const PROFILE: Self = Self(27);
     /// `SIGWINCH`.
     pub const WINDOW: Self = Self(28);
     /// `SIGSYS`.

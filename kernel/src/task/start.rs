@@ -19,11 +19,22 @@ use crate::arch::{cpu, random};
 /// The end of the stack.
 pub const STACK_TOP: u64 = crate::arch::user::USER_END;
 
-/// How large the stack may grow (`RLIMIT_STACK`).
+/// How large the stack may grow unless a process asks for another limit (`RLIMIT_STACK`).
 pub const STACK_SIZE: u64 = 8 << 20;
+
+/// The least that it may be: arguments and environment take half of it at most.
+pub const STACK_SIZE_MIN: u64 = 256 << 10;
+
+/// The most that it may be: further down lie mappings.
+pub const STACK_SIZE_MAX: u64 = 128 << 20;
 
 /// The most that arguments and environment may take, with what leads to them.
 const TEXTS_MAX: usize = 512 << 10;
+
+/// The same on a stack of that size: a quarter, but never less than Linux promises (`ARG_MAX`).
+fn texts_max(stack_size: u64) -> usize {
+    ((stack_size / 4) as usize).clamp(STACK_SIZE_MIN as usize / 2, TEXTS_MAX)
+}
 
 /// What each text takes besides its bytes: a NUL and a pointer.
 const TEXT_OVERHEAD: usize = 9;
@@ -46,15 +57,17 @@ pub struct Told<'a> {
     pub groups: Ids,
     /// Whether it has rights that who started it does not.
     pub secure: bool,
+    /// How large its stack is.
+    pub stack_size: u64,
 }
 
-/// Fails with `E2BIG` when texts of `bytes` bytes, `count` of them, are too much.
+/// Fails with `E2BIG` when texts of `bytes` bytes, `count` of them, are too much for a stack of that size.
 ///
 /// # Errors
 /// `E2BIG`.
-pub fn check_size(count: usize, bytes: usize) -> Result<()> {
+pub fn check_size(count: usize, bytes: usize, stack_size: u64) -> Result<()> {
     let size = count.saturating_mul(TEXT_OVERHEAD).saturating_add(bytes);
-    if size <= TEXTS_MAX { Ok(()) } else { fail(FileSystemErrorKind::ArgumentListTooLong) }
+    if size <= texts_max(stack_size) { Ok(()) } else { fail(FileSystemErrorKind::ArgumentListTooLong) }
 }
 
 /// A stack to begin with.
@@ -67,6 +80,8 @@ pub struct FirstStack {
     pub arguments: Range<u64>,
     /// Where the environment is.
     pub environment: Range<u64>,
+    /// Where the kernel's pairs are.
+    pub told: Range<u64>,
 }
 
 /// The stack of a program that is started so.
@@ -76,7 +91,7 @@ pub struct FirstStack {
 pub fn stack(arguments: &[Vec<u8>], environment: &[Vec<u8>], told: &Told<'_>) -> Result<FirstStack> {
     let texts = || arguments.iter().chain(environment);
     let bytes = texts().map(Vec::len).sum::<usize>() + told.path.len();
-    check_size(arguments.len() + environment.len(), bytes)?;
+    check_size(arguments.len() + environment.len(), bytes, told.stack_size)?;
     page::admit(4 * TEXTS_MAX)?;
     let mut tail = Vec::new();
     let mut offsets = Vec::new();
@@ -121,16 +136,18 @@ pub fn stack(arguments: &[Vec<u8>], environment: &[Vec<u8>], told: &Told<'_>) ->
     words.push(0);
     words.extend(pairs.iter().flat_map(|&(key, value)| [key, value]));
     let pointer = (base - 8 * words.len() as u64) & !15;
+    let told_end = pointer + 8 * words.len() as u64;
+    let pairs_at = told_end - 16 * pairs.len() as u64..told_end;
 
     let mut content = Content::new();
-    content.set_len(STACK_SIZE)?;
-    let offset_of = |address: u64| STACK_SIZE - (STACK_TOP - address);
+    content.set_len(told.stack_size)?;
+    let offset_of = |address: u64| told.stack_size - (STACK_TOP - address);
     let head: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     write(&mut content, offset_of(pointer), &head)?;
     write(&mut content, offset_of(base), &tail)?;
     let end = base + path_at;
     let middle = offsets.get(arguments.len()).map_or(end, |offset| base + offset);
-    Ok(FirstStack { content, pointer, arguments: base..middle, environment: middle..end })
+    Ok(FirstStack { content, pointer, arguments: base..middle, environment: middle..end, told: pairs_at })
 }
 
 fn write(content: &mut Content, offset: u64, bytes: &[u8]) -> Result<()> {

@@ -13,10 +13,12 @@ use super::futex::{Key, Word};
 use super::number::Number;
 use super::process::Process;
 use super::scheduler;
+use super::share::Share;
 use super::signal::delivery::before_user_mode;
 use super::signal::frame::AlternateStack;
 use super::signal::pending::Pending;
 use super::signal::{Information, Set};
+use super::usage::Meter;
 use super::wait::WaitQueue;
 use crate::arch::floating_point::FloatingPoint;
 use crate::arch::trap::TrapFrame;
@@ -51,6 +53,9 @@ pub struct UserSide {
     name: Mutex<Option<ThreadName>>,
     /// Whether it is to end, whatever becomes of its process.
     leaves: AtomicBool,
+    /// Its claim to the processor.
+    pub share: Share,
+    pub(super) used: Meter,
     /// Signals that have come to it and to no other thread of its process.
     pub(super) pending: Pending,
     /// Which signals it holds back.
@@ -347,6 +352,9 @@ impl Thread {
             number: Mutex::new(number),
             name: Mutex::new(start.name),
             leaves: AtomicBool::new(false),
+            // Whoever begins it is as nice.
+            share: Share::new(scheduler::current().user().map_or(0, |beginner| beginner.share.nice())),
+            used: Meter::default(),
             pending: Pending::default(),
             mask: AtomicU64::new(start.mask.as_mask().0),
             saved_mask: Mutex::new(None),

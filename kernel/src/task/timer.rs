@@ -9,7 +9,7 @@ use vfs::error::Result;
 
 use super::thread::Thread;
 use super::wait::WaitQueue;
-use super::{alarm, scheduler};
+use super::{alarm, load, scheduler};
 use crate::fs::readiness;
 use crate::time;
 
@@ -51,6 +51,7 @@ pub(super) fn forget(thread: &Arc<Thread>) {
 /// Called at every tick: wakes those whose time has come.
 pub fn on_tick() {
     alarm::on_tick();
+    load::on_tick();
     let now = time::monotonic();
     readiness::on_tick(now);
     let mut sleepers = SLEEPERS.lock();

@@ -1,10 +1,10 @@
 //! What exceptions and ticks in user mode come to, and faults of the kernel at a program's memory.
 
-use super::process::{self, Ending, Process};
-use super::scheduler;
+use super::process::Ending;
 use super::signal::delivery::before_user_mode;
 use super::signal::{Information, Signal};
 use super::thread::UserSide;
+use super::{scheduler, usage};
 use crate::arch::interrupts;
 use crate::arch::trap::{Exception, PageFault, TrapFrame};
 use crate::arch::user_copy::Patience;
@@ -13,12 +13,16 @@ use crate::mm::space::Failure;
 
 /// Called at a tick that came in user mode. Interrupts are off.
 pub fn on_tick(frame: &mut TrapFrame) {
-    scheduler::give_way();
+    usage::enter_kernel();
+    if !scheduler::current().user().is_some_and(|user| user.share.goes_on()) {
+        scheduler::give_way();
+    }
     before_user_mode(frame, None);
 }
 
 /// Called on an exception in user mode. Interrupts are off.
 pub fn on_exception(frame: &mut TrapFrame) {
+    usage::enter_kernel();
     let exception = frame.exception();
     interrupts::enable();
     let thread = scheduler::current();
@@ -33,7 +37,7 @@ pub fn on_exception(frame: &mut TrapFrame) {
 fn handle(user: &UserSide, frame: &TrapFrame, exception: Exception) {
     let process = &user.process;
     let (address, failure) = match exception {
-        Exception::Page(fault) => match resolve(process, fault, Patience::Waits) {
+        Exception::Page(fault) => match resolve(user, fault, Patience::Waits) {
             Ok(()) => return,
             Err(failure) => (fault.address, Some(failure)),
         },
@@ -92,8 +96,9 @@ fn floating_point_code(exceptions: u32) -> i32 {
     }
 }
 
-fn resolve(process: &Process, fault: PageFault, patience: Patience) -> Result<(), Failure> {
-    match process.space() {
+fn resolve(user: &UserSide, fault: PageFault, patience: Patience) -> Result<(), Failure> {
+    usage::note_fault(user);
+    match user.process.space() {
         Ok(space) if patience == Patience::Waits => space.bring(fault),
         Ok(space) => space.lock().fault(fault),
         // Without an address space nothing is mapped.
@@ -103,5 +108,5 @@ fn resolve(process: &Process, fault: PageFault, patience: Patience) -> Result<()
 
 /// Called on a fault of the kernel at user memory; whether the access can be tried again.
 pub fn on_kernel_fault(fault: PageFault, patience: Patience) -> bool {
-    process::current().is_some_and(|process| resolve(&process, fault, patience).is_ok())
+    scheduler::current().user().is_some_and(|user| resolve(user, fault, patience).is_ok())
 }

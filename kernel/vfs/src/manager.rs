@@ -29,9 +29,11 @@ use crate::superblock::SuperBlock;
 pub use crate::walk::Follow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// A mount namespace.
 pub struct VfsManager {
+    id: u64,
     tree: MountTree,
     environment: Environment,
 }
@@ -43,7 +45,17 @@ impl VfsManager {
         let superblock = SuperBlock::new(root.clone());
         let entry = superblock.root().clone();
         let mount = MountPoint::new(superblock, entry, source, MountFlags::empty());
-        Arc::new(Self { tree: MountTree::new(mount), environment })
+        Arc::new(Self::build(MountTree::new(mount), environment))
+    }
+
+    fn build(tree: MountTree, environment: Environment) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), tree, environment }
+    }
+
+    /// Its number, unique among all namespaces there ever were.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// A namespace of its own with the same mounts (`unshare(2)` with `CLONE_NEWNS`): what is mounted in one later does
@@ -51,7 +63,7 @@ impl VfsManager {
     pub fn duplicate(&self, context: &Context) -> (Arc<Self>, Context) {
         let mut context = context.clone();
         let tree = self.tree.duplicate(&mut [&mut context.root, &mut context.cwd]);
-        (Arc::new(Self { tree, environment: self.environment.clone() }), context)
+        (Arc::new(Self::build(tree, self.environment.clone())), context)
     }
 
     /// The machine around it.

@@ -34,10 +34,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 const CASES_MIN: usize = 150;
 
 /// What the guest cannot do yet, and what is missing for it. One that does as Linux must be taken off.
-const NOT_YET: [(&str, &str); 2] = [
-    ("shell: setsid, nohup and renice", "getpriority and setpriority"),
-    ("shell: ulimit and nested shells", "limits cannot be set"),
-];
+const NOT_YET: [(&str, &str); 0] = [];
 
 /// A script, and what it shows.
 struct Case {

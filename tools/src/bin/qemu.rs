@@ -51,6 +51,9 @@ struct Options {
     /// Run the benchmarks (of a kernel built with them) and put their table into this document
     #[arg(long, env = "BENCH", value_name = "FILE")]
     bench: Option<String>,
+    /// Have the kernel print the page of its system calls, and write it into this document
+    #[arg(long, env = "LINUX_ABI", value_name = "FILE")]
+    linux_abi: Option<String>,
     /// The kernel's ELF file
     kernel: PathBuf,
     /// For a test kernel: FILTER… --exact --list --skip NAME
@@ -88,6 +91,9 @@ fn run(options: Options) -> Result<ExitCode> {
     if let Some(document) = given(options.bench) {
         return measure(machine, &file("BENCH", &document)?, directory.path());
     }
+    if let Some(document) = given(options.linux_abi) {
+        return write_page(&machine, timeout, &PathBuf::from(document));
+    }
     if let Some(path) = given(options.script) {
         machine.script = Some(file("SCRIPT", &path)?);
         if given(options.verbose).is_none_or(|text| text == "0") {
@@ -119,6 +125,16 @@ fn measure(mut machine: Machine, document: &Path, directory: &Path) -> Result<Ex
         eprintln!("strata: promise broken: {promise}");
     }
     Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Writes the page of system calls, as the kernel prints it.
+fn write_page(machine: &Machine, timeout: Duration, document: &Path) -> Result<ExitCode> {
+    let (begin, end) = ("# linux-abi: begin\n", "# linux-abi: end");
+    let printed = script::printed(machine, timeout, "linux-abi", end)?;
+    let page = printed.split_once(begin).and_then(|(_, rest)| rest.split_once(end));
+    let (page, _) = page.context("the kernel prints no page of its system calls")?;
+    fs::write(document, page).with_context(|| format!("cannot write {}", document.display()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A variable that is set to nothing counts as not set, as `make` passes it.

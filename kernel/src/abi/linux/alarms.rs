@@ -6,16 +6,15 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use crate::mm::user_memory;
-use crate::task::alarm::Alarm;
-use crate::time;
-
-/// The timer of time that passes; those of a process's own time are not there.
-const ITIMER_REAL: u32 = 0;
+use crate::task::alarm::{Alarm, Kind};
 
 const MICROSECONDS: u64 = 1_000_000;
 
-fn check_timer(call: &Call<'_>) -> Result<()> {
-    if call.word(0) == ITIMER_REAL { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
+/// The kind of timer that argument 0 is.
+fn kind(call: &Call<'_>) -> Result<Kind> {
+    let kinds = [Kind::Real, Kind::User, Kind::Running];
+    let kind = kinds.into_iter().find(|&kind| kind as u32 == call.word(0));
+    kind.ok_or(FileSystemErrorKind::InvalidArgument.into())
 }
 
 /// `struct timeval`, as time that passes.
@@ -27,44 +26,45 @@ fn duration([seconds, microseconds]: [u64; 2]) -> Result<Duration> {
 }
 
 /// What is left until an alarm.
-fn left(alarm: Alarm) -> Duration {
-    alarm.next.map_or(Duration::ZERO, |next| next.saturating_sub(time::monotonic()).max(Duration::from_micros(1)))
+fn left(call: &Call<'_>, kind: Kind, alarm: Alarm) -> Duration {
+    let left = |next: Duration| next.saturating_sub(call.process.alarm_time(kind)).max(Duration::from_micros(1));
+    alarm.next.map_or(Duration::ZERO, left)
 }
 
 /// `struct itimerval`: interval, what is left.
-fn shown(alarm: Alarm) -> [u64; 4] {
+fn shown(call: &Call<'_>, kind: Kind, alarm: Alarm) -> [u64; 4] {
     let words = |time: Duration| [time.as_secs(), u64::from(time.subsec_micros())];
-    let ([a, b], [c, d]) = (words(alarm.interval), words(left(alarm)));
+    let ([a, b], [c, d]) = (words(alarm.interval), words(left(call, kind, alarm)));
     [a, b, c, d]
 }
 
-/// An alarm `after` some time; none after no time.
-fn alarm_after(after: Duration, interval: Duration) -> Alarm {
-    let next = (!after.is_zero()).then(|| time::monotonic().saturating_add(after));
-    Alarm { next, interval }
+/// Sets an alarm `after` some time, or none after no time; returns what it was.
+fn set(call: &Call<'_>, kind: Kind, after: Duration, interval: Duration) -> Alarm {
+    let next = (!after.is_zero()).then(|| call.process.alarm_time(kind).saturating_add(after));
+    call.process.set_alarm(kind, Alarm { next, interval })
 }
 
 pub fn alarm(call: &mut Call<'_>) -> Result<u64> {
     let after = Duration::from_secs(call.word(0).into());
-    let old = left(call.process.set_alarm(alarm_after(after, Duration::ZERO)));
+    let old = set(call, Kind::Real, after, Duration::ZERO);
+    let old = left(call, Kind::Real, old);
     // Rounded, but never to none.
     let rounds_up = old.subsec_millis() >= 500 || old.as_secs() == 0 && !old.is_zero();
     Ok(old.as_secs() + u64::from(rounds_up))
 }
 
 pub fn getitimer(call: &mut Call<'_>) -> Result<u64> {
-    check_timer(call)?;
-    call.write_words(1, shown(call.process.alarm()))
+    let kind = kind(call)?;
+    call.write_words(1, shown(call, kind, call.process.alarm(kind)))
 }
 
 pub fn setitimer(call: &mut Call<'_>) -> Result<u64> {
-    check_timer(call)?;
+    let kind = kind(call)?;
     let [_, new, old, ..] = call.arguments;
     let [interval, interval_rest, next, next_rest] = if new == 0 { [0; 4] } else { user_memory::read_words(new)? };
-    let alarm = alarm_after(duration([next, next_rest])?, duration([interval, interval_rest])?);
-    let former = call.process.set_alarm(alarm);
+    let former = set(call, kind, duration([next, next_rest])?, duration([interval, interval_rest])?);
     if old != 0 {
-        call.write_words(2, shown(former))?;
+        call.write_words(2, shown(call, kind, former))?;
     }
     Ok(0)
 }

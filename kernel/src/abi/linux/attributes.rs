@@ -9,7 +9,7 @@ use vfs::node::Allocate;
 
 use super::call::Call;
 use super::flags::{AT_EACCESS, AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, follow_unless};
-use super::structures;
+use super::{limits, structures};
 use crate::mm::user_memory;
 
 /// Writes `struct stat` to the address of an argument.
@@ -194,12 +194,14 @@ pub fn utime(call: &mut Call<'_>) -> Result<u64> {
 
 pub fn truncate(call: &mut Call<'_>) -> Result<u64> {
     let size = call.offset(1)?;
+    limits::check_length(call, size, || Ok(call.named(0, Follow::Yes)?.node()?.metadata()?.size))?;
     call.with_path(0, |manager, context, path| manager.truncate(context, path, size))?;
     Ok(0)
 }
 
 pub fn ftruncate(call: &mut Call<'_>) -> Result<u64> {
     let size = call.offset(1)?;
+    limits::check_length(call, size, || Ok(call.file(0)?.metadata()?.size))?;
     call.file(0)?.truncate(&call.credentials()?, size)?;
     Ok(0)
 }
@@ -218,6 +220,9 @@ pub fn fallocate(call: &mut Call<'_>) -> Result<u64> {
         FALLOC_FL_ZERO_RANGE => Allocate::Zero { keep_size },
         _ => return fail(FileSystemErrorKind::NotSupported),
     };
+    if !keep_size {
+        limits::check_length(call, offset.saturating_add(length), || Ok(call.file(0)?.metadata()?.size))?;
+    }
     call.file(0)?.allocate(&call.credentials()?, what, offset, length)?;
     Ok(0)
 }

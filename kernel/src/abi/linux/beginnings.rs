@@ -135,6 +135,7 @@ fn begin(call: &mut Call<'_>, wanted: &Beginning) -> Result<u64> {
     if !is_sound {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
+    call.process.check_one_more()?;
     let thread = call.thread();
     let user = call.user_side(&thread)?;
     let start = start(call, user, wanted)?;

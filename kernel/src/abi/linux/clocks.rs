@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
@@ -9,11 +10,13 @@ use super::futexes;
 use super::structures::{duration, timespec, timeval};
 use crate::mm::user_memory;
 use crate::task::thread::Unfinished;
-use crate::task::timer;
+use crate::task::{number, timer};
 use crate::time;
 
 pub const CLOCK_REALTIME: u32 = 0;
 pub const CLOCK_MONOTONIC: u32 = 1;
+const CLOCK_PROCESS: u32 = 2;
+const CLOCK_THREAD: u32 = 3;
 const CLOCK_MONOTONIC_RAW: u32 = 4;
 const CLOCK_REALTIME_COARSE: u32 = 5;
 const CLOCK_MONOTONIC_COARSE: u32 = 6;
@@ -21,14 +24,43 @@ const CLOCK_BOOTTIME: u32 = 7;
 
 const TIMER_ABSTIME: u32 = 1;
 
+/// What of a clock's number says that it counts the time on the processor of the process or thread whose number is the
+/// complement of the rest (`clock_getcpuclockid(3)`): which time, and whether a thread's.
+const OF_SOMEBODY: u32 = 1 << 31;
+const KIND: u32 = 3;
+const KIND_USER: u32 = 1;
+const OF_THREAD: u32 = 4;
+
+/// What a clock of somebody's shows.
+fn of_somebody(call: &Call<'_>, clock: u32) -> Result<Duration> {
+    let number = !((clock as i32 >> 3) as u32);
+    let figures = match (number, clock & OF_THREAD != 0) {
+        (0, true) => Some(call.thread().figures()),
+        (0, false) => Some(call.process.figures()),
+        (_, true) => number::thread(number)
+            .filter(|thread| thread.user().is_some_and(|user| core::ptr::eq(&*user.process, &**call.process)))
+            .map(|thread| thread.figures()),
+        (_, false) => number::process(number).map(|process| process.figures()),
+    };
+    let figures = figures.ok_or(FileSystemErrorKind::InvalidArgument)?;
+    match clock & KIND {
+        KIND => fail(FileSystemErrorKind::InvalidArgument),
+        KIND_USER => Ok(figures.user()),
+        _ => Ok(figures.time()),
+    }
+}
+
 /// What a clock shows.
 ///
 /// # Errors
-/// `EINVAL` for a clock that is not there; those of a process's own time are not.
-pub fn now(clock: u32) -> Result<Duration> {
+/// `EINVAL` for a clock that is not there.
+pub fn now(call: &Call<'_>, clock: u32) -> Result<Duration> {
     match clock {
         CLOCK_REALTIME | CLOCK_REALTIME_COARSE => Ok(time::wall()),
         CLOCK_MONOTONIC | CLOCK_MONOTONIC_RAW | CLOCK_MONOTONIC_COARSE | CLOCK_BOOTTIME => Ok(time::monotonic()),
+        CLOCK_PROCESS => Ok(call.process.figures().time()),
+        CLOCK_THREAD => Ok(call.thread().figures().time()),
+        OF_SOMEBODY.. => of_somebody(call, clock),
         _ => fail(FileSystemErrorKind::InvalidArgument),
     }
 }
@@ -54,11 +86,11 @@ pub fn write_rest(address: u64, end: Option<Duration>, form: fn(Duration) -> [u6
 }
 
 pub fn clock_gettime(call: &mut Call<'_>) -> Result<u64> {
-    call.write_words(1, timespec(now(call.word(0))?))
+    call.write_words(1, timespec(now(call, call.word(0))?))
 }
 
 pub fn clock_getres(call: &mut Call<'_>) -> Result<u64> {
-    now(call.word(0))?;
+    now(call, call.word(0))?;
     if call.arguments[1] == 0 {
         return Ok(0);
     }
@@ -103,7 +135,12 @@ pub fn nanosleep(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn clock_nanosleep(call: &mut Call<'_>) -> Result<u64> {
-    let now = now(call.word(0))?;
+    let now = match call.word(0) {
+        // Nobody can wait for its own time to pass, nor here for another's.
+        CLOCK_THREAD => return fail(FileSystemErrorKind::InvalidArgument),
+        CLOCK_PROCESS | OF_SOMEBODY.. => return fail(FileSystemErrorKind::NotSupported),
+        clock => now(call, clock)?,
+    };
     let flags = call.flags(1, TIMER_ABSTIME)?;
     let given = duration(user_memory::read_words(call.arguments[2])?)?;
     let absolute = flags & TIMER_ABSTIME != 0;
@@ -117,5 +154,75 @@ pub fn restart_syscall(call: &mut Call<'_>) -> Result<u64> {
         Some(Unfinished::Sleep { end, left_at }) => sleep_until(call, end, left_at),
         Some(Unfinished::Word { key, word, bitset, end }) => futexes::wait(call, key, word, bitset, Some(end)),
         None => fail(FileSystemErrorKind::Interrupted),
+    }
+}
+
+/// Sets the time of day, for who may.
+fn set_wall(call: &Call<'_>, now: Duration) -> Result<u64> {
+    call.credentials()?.require(Capabilities::SYS_TIME)?;
+    if time::set_wall(now) { Ok(0) } else { fail(FileSystemErrorKind::InvalidArgument) }
+}
+
+/// The time zone is the programs' own affair: it is read, and not kept.
+pub fn settimeofday(call: &mut Call<'_>) -> Result<u64> {
+    let [address, zone, ..] = call.arguments;
+    if zone != 0 {
+        user_memory::read_words::<1>(zone)?;
+    }
+    if address == 0 {
+        call.credentials()?.require(Capabilities::SYS_TIME)?;
+        return Ok(0);
+    }
+    let [seconds, microseconds] = user_memory::read_words(address)?;
+    if microseconds >= 1_000_000 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    set_wall(call, duration([seconds, microseconds * 1000])?)
+}
+
+pub fn clock_settime(call: &mut Call<'_>) -> Result<u64> {
+    if call.word(0) != CLOCK_REALTIME {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let given = duration(user_memory::read_words(call.arguments[1])?)?;
+    set_wall(call, given)
+}
+
+/// Words of `struct timex`, and where in it the things are that are told.
+const TIMEX_WORDS: usize = 26;
+const STATUS: usize = 5;
+const STA_UNSYNC: u64 = 0x40;
+/// What the clock is when nobody keeps it true.
+const TIME_ERROR: u64 = 5;
+/// Only asks how far an adjustment has come.
+const ADJ_OFFSET_SS_READ: u32 = 0xa001;
+
+/// Tells of the clock at `address`; it cannot be made to run faster or slower (`EINVAL`).
+fn adjust(call: &Call<'_>, address: u64) -> Result<u64> {
+    let mut words: [u64; TIMEX_WORDS] = user_memory::read_words(address)?;
+    let modes = words[0] as u32;
+    if modes != 0 && modes != ADJ_OFFSET_SS_READ {
+        call.credentials()?.require(Capabilities::SYS_TIME)?;
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let now = time::wall();
+    words[1..].fill(0);
+    // The errors that Linux supposes of a clock that nobody keeps true, then constants of its own.
+    (words[3], words[4], words[STATUS]) = (16_000_000, 16_000_000, STA_UNSYNC);
+    (words[6], words[7], words[8]) = (7, 1, 32_768_000);
+    (words[9], words[10], words[11]) = (now.as_secs(), u64::from(now.subsec_micros()), 10_000);
+    user_memory::write_words(address, words)?;
+    Ok(TIME_ERROR)
+}
+
+pub fn adjtimex(call: &mut Call<'_>) -> Result<u64> {
+    adjust(call, call.arguments[0])
+}
+
+pub fn clock_adjtime(call: &mut Call<'_>) -> Result<u64> {
+    match call.word(0) {
+        CLOCK_REALTIME => adjust(call, call.arguments[1]),
+        CLOCK_MONOTONIC..=CLOCK_BOOTTIME => fail(FileSystemErrorKind::NotSupported),
+        _ => fail(FileSystemErrorKind::InvalidArgument),
     }
 }

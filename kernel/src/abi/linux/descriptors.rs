@@ -110,7 +110,7 @@ fn make_pipe(call: &Call<'_>, flags: u32) -> Result<u64> {
 pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
     let argument = call.arguments[2];
     let least = || match usize::try_from(argument) {
-        Ok(least) if least < crate::task::files::LIMIT => Ok(least),
+        Ok(least) if least < call.process.files().limit() => Ok(least),
         _ => fail(FileSystemErrorKind::InvalidArgument),
     };
     let number = u64::from(call.word(0));

@@ -92,7 +92,7 @@ fn end(call: &Call<'_>, operation: u32, flags: u32) -> Result<Option<Duration>> 
     }
     let given = duration(user_memory::read_words(call.arguments[3])?)?;
     let clock = if flags & FUTEX_CLOCK_REALTIME != 0 { CLOCK_REALTIME } else { CLOCK_MONOTONIC };
-    let left = if operation == FUTEX_WAIT { given } else { given.saturating_sub(clocks::now(clock)?) };
+    let left = if operation == FUTEX_WAIT { given } else { given.saturating_sub(clocks::now(call, clock)?) };
     Ok(Some(time::monotonic().saturating_add(left)))
 }
 

@@ -66,22 +66,3 @@ pub fn getcwd(call: &mut Call<'_>) -> Result<u64> {
     user_memory::write(address, &name)?;
     Ok(name.len() as u64)
 }
-
-const CLONE_FS: u64 = 0x200;
-const CLONE_FILES: u64 = 0x400;
-const CLONE_NEWNS: u64 = 0x2_0000;
-
-/// A namespace of its own; open files and directories are a process's own already.
-pub fn unshare(call: &mut Call<'_>) -> Result<u64> {
-    let flags = call.arguments[0];
-    if flags & !(CLONE_FS | CLONE_FILES | CLONE_NEWNS) != 0 {
-        return fail(FileSystemErrorKind::InvalidArgument);
-    }
-    if flags & CLONE_NEWNS == 0 {
-        return Ok(0);
-    }
-    change_place(call, |place| {
-        *place = place.in_own_namespace()?;
-        Ok(())
-    })
-}

@@ -23,7 +23,10 @@
 //! | `jobs`, `alarms` | groups and sessions; timers that send a signal |
 //! | `terminals` | what a terminal is told |
 //! | `waiting` | what becomes of children |
-//! | `clocks`, `system` | times; the machine and its limits |
+//! | `clocks`, `machine` | times; the machine, its names, log and end |
+//! | `limits`, `usage`, `scheduling` | how much one may have, has used, and gets of the processor |
+//! | [`page`] | the page for users that says which calls are there |
+//! | `system` | what a thread sets of itself |
 //!
 //! What a call does not know it refuses: flags with `EINVAL`, a call that is not there with `ENOSYS`, noted once in
 //! the log. Every address is checked where it is used (`EFAULT`).
@@ -42,25 +45,31 @@ mod futexes;
 mod handles;
 mod identity;
 mod jobs;
+mod limits;
 mod locks;
+pub mod machine;
 mod memory;
 mod messages;
 mod mounts;
 mod names;
+mod namespaces;
+pub mod page;
 mod pieces;
 mod polling;
 mod processes;
+mod scheduling;
 mod selecting;
 mod signals;
 mod socket_options;
 mod sockets;
 mod splicing;
 mod structures;
-pub mod system;
+mod system;
 mod table;
 mod terminals;
 mod timers;
 mod transfer;
+pub mod usage;
 mod waiting;
 mod watches;
 mod xattrs;
@@ -75,11 +84,12 @@ use crate::arch::{interrupts, user};
 use crate::log;
 use crate::task::signal::delivery::{Interrupted, before_user_mode};
 use crate::task::thread::UserSide;
-use crate::task::{process, scheduler};
+use crate::task::{self, process, scheduler};
 
 /// Called by the entry of system calls with the program's registers; whether it must go back by `iret`.
 #[unsafe(no_mangle)]
 extern "C" fn system_call_dispatch(frame: &mut TrapFrame) -> bool {
+    task::usage::enter_kernel();
     interrupts::enable();
     let interrupted = answer(frame);
     interrupts::disable();
@@ -89,13 +99,14 @@ extern "C" fn system_call_dispatch(frame: &mut TrapFrame) -> bool {
 
 /// Does what is asked; says so if a signal has interrupted it. What it holds is let go of before the process may end.
 fn answer(frame: &mut TrapFrame) -> Option<Interrupted> {
-    let process = process::current()?;
+    let thread = scheduler::current();
+    let process = &thread.user()?.process;
     let number = frame.rax;
     let arguments = [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9];
     let result = match table::find(number).and_then(|entry| entry.function) {
-        Some(function) => function(&mut Call { process: &process, frame, arguments }),
+        Some(function) => function(&mut Call { process, frame, arguments }),
         None => {
-            note_missing(number, &process);
+            note_missing(number, process);
             Err(FileSystemErrorKind::NotImplemented.into())
         }
     };

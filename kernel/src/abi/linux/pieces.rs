@@ -27,7 +27,7 @@ pub enum At {
 
 impl At {
     /// The byte, `done` bytes on; `None` for the position, which is there already.
-    fn offset(self, done: usize) -> Option<u64> {
+    pub fn offset(self, done: usize) -> Option<u64> {
         match self {
             Self::Position => None,
             Self::Offset(offset) => Some(offset.saturating_add(done as u64)),

@@ -14,7 +14,6 @@ use super::signals;
 use super::structures::timespec;
 use crate::fs::readiness;
 use crate::mm::user_memory;
-use crate::task::files;
 use crate::time;
 
 /// Bytes of a `struct pollfd`, which is one word: number, events asked for, events that are so.
@@ -78,7 +77,7 @@ impl Question {
 /// Waits until one of the files in the first two arguments is ready, or until `end` (since boot).
 fn wait(call: &Call<'_>, end: Option<Duration>) -> Result<u64> {
     let [address, count, ..] = call.arguments;
-    if count > files::LIMIT as u64 {
+    if count > call.process.files().limit() as u64 {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     page::admit(count as usize * size_of::<Question>())?;

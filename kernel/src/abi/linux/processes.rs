@@ -14,7 +14,7 @@ use crate::task::{ending, exec};
 const TEXTS_MAX: usize = 64 << 10;
 
 /// The texts that a vector of addresses leads to; none at address 0, as on Linux.
-fn texts(address: u64, bytes: &mut usize) -> Result<Vec<Vec<u8>>> {
+fn texts(address: u64, bytes: &mut usize, stack_size: u64) -> Result<Vec<Vec<u8>>> {
     let mut texts = Vec::new();
     if address == 0 {
         return Ok(texts);
@@ -26,7 +26,7 @@ fn texts(address: u64, bytes: &mut usize) -> Result<Vec<Vec<u8>>> {
         }
         let text = user_memory::read_text(text, TEXT_MAX, FileSystemErrorKind::ArgumentListTooLong)?;
         *bytes += text.len();
-        check_size(texts.len(), *bytes)?;
+        check_size(texts.len(), *bytes, stack_size)?;
         page::admit(2 * size_of::<Vec<u8>>() * (texts.len() + 1))?;
         texts.push(text);
     }
@@ -39,10 +39,11 @@ const TEXT_MAX: usize = 128 << 10;
 pub fn execve(call: &mut Call<'_>) -> Result<u64> {
     let path = call.path(0)?;
     let mut bytes = 0;
-    let arguments = texts(call.arguments[1], &mut bytes)?;
-    let environment = texts(call.arguments[2], &mut bytes)?;
+    let limits = call.process.limits();
+    let arguments = texts(call.arguments[1], &mut bytes, limits.stack())?;
+    let environment = texts(call.arguments[2], &mut bytes, limits.stack())?;
     let place = call.process.place()?;
-    let loaded = exec::load(&place, &path, arguments, &environment)?;
+    let loaded = exec::load(&place, &path, arguments, &environment, &limits)?;
     let thread = call.thread();
     let user = call.user_side(&thread)?;
     ending::end_other_threads(&thread, user)?;

@@ -1,4 +1,4 @@
-//! The machine, its limits, and what a thread may set of itself.
+//! What a thread may set of itself, and small things that it asks for.
 
 use shell::machine::Ending;
 use vfs::context::Capabilities;
@@ -6,11 +6,10 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use crate::arch::{random, user};
-use crate::mm::{self, user_memory};
+use crate::mm::user_memory;
 use crate::session;
 use crate::task::thread::ThreadName;
-use crate::task::{files, number, scheduler, start};
-use crate::time;
+use crate::task::{number, scheduler};
 
 const ARCH_SET_FS: u32 = 0x1002;
 const ARCH_GET_FS: u32 = 0x1003;
@@ -66,44 +65,6 @@ pub fn sched_yield(_call: &mut Call<'_>) -> Result<u64> {
     Ok(0)
 }
 
-const RLIMIT_STACK: u32 = 3;
-const RLIMIT_CORE: u32 = 4;
-const RLIMIT_NOFILE: u32 = 7;
-/// Numbers of limits are below this.
-const LIMITS: u32 = 16;
-const UNLIMITED: u64 = u64::MAX;
-
-/// A limit, now and at most.
-fn limit(resource: u32) -> Result<[u64; 2]> {
-    match resource {
-        RLIMIT_STACK => Ok([start::STACK_SIZE; 2]),
-        RLIMIT_CORE => Ok([0; 2]),
-        RLIMIT_NOFILE => Ok([files::LIMIT as u64; 2]),
-        0..LIMITS => Ok([UNLIMITED; 2]),
-        _ => fail(FileSystemErrorKind::InvalidArgument),
-    }
-}
-
-/// Limits can be read, not set (`EPERM`, as for one that nobody may raise).
-pub fn prlimit64(call: &mut Call<'_>) -> Result<u64> {
-    let [pid, resource, new, old, ..] = call.arguments;
-    if pid as u32 != 0 && pid as u32 != call.process.pid() {
-        return fail(FileSystemErrorKind::NoProcess);
-    }
-    let limit = limit(resource as u32)?;
-    if new != 0 && user_memory::read_words::<2>(new)? != limit {
-        return fail(FileSystemErrorKind::NotPermitted);
-    }
-    if old != 0 {
-        user_memory::write_words(old, limit)?;
-    }
-    Ok(0)
-}
-
-pub fn getrlimit(call: &mut Call<'_>) -> Result<u64> {
-    call.write_words(1, limit(call.word(0))?)
-}
-
 /// `GRND_NONBLOCK`, `GRND_RANDOM`, `GRND_INSECURE`: all the same here, where there are always enough.
 const RANDOM_FLAGS: u32 = 7;
 
@@ -123,34 +84,6 @@ pub fn getrandom(call: &mut Call<'_>) -> Result<u64> {
         }
     }
     Ok(done)
-}
-
-/// What programs take the kernel for: they look for an interface, and this one is Linux's.
-pub const SYSTEM_NAME: &str = "Linux";
-/// The machine's name.
-pub const NODE_NAME: &str = "strata";
-/// The version of the interface.
-pub const RELEASE: &str = "6.1.0-strata";
-
-const NAMES: [&[u8]; 6] = [
-    SYSTEM_NAME.as_bytes(),
-    NODE_NAME.as_bytes(),
-    RELEASE.as_bytes(),
-    concat!("Strata ", env!("CARGO_PKG_VERSION")).as_bytes(),
-    b"x86_64",
-    b"(none)",
-];
-
-/// Bytes of each name in `struct utsname`.
-const NAME_SIZE: usize = 65;
-
-pub fn uname(call: &mut Call<'_>) -> Result<u64> {
-    let mut names = [[0; NAME_SIZE]; NAMES.len()];
-    for (field, name) in names.iter_mut().zip(NAMES) {
-        field[..name.len()].copy_from_slice(name);
-    }
-    user_memory::write(call.arguments[0], names.as_flattened())?;
-    Ok(0)
 }
 
 const PR_SET_NAME: u32 = 15;
@@ -213,16 +146,4 @@ pub fn getcpu(call: &mut Call<'_>) -> Result<u64> {
         user_memory::write(*address, &[0; 4])?;
     }
     Ok(0)
-}
-
-pub fn sysinfo(call: &mut Call<'_>) -> Result<u64> {
-    let usage = mm::usage();
-    let bytes = |frames: usize| (frames * mm::PAGE_SIZE) as u64;
-    let mut words = [0; 14];
-    words[0] = time::monotonic().as_secs();
-    (words[4], words[5], words[6]) = (bytes(usage.total_frames), bytes(usage.free_frames), bytes(usage.other_frames()));
-    words[10] = number::processes().count() as u64 & 0xffff;
-    // The unit of all sizes.
-    words[13] = 1;
-    call.write_words(0, words)
 }

@@ -1,12 +1,14 @@
 //! Which number is which call: all names that Linux has, and what answers the call here, if anything does.
+//!
+//! A row may say which `flags` its call knows, and what is missing (`but`): `docs/linux-abi.md` is made of that.
 
 use vfs::error::Result;
 
 use super::call::Call;
 use super::{
-    alarms, attributes, beginnings, clocks, credentials, descriptors, events, futexes, handles, identity, jobs, locks,
-    memory, messages, mounts, names, polling, processes, selecting, signals, socket_options, sockets, splicing, system,
-    timers, transfer, waiting, watches, xattrs,
+    alarms, attributes, beginnings, clocks, credentials, descriptors, events, futexes, handles, identity, jobs, limits,
+    locks, machine, memory, messages, mounts, names, namespaces, polling, processes, scheduling, selecting, signals,
+    socket_options, sockets, splicing, system, timers, transfer, usage, waiting, watches, xattrs,
 };
 
 /// What answers a call.
@@ -19,6 +21,53 @@ pub struct Entry {
     pub name: &'static str,
     /// What answers it; `None` where it is not there.
     pub function: Option<Function>,
+    /// What else is to be said of it, each with a word that says what it is: the `flags` that it knows, and what is
+    /// missing (`but`). Without the latter it does all that it does on Linux.
+    notes: &'static [(&'static str, &'static str)],
+}
+
+/// How much of a call is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// All that programs can tell.
+    Supported,
+    /// Something is missing, which is said.
+    Partial,
+    /// Nothing: `ENOSYS`.
+    Missing,
+}
+
+impl State {
+    /// The state in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Supported => "supported",
+            Self::Partial => "partial",
+            Self::Missing => "no",
+        }
+    }
+}
+
+impl Entry {
+    /// How much of it is there.
+    pub fn state(&self) -> State {
+        match self.function {
+            None => State::Missing,
+            Some(_) if self.note("but").is_some() => State::Partial,
+            Some(_) => State::Supported,
+        }
+    }
+
+    /// What is said of it under that word.
+    pub fn note(&self, word: &str) -> Option<&'static str> {
+        self.notes.iter().find(|(other, _)| *other == word).map(|(_, text)| *text)
+    }
+
+    /// The words under which something is said of it.
+    #[cfg(test)]
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        self.notes.iter().map(|(word, _)| *word)
+    }
 }
 
 /// The call of that number, if Linux has one.
@@ -28,7 +77,6 @@ pub fn find(number: u64) -> Option<&'static Entry> {
 }
 
 /// All numbers.
-#[cfg(test)]
 pub fn all() -> impl Iterator<Item = (u64, &'static Entry)> {
     TABLE.iter().enumerate().map(|(number, entry)| (number as u64, entry)).filter(|(_, entry)| !entry.name.is_empty())
 }
@@ -36,10 +84,14 @@ pub fn all() -> impl Iterator<Item = (u64, &'static Entry)> {
 const NUMBERS: usize = 453;
 
 macro_rules! table {
-    ($($number:literal $name:ident $($function:path)?;)*) => {
+    ($($number:literal $name:ident $($function:path)? $(, $word:ident $note:literal)*;)*) => {
         static TABLE: [Entry; NUMBERS] = {
-            let mut table = [Entry { name: "", function: None }; NUMBERS];
-            $(table[$number] = Entry { name: stringify!($name), function: table!(@function $($function)?) };)*
+            let mut table = [Entry { name: "", function: None, notes: &[] }; NUMBERS];
+            $(table[$number] = Entry {
+                name: stringify!($name),
+                function: table!(@function $($function)?),
+                notes: &[$((stringify!($word), $note)),*],
+            };)*
             table
         };
     };
@@ -50,21 +102,21 @@ macro_rules! table {
 table! {
     0 read transfer::read;
     1 write transfer::write;
-    2 open names::open;
+    2 open names::open, flags "O_CREAT O_EXCL O_TRUNC O_APPEND O_NONBLOCK O_DIRECTORY O_NOFOLLOW O_NOATIME O_PATH O_TMPFILE O_CLOEXEC", but "others are ignored, as Linux does; `O_SYNC`, `O_DIRECT`: all data is in memory";
     3 close descriptors::close;
     4 stat attributes::stat;
     5 fstat attributes::fstat;
     6 lstat attributes::lstat;
     7 poll polling::poll;
-    8 lseek transfer::lseek;
-    9 mmap memory::mmap;
-    10 mprotect memory::mprotect;
+    8 lseek transfer::lseek, flags "SEEK_SET SEEK_CUR SEEK_END SEEK_DATA SEEK_HOLE";
+    9 mmap memory::mmap, flags "MAP_PRIVATE MAP_SHARED MAP_SHARED_VALIDATE MAP_FIXED MAP_FIXED_NOREPLACE MAP_ANONYMOUS", but "no huge pages";
+    10 mprotect memory::mprotect, flags "PROT_READ PROT_WRITE PROT_EXEC";
     11 munmap memory::munmap;
     12 brk memory::brk;
-    13 rt_sigaction signals::rt_sigaction;
-    14 rt_sigprocmask signals::rt_sigprocmask;
+    13 rt_sigaction signals::rt_sigaction, flags "SA_NOCLDSTOP SA_NOCLDWAIT SA_SIGINFO SA_ONSTACK SA_RESTART SA_NODEFER SA_RESETHAND SA_RESTORER";
+    14 rt_sigprocmask signals::rt_sigprocmask, flags "SIG_BLOCK SIG_UNBLOCK SIG_SETMASK";
     15 rt_sigreturn signals::rt_sigreturn;
-    16 ioctl descriptors::ioctl;
+    16 ioctl descriptors::ioctl, flags "TCGETS TCSETS TCSETSW TCSETSF TCGETS2 TCSETS2 TCSETSW2 TCSETSF2 TCSBRK TCSBRKP TCXONC TCFLSH TIOCSCTTY TIOCNOTTY TIOCGPGRP TIOCSPGRP TIOCGSID TIOCGWINSZ TIOCSWINSZ TIOCOUTQ TIOCGETD FIONREAD FIOCLEX FIONCLEX FIONBIO", but "nothing else (`ENOTTY`)";
     17 pread64 transfer::pread64;
     18 pwrite64 transfer::pwrite64;
     19 readv transfer::readv;
@@ -76,7 +128,7 @@ table! {
     25 mremap memory::mremap;
     26 msync memory::msync;
     27 mincore memory::mincore;
-    28 madvise memory::madvise;
+    28 madvise memory::madvise, but "not all advice is known (`EINVAL`)";
     29 shmget;
     30 shmat;
     31 shmctl;
@@ -84,12 +136,12 @@ table! {
     33 dup2 descriptors::dup2;
     34 pause signals::pause;
     35 nanosleep clocks::nanosleep;
-    36 getitimer alarms::getitimer;
+    36 getitimer alarms::getitimer, flags "ITIMER_REAL ITIMER_VIRTUAL ITIMER_PROF";
     37 alarm alarms::alarm;
-    38 setitimer alarms::setitimer;
+    38 setitimer alarms::setitimer, flags "ITIMER_REAL ITIMER_VIRTUAL ITIMER_PROF";
     39 getpid identity::getpid;
     40 sendfile transfer::sendfile;
-    41 socket sockets::socket;
+    41 socket sockets::socket, flags "SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET SOCK_NONBLOCK SOCK_CLOEXEC", but "`AF_UNIX` only (`EAFNOSUPPORT`)";
     42 connect sockets::connect;
     43 accept sockets::accept;
     44 sendto messages::sendto;
@@ -101,17 +153,17 @@ table! {
     50 listen sockets::listen;
     51 getsockname sockets::getsockname;
     52 getpeername sockets::getpeername;
-    53 socketpair sockets::socketpair;
+    53 socketpair sockets::socketpair, flags "SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET SOCK_NONBLOCK SOCK_CLOEXEC";
     54 setsockopt socket_options::setsockopt;
     55 getsockopt socket_options::getsockopt;
-    56 clone beginnings::clone;
+    56 clone beginnings::clone, flags "CLONE_VM CLONE_VFORK CLONE_THREAD CLONE_NEWNS CLONE_SYSVSEM CLONE_SETTLS CLONE_PARENT_SETTID CLONE_CHILD_CLEARTID CLONE_CHILD_SETTID CLONE_DETACHED", but "`CLONE_FS`, `CLONE_FILES` and `CLONE_SIGHAND` with `CLONE_THREAD` only, and that with them";
     57 fork beginnings::fork;
     58 vfork beginnings::vfork;
     59 execve processes::execve;
     60 exit processes::exit;
-    61 wait4 waiting::wait4;
+    61 wait4 waiting::wait4, flags "WNOHANG WUNTRACED WCONTINUED __WNOTHREAD __WALL __WCLONE";
     62 kill signals::kill;
-    63 uname system::uname;
+    63 uname machine::uname;
     64 semget;
     65 semop;
     66 semctl;
@@ -120,7 +172,7 @@ table! {
     69 msgsnd;
     70 msgrcv;
     71 msgctl;
-    72 fcntl descriptors::fcntl;
+    72 fcntl descriptors::fcntl, but "no leases, owners or notices (`EINVAL`)";
     73 flock locks::flock;
     74 fsync transfer::fsync;
     75 fdatasync transfer::fdatasync;
@@ -145,13 +197,13 @@ table! {
     94 lchown attributes::lchown;
     95 umask identity::umask;
     96 gettimeofday clocks::gettimeofday;
-    97 getrlimit system::getrlimit;
-    98 getrusage;
-    99 sysinfo system::sysinfo;
-    100 times;
+    97 getrlimit limits::getrlimit;
+    98 getrusage usage::getrusage, flags "RUSAGE_SELF RUSAGE_CHILDREN RUSAGE_THREAD";
+    99 sysinfo machine::sysinfo;
+    100 times usage::times;
     101 ptrace;
     102 getuid credentials::getuid;
-    103 syslog;
+    103 syslog machine::syslog, flags "SYSLOG_ACTION_CLOSE SYSLOG_ACTION_OPEN SYSLOG_ACTION_READ_ALL SYSLOG_ACTION_READ_CLEAR SYSLOG_ACTION_CLEAR SYSLOG_ACTION_SIZE_UNREAD SYSLOG_ACTION_SIZE_BUFFER", but "no waiting for what comes, no levels (`EINVAL`)";
     104 getgid credentials::getgid;
     105 setuid credentials::setuid;
     106 setgid credentials::setgid;
@@ -179,24 +231,24 @@ table! {
     128 rt_sigtimedwait signals::rt_sigtimedwait;
     129 rt_sigqueueinfo signals::rt_sigqueueinfo;
     130 rt_sigsuspend signals::rt_sigsuspend;
-    131 sigaltstack signals::sigaltstack;
+    131 sigaltstack signals::sigaltstack, flags "SS_DISABLE SS_AUTODISARM";
     132 utime attributes::utime;
     133 mknod names::mknod;
     134 uselib;
-    135 personality;
+    135 personality machine::personality, flags "PER_LINUX ADDR_NO_RANDOMIZE", but "no other (`EINVAL`)";
     136 ustat;
     137 statfs mounts::statfs;
     138 fstatfs mounts::fstatfs;
     139 sysfs;
-    140 getpriority;
-    141 setpriority;
-    142 sched_setparam;
-    143 sched_getparam;
-    144 sched_setscheduler;
-    145 sched_getscheduler;
-    146 sched_get_priority_max;
-    147 sched_get_priority_min;
-    148 sched_rr_get_interval;
+    140 getpriority scheduling::getpriority, flags "PRIO_PROCESS PRIO_PGRP PRIO_USER";
+    141 setpriority scheduling::setpriority, flags "PRIO_PROCESS PRIO_PGRP PRIO_USER";
+    142 sched_setparam scheduling::sched_setparam, but "the priority is 0";
+    143 sched_getparam scheduling::sched_getparam;
+    144 sched_setscheduler scheduling::sched_setscheduler, flags "SCHED_OTHER", but "no other policy (`EINVAL`)";
+    145 sched_getscheduler scheduling::sched_getscheduler;
+    146 sched_get_priority_max scheduling::sched_get_priority_max;
+    147 sched_get_priority_min scheduling::sched_get_priority_min;
+    148 sched_rr_get_interval scheduling::sched_rr_get_interval;
     149 mlock memory::mlock;
     150 munlock memory::munlock;
     151 mlockall memory::mlockall;
@@ -205,21 +257,21 @@ table! {
     154 modify_ldt;
     155 pivot_root mounts::pivot_root;
     156 _sysctl;
-    157 prctl system::prctl;
-    158 arch_prctl system::arch_prctl;
-    159 adjtimex;
-    160 setrlimit;
+    157 prctl system::prctl, flags "PR_SET_NAME PR_GET_NAME PR_SET_PDEATHSIG PR_GET_PDEATHSIG PR_SET_CHILD_SUBREAPER PR_GET_CHILD_SUBREAPER", but "nothing else (`EINVAL`)";
+    158 arch_prctl system::arch_prctl, flags "ARCH_SET_FS ARCH_GET_FS", but "nothing else (`EINVAL`)";
+    159 adjtimex clocks::adjtimex, but "the clock is told of, not made faster or slower (`EINVAL`)";
+    160 setrlimit limits::setrlimit, but "as `prlimit64`";
     161 chroot mounts::chroot;
     162 sync mounts::sync;
     163 acct;
-    164 settimeofday;
-    165 mount mounts::mount;
-    166 umount2 mounts::umount2;
+    164 settimeofday clocks::settimeofday, but "the time zone is not kept";
+    165 mount mounts::mount, flags "MS_RDONLY MS_NOSUID MS_NODEV MS_NOEXEC MS_NOATIME MS_REMOUNT MS_BIND MS_MOVE MS_REC MS_SILENT MS_PRIVATE MS_SLAVE MS_SHARED MS_UNBINDABLE", but "file systems: `tmpfs`, `overlay`, `proc`, `devfs`, `cpio`; mounts do not propagate";
+    166 umount2 mounts::umount2, flags "MNT_FORCE MNT_DETACH MNT_EXPIRE UMOUNT_NOFOLLOW";
     167 swapon;
     168 swapoff;
-    169 reboot system::reboot;
-    170 sethostname;
-    171 setdomainname;
+    169 reboot system::reboot, flags "LINUX_REBOOT_CMD_RESTART LINUX_REBOOT_CMD_RESTART2 LINUX_REBOOT_CMD_HALT LINUX_REBOOT_CMD_POWER_OFF LINUX_REBOOT_CMD_CAD_ON LINUX_REBOOT_CMD_CAD_OFF", but "`HALT` switches off too";
+    170 sethostname machine::sethostname;
+    171 setdomainname machine::setdomainname;
     172 iopl;
     173 ioperm;
     174 create_module;
@@ -236,9 +288,9 @@ table! {
     185 security;
     186 gettid identity::gettid;
     187 readahead;
-    188 setxattr xattrs::setxattr;
-    189 lsetxattr xattrs::lsetxattr;
-    190 fsetxattr xattrs::fsetxattr;
+    188 setxattr xattrs::setxattr, flags "XATTR_CREATE XATTR_REPLACE";
+    189 lsetxattr xattrs::lsetxattr, flags "XATTR_CREATE XATTR_REPLACE";
+    190 fsetxattr xattrs::fsetxattr, flags "XATTR_CREATE XATTR_REPLACE";
     191 getxattr xattrs::getxattr;
     192 lgetxattr xattrs::lgetxattr;
     193 fgetxattr xattrs::fgetxattr;
@@ -250,8 +302,8 @@ table! {
     199 fremovexattr xattrs::fremovexattr;
     200 tkill signals::tkill;
     201 time clocks::time;
-    202 futex futexes::futex;
-    203 sched_setaffinity;
+    202 futex futexes::futex, flags "FUTEX_WAIT FUTEX_WAKE FUTEX_REQUEUE FUTEX_CMP_REQUEUE FUTEX_WAKE_OP FUTEX_WAIT_BITSET FUTEX_WAKE_BITSET FUTEX_PRIVATE_FLAG FUTEX_CLOCK_REALTIME", but "no priority inheritance (`ENOSYS`)";
+    203 sched_setaffinity scheduling::sched_setaffinity, but "there is one processor, which must be among those asked for";
     204 sched_getaffinity system::sched_getaffinity;
     205 set_thread_area;
     206 io_setup;
@@ -269,16 +321,16 @@ table! {
     218 set_tid_address system::set_tid_address;
     219 restart_syscall clocks::restart_syscall;
     220 semtimedop;
-    221 fadvise64 transfer::fadvise64;
+    221 fadvise64 transfer::fadvise64, flags "POSIX_FADV_NORMAL POSIX_FADV_RANDOM POSIX_FADV_SEQUENTIAL POSIX_FADV_WILLNEED POSIX_FADV_DONTNEED POSIX_FADV_NOREUSE";
     222 timer_create;
     223 timer_settime;
     224 timer_gettime;
     225 timer_getoverrun;
     226 timer_delete;
-    227 clock_settime;
-    228 clock_gettime clocks::clock_gettime;
+    227 clock_settime clocks::clock_settime, flags "CLOCK_REALTIME";
+    228 clock_gettime clocks::clock_gettime, flags "CLOCK_REALTIME CLOCK_MONOTONIC CLOCK_PROCESS_CPUTIME_ID CLOCK_THREAD_CPUTIME_ID CLOCK_MONOTONIC_RAW CLOCK_REALTIME_COARSE CLOCK_MONOTONIC_COARSE CLOCK_BOOTTIME", but "those of other processes by their number too; no alarm clocks";
     229 clock_getres clocks::clock_getres;
-    230 clock_nanosleep clocks::clock_nanosleep;
+    230 clock_nanosleep clocks::clock_nanosleep, flags "TIMER_ABSTIME", but "not by the time of a process (`EOPNOTSUPP`)";
     231 exit_group processes::exit_group;
     232 epoll_wait events::epoll_wait;
     233 epoll_ctl events::epoll_ctl;
@@ -295,32 +347,32 @@ table! {
     244 mq_notify;
     245 mq_getsetattr;
     246 kexec_load;
-    247 waitid waiting::waitid;
+    247 waitid waiting::waitid, flags "WNOHANG WSTOPPED WEXITED WCONTINUED WNOWAIT __WNOTHREAD __WALL __WCLONE";
     248 add_key;
     249 request_key;
     250 keyctl;
-    251 ioprio_set;
-    252 ioprio_get;
+    251 ioprio_set scheduling::ioprio_set, flags "IOPRIO_WHO_PROCESS IOPRIO_WHO_PGRP IOPRIO_WHO_USER", but "there are no disks: a claim is checked and forgotten";
+    252 ioprio_get scheduling::ioprio_get, flags "IOPRIO_WHO_PROCESS IOPRIO_WHO_PGRP IOPRIO_WHO_USER", but "always none";
     253 inotify_init watches::inotify_init;
     254 inotify_add_watch watches::inotify_add_watch;
     255 inotify_rm_watch watches::inotify_rm_watch;
     256 migrate_pages;
-    257 openat names::openat;
+    257 openat names::openat, flags "O_CREAT O_EXCL O_TRUNC O_APPEND O_NONBLOCK O_DIRECTORY O_NOFOLLOW O_NOATIME O_PATH O_TMPFILE O_CLOEXEC", but "others are ignored, as Linux does; `O_SYNC`, `O_DIRECT`: all data is in memory";
     258 mkdirat names::mkdirat;
     259 mknodat names::mknodat;
-    260 fchownat attributes::fchownat;
+    260 fchownat attributes::fchownat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
     261 futimesat attributes::futimesat;
-    262 newfstatat attributes::newfstatat;
-    263 unlinkat names::unlinkat;
+    262 newfstatat attributes::newfstatat, flags "AT_SYMLINK_NOFOLLOW AT_NO_AUTOMOUNT AT_EMPTY_PATH";
+    263 unlinkat names::unlinkat, flags "AT_REMOVEDIR";
     264 renameat names::renameat;
-    265 linkat names::linkat;
+    265 linkat names::linkat, flags "AT_SYMLINK_FOLLOW AT_EMPTY_PATH";
     266 symlinkat names::symlinkat;
     267 readlinkat names::readlinkat;
     268 fchmodat attributes::fchmodat;
     269 faccessat attributes::faccessat;
     270 pselect6 selecting::pselect6;
     271 ppoll polling::ppoll;
-    272 unshare identity::unshare;
+    272 unshare namespaces::unshare, flags "CLONE_FS CLONE_FILES CLONE_NEWNS", but "no other namespaces (`EINVAL`)";
     273 set_robust_list futexes::set_robust_list;
     274 get_robust_list futexes::get_robust_list;
     275 splice splicing::splice;
@@ -328,20 +380,20 @@ table! {
     277 sync_file_range transfer::sync_file_range;
     278 vmsplice splicing::vmsplice;
     279 move_pages;
-    280 utimensat attributes::utimensat;
+    280 utimensat attributes::utimensat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
     281 epoll_pwait events::epoll_pwait;
     282 signalfd handles::signalfd;
     283 timerfd_create timers::timerfd_create;
     284 eventfd events::eventfd;
-    285 fallocate attributes::fallocate;
+    285 fallocate attributes::fallocate, flags "FALLOC_FL_KEEP_SIZE FALLOC_FL_PUNCH_HOLE FALLOC_FL_ZERO_RANGE", but "no collapsing, inserting or unsharing (`EOPNOTSUPP`)";
     286 timerfd_settime timers::timerfd_settime;
     287 timerfd_gettime timers::timerfd_gettime;
     288 accept4 sockets::accept4;
     289 signalfd4 handles::signalfd4;
     290 eventfd2 events::eventfd2;
     291 epoll_create1 events::epoll_create1;
-    292 dup3 descriptors::dup3;
-    293 pipe2 descriptors::pipe2;
+    292 dup3 descriptors::dup3, flags "O_CLOEXEC";
+    293 pipe2 descriptors::pipe2, flags "O_CLOEXEC O_NONBLOCK";
     294 inotify_init1 watches::inotify_init1;
     295 preadv transfer::preadv;
     296 pwritev transfer::pwritev;
@@ -350,13 +402,13 @@ table! {
     299 recvmmsg;
     300 fanotify_init;
     301 fanotify_mark;
-    302 prlimit64 system::prlimit64;
+    302 prlimit64 limits::prlimit64, flags "RLIMIT_CPU RLIMIT_FSIZE RLIMIT_DATA RLIMIT_STACK RLIMIT_CORE RLIMIT_NPROC RLIMIT_NOFILE RLIMIT_AS RLIMIT_NICE", but "a stack has the size that its limit had when the program began, from 256 KiB to 128 MiB; the other limits are kept and have no effect";
     303 name_to_handle_at;
     304 open_by_handle_at;
-    305 clock_adjtime;
+    305 clock_adjtime clocks::clock_adjtime, but "as `adjtimex`";
     306 syncfs mounts::syncfs;
     307 sendmmsg;
-    308 setns;
+    308 setns namespaces::setns, flags "CLONE_NEWNS", but "by `/proc/PID/ns/mnt`; no other namespaces, no process descriptors (`EINVAL`)";
     309 getcpu system::getcpu;
     310 process_vm_readv;
     311 process_vm_writev;
@@ -364,9 +416,9 @@ table! {
     313 finit_module;
     314 sched_setattr;
     315 sched_getattr;
-    316 renameat2 names::renameat2;
+    316 renameat2 names::renameat2, flags "RENAME_NOREPLACE RENAME_EXCHANGE RENAME_WHITEOUT";
     317 seccomp;
-    318 getrandom system::getrandom;
+    318 getrandom system::getrandom, flags "GRND_NONBLOCK GRND_RANDOM GRND_INSECURE";
     319 memfd_create memory::memfd_create;
     320 kexec_file_load;
     321 bpf;
@@ -380,7 +432,7 @@ table! {
     329 pkey_mprotect;
     330 pkey_alloc;
     331 pkey_free;
-    332 statx attributes::statx;
+    332 statx attributes::statx, flags "AT_SYMLINK_NOFOLLOW AT_NO_AUTOMOUNT AT_EMPTY_PATH AT_STATX_FORCE_SYNC AT_STATX_DONT_SYNC", but "no time of birth, no attributes";
     333 io_pgetevents;
     334 rseq;
     424 pidfd_send_signal handles::pidfd_send_signal;
@@ -394,11 +446,11 @@ table! {
     432 fsmount;
     433 fspick;
     434 pidfd_open handles::pidfd_open;
-    435 clone3 beginnings::clone3;
+    435 clone3 beginnings::clone3, flags "CLONE_VM CLONE_VFORK CLONE_THREAD CLONE_NEWNS CLONE_SYSVSEM CLONE_SETTLS CLONE_PARENT_SETTID CLONE_CHILD_CLEARTID CLONE_CHILD_SETTID CLONE_CLEAR_SIGHAND", but "`CLONE_FS`, `CLONE_FILES` and `CLONE_SIGHAND` with `CLONE_THREAD` only, and that with them; no process descriptors, no chosen numbers";
     436 close_range descriptors::close_range;
     437 openat2 names::openat2;
     438 pidfd_getfd;
-    439 faccessat2 attributes::faccessat2;
+    439 faccessat2 attributes::faccessat2, flags "AT_EACCESS AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
     440 process_madvise;
     441 epoll_pwait2 events::epoll_pwait2;
     442 mount_setattr;

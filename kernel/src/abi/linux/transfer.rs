@@ -8,6 +8,7 @@ use vfs::file::{FileObject, OpenFlags, SeekFrom, TransferFlags};
 use vfs::metadata::FileType;
 
 use super::call::Call;
+use super::limits;
 use super::pieces::{self, At};
 use crate::mm::user_memory;
 use crate::socket::{Kind, SocketStream};
@@ -30,6 +31,20 @@ pub fn write_pieces(
     at: At,
     flags: TransferFlags,
 ) -> Result<u64> {
+    let wanted = pieces.iter().fold(0u64, |sum, (_, length)| sum.saturating_add(*length));
+    let mut room = limits::room_in_file(call, file, at.offset(0), wanted)?;
+    let mut shortened = Vec::new();
+    let pieces = if room == wanted {
+        pieces
+    } else {
+        page::admit(size_of_val(pieces))?;
+        shortened.extend(pieces.iter().map(|&(address, length)| {
+            let length = length.min(room);
+            room -= length;
+            (address, length)
+        }));
+        &shortened
+    };
     let count = pieces::write(&call.credentials()?, file, pieces, at, flags);
     // Of sockets only streams are pipes in this.
     if file.stream_as::<SocketStream>().is_none_or(|stream| stream.socket().kind() == Kind::Stream) {
@@ -172,6 +187,7 @@ pub fn sendfile(call: &mut Call<'_>) -> Result<u64> {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     let start = given.unwrap_or_else(|| from.position());
+    let count = limits::room_in_file(call, &to, None, count)?;
     page::admit(CHUNK)?;
     let mut buffer = vec![0; CHUNK];
     let writer = call.credentials()?;
@@ -213,7 +229,7 @@ pub fn copy_file_range(call: &mut Call<'_>) -> Result<u64> {
     call.flags(5, 0)?;
     let start = given.unwrap_or_else(|| from.position());
     let to_start = to_given.unwrap_or_else(|| to.position());
-    let length = call.arguments[4].min(BYTES_MAX);
+    let length = limits::room_in_file(call, &to, Some(to_start), call.arguments[4].min(BYTES_MAX))?;
     let copied = from.copy_range(&call.credentials()?, start, &to, to_start, length)?;
     move_on(&from, call.arguments[1], given, start + copied)?;
     move_on(&to, call.arguments[3], to_given, to_start + copied)?;

@@ -4,6 +4,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use super::handles::process_of;
+use super::usage;
 use crate::mm::user_memory;
 use crate::task::children::Asked;
 use crate::task::process::Process;
@@ -70,13 +71,17 @@ impl Which {
     }
 }
 
-/// Times are not counted, so nobody is told them (`ENOSYS`).
+/// Tells what a child and those below it have used, if that is asked for.
+fn tell_usage(address: u64, child: &Process) -> Result<()> {
+    if address == 0 {
+        return Ok(());
+    }
+    user_memory::write_words(address, usage::words(&child.figures().with(child.figures_of_children())))
+}
+
 pub fn wait4(call: &mut Call<'_>) -> Result<u64> {
     let [pid, status_at, _, usage_at, ..] = call.arguments;
     let flags = call.flags(2, WNOHANG | WUNTRACED | WCONTINUED | NO_THREAD | ALL | CLONED)?;
-    if usage_at != 0 {
-        return fail(FileSystemErrorKind::NotImplemented);
-    }
     let which = Which::of_pid(call, pid as i32)?;
     let asked = Asked {
         which: &|child| is_of_kind(child, flags) && which.is(child),
@@ -90,19 +95,16 @@ pub fn wait4(call: &mut Call<'_>) -> Result<u64> {
     if status_at != 0 {
         user_memory::write(status_at, &event.wait_status().to_le_bytes())?;
     }
+    tell_usage(usage_at, &child)?;
     Ok(u64::from(child.pid()))
 }
 
-/// As for [`wait4`] nobody is told times.
 pub fn waitid(call: &mut Call<'_>) -> Result<u64> {
     let [kind, number, told_at, _, usage_at, _] = call.arguments;
     let known = WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT | NO_THREAD | ALL | CLONED;
     let flags = call.flags(3, known)?;
     if flags & (WUNTRACED | WEXITED | WCONTINUED) == 0 {
         return fail(FileSystemErrorKind::InvalidArgument);
-    }
-    if usage_at != 0 {
-        return fail(FileSystemErrorKind::NotImplemented);
     }
     let which = Which::of_kind(call, kind as u32, number as u32)?;
     let asked = Asked {
@@ -114,6 +116,9 @@ pub fn waitid(call: &mut Call<'_>) -> Result<u64> {
         keep: flags & WNOWAIT != 0,
     };
     let found = call.process.wait_for_child(&asked)?;
+    if let Some((child, _)) = &found {
+        tell_usage(usage_at, child)?;
+    }
     if told_at != 0 {
         // What is behind is not this call's to write.
         let told = found.map(|(child, event)| child.about(Signal::CHILD, event).to_words());

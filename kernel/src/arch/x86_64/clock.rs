@@ -31,7 +31,11 @@ pub(super) fn calibrate() {
 
 /// Time since the kernel's first instruction. Never goes back once the clock is calibrated.
 pub fn since_boot() -> Duration {
-    let counts = instructions().saturating_sub(boot::entry_ticks());
+    duration_of(instructions().saturating_sub(boot::entry_ticks()))
+}
+
+/// How long so many counts of the counter take.
+pub fn duration_of(counts: u64) -> Duration {
     let rate = NANOSECONDS_PER_COUNT.load(Ordering::Relaxed);
     Duration::from_nanos(((u128::from(counts) * u128::from(rate)) >> 32) as u64)
 }

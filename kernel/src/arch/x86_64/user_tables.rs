@@ -37,6 +37,9 @@ const USER_ENTRIES: usize = 256;
 pub struct UserTables {
     root: u64,
     frames: TableFrames,
+    /// How many pages are mapped, and were at most.
+    pages: u64,
+    pages_max: u64,
 }
 
 /// What the processor is told of a program's tables.
@@ -75,7 +78,12 @@ impl UserTables {
         for (index, entry) in table.iter_mut().enumerate() {
             *entry = if index < USER_ENTRIES { PageTableEntry::new() } else { kernel[index].clone() };
         }
-        Ok(Self { root, frames })
+        Ok(Self { root, frames, pages: 0, pages_max: 0 })
+    }
+
+    /// How many pages are mapped, and were at most.
+    pub fn pages(&self) -> [u64; 2] {
+        [self.pages, self.pages_max]
     }
 
     /// How the processor is told of them.
@@ -103,7 +111,10 @@ impl UserTables {
         let mut flags = PageTableFlags::PRESENT | PageTableFlags::USER_ACCESSIBLE;
         flags.set(PageTableFlags::WRITABLE, rights.write);
         flags.set(PageTableFlags::NO_EXECUTE, !rights.execute);
-        table[address.p1_index()].set_addr(PhysAddr::new(physical), flags);
+        let entry = &mut table[address.p1_index()];
+        self.pages += u64::from(entry.is_unused());
+        self.pages_max = self.pages_max.max(self.pages);
+        entry.set_addr(PhysAddr::new(physical), flags);
         x86_64::instructions::tlb::flush(address);
         Ok(())
     }
@@ -115,7 +126,12 @@ impl UserTables {
 
     /// Forgets what is mapped in `range`.
     pub fn unmap(&mut self, range: Range<u64>) {
-        self.for_each(range, PageTableEntry::set_unused);
+        let mut gone = 0;
+        self.for_each(range, |entry| {
+            entry.set_unused();
+            gone += 1;
+        });
+        self.pages -= gone;
     }
 
     /// Does something with each entry in `range` that maps a page.

@@ -7,9 +7,12 @@ mod memory;
 mod mounts;
 mod node;
 mod state;
+mod usage;
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use vfs::change::ChangeCell;
 use vfs::context::{Capabilities, Credentials};
@@ -20,8 +23,9 @@ use vfs::node::{DirectoryItem, EmitItem, NodeRef};
 use self::node::{What, inode, node};
 use super::super::generated::{MORE_CURSOR, More, Tree};
 use crate::session;
-use crate::task::number;
-use crate::task::process::{FIRST, Place, Process};
+use crate::task::process::{self, FIRST, Place, Process};
+use crate::task::thread::{Thread, UserSide};
+use crate::task::{number, scheduler};
 
 /// The serial number of the kernel's own shell, which stands for the first process where there is none.
 const SHELL: u64 = FIRST as u64;
@@ -41,7 +45,7 @@ impl More for Processes {
             None if pid == FIRST => SHELL,
             None => return fail(FileSystemErrorKind::NotFound),
         };
-        node(tree, Subject { pid, serial }, What::Directory)
+        node(tree, Subject { pid, serial, thread: None }, What::Directory)
     }
 
     fn list(&self, cursor: u64, emit: &mut EmitItem<'_>) -> Result<u64> {
@@ -53,7 +57,7 @@ impl More for Processes {
             if at < cursor {
                 continue;
             }
-            let (name, inode) = (pid.to_string(), inode(serial, What::Directory));
+            let (name, inode) = (pid.to_string(), inode(Subject { pid, serial, thread: None }, What::Directory));
             if !emit(DirectoryItem { name: name.as_bytes(), inode, kind: FileType::Directory, next: at + 1 }) {
                 return Ok(at);
             }
@@ -63,17 +67,30 @@ impl More for Processes {
     }
 }
 
+/// What the directory of who asks is called. The kernel's own shell stands for the first process.
+pub(super) fn own_name() -> String {
+    process::current().map_or(FIRST, |process| process.pid()).to_string()
+}
+
+/// The same of the thread's directory.
+pub(super) fn own_thread_name() -> String {
+    let thread = scheduler::current().user().map_or(FIRST, |user| user.tid());
+    format!("{}/task/{thread}", own_name())
+}
+
 /// A decimal number without zeros before it.
 fn decimal(name: &[u8]) -> Option<u32> {
     let digits = name.iter().all(u8::is_ascii_digit) && (name[0] != b'0' || name.len() == 1);
     if digits { core::str::from_utf8(name).ok()?.parse().ok() } else { None }
 }
 
-/// Which process a node is about.
+/// Which process, or thread, a node is about.
 #[derive(Clone, Copy)]
 struct Subject {
     pid: u32,
     serial: u64,
+    /// Which of its threads, if it is about one.
+    thread: Option<u32>,
 }
 
 impl Subject {
@@ -84,6 +101,29 @@ impl Subject {
         }
         let found = number::process(self.pid).filter(|process| process.serial() == self.serial);
         found.map(Some).ok_or(FileSystemErrorKind::NoProcess.into())
+    }
+
+    /// The thread, if it is about one, or all of the process's.
+    fn threads(self) -> Result<Vec<Arc<Thread>>> {
+        let Some(process) = self.process()? else { return Ok(Vec::new()) };
+        let mut threads = Vec::new();
+        page::admit(process.threads() * size_of::<Arc<Thread>>())?;
+        process.find_thread(|thread| {
+            let tid = thread.user().map(UserSide::tid);
+            if self.thread.is_none() || tid == self.thread {
+                threads.push(thread.clone());
+            }
+            None::<()>
+        });
+        if self.thread.is_some() && threads.is_empty() {
+            return fail(FileSystemErrorKind::NoProcess);
+        }
+        Ok(threads)
+    }
+
+    /// The number that it goes by.
+    fn number(self) -> u32 {
+        self.thread.unwrap_or(self.pid)
     }
 
     /// Where it stands.

@@ -8,7 +8,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::sync::Mutex;
 
 use super::backing::Backing;
-use super::{AddressSpace, Area, PAGE, Place, rounded, user_range};
+use super::{AddressSpace, Area, PAGE, Place, Rights, rounded, user_range};
 use crate::arch::user::USER_END;
 
 /// How a mapping may change.
@@ -76,6 +76,10 @@ impl AddressSpace {
         let old = start..start + length.min(new_length);
         self.split(old.start)?;
         self.split(old.end)?;
+        if let Some(area) = self.area_at(start) {
+            let more = new_length.saturating_sub(old.end - old.start);
+            self.check_bounds(&(0..0), more, !area.shared && area.rights.contains(Rights::WRITE))?;
+        }
         if how.target().is_none() && !leaves {
             let grown = old.end..start.saturating_add(new_length);
             if grown.end <= USER_END && self.is_free(&grown) {

@@ -9,7 +9,7 @@ use crate::arch::trap::TrapFrame;
 use crate::arch::user;
 use crate::task::process::Ending;
 use crate::task::thread::Thread;
-use crate::task::{alarm, ending, groups, scheduler};
+use crate::task::{alarm, ending, groups, scheduler, usage};
 
 /// When a system call that a signal interrupted is made again (`signal(7)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub fn before_user_mode(frame: &mut TrapFrame, mut interrupted: Option<Interrupt
     loop {
         alarm::send_due();
         match look(frame, &mut interrupted) {
-            Next::Go => return,
+            Next::Go => return usage::leave_kernel(),
             Next::Again => {}
             Next::Leave => ending::leave(),
         }

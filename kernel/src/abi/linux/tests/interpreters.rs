@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::program::{Act, Machine, Program, file};
+use super::program::{Act, Machine, Program};
 use super::{EACCES, ENOENT, ENOEXEC, error};
 use crate::ktest;
+use crate::task::making::file;
 use crate::task::process::Ending;
 
 const ELIBBAD: i64 = 80;

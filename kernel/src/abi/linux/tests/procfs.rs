@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use vfs::file::OpenFlags;
 use vfs::manager::Follow;
@@ -11,15 +12,15 @@ use vfs::manager::mounts::MountArguments;
 use vfs::mount::MountFlags;
 use vfs::node::DirectoryItem;
 
-use super::program::{Machine, Program};
+use super::program::{Machine, Program, Slot};
 use super::{EACCES, ENOENT, ENXIO, error};
 use crate::fs::pipe;
 use crate::ktest;
 use crate::task::process::{Ending, Process};
 use crate::task::signal::{Information, Signal};
-use crate::task::{number, scheduler};
+use crate::task::{number, scheduler, timer};
 
-fn machine_with_proc() -> Machine {
+pub fn machine_with_proc() -> Machine {
     let machine = Machine::new();
     let root = machine.manager.root_context();
     machine.manager.make_directory(&root, b"/proc", 0o755).expect("it can be made");
@@ -52,9 +53,9 @@ fn names(machine: &Machine, path: &str) -> Vec<String> {
 /// Copies a file to the standard output.
 fn copy(program: &mut Program, path: &str) {
     let path = program.bytes(path.as_bytes());
-    let room = program.room(128);
+    let room = program.room(256);
     let file = program.call("open", &[path.into(), 0.into()]);
-    let count = program.call("read", &[file.into(), room.0.into(), 1024.into()]);
+    let count = program.call("read", &[file.into(), room.0.into(), 2048.into()]);
     program.call("write", &[1.into(), room.0.into(), count.into()]);
     program.call("close", &[file.into()]);
 }
@@ -116,6 +117,82 @@ ktest! {
         assert_eq!([not_yet, known].map(|call| machine.result(call)), [error(ENOENT), 0]);
         assert_eq!(missing.map(|call| machine.result(call)), [error(ENOENT); 2]);
         assert_eq!((machine.result(named), machine.result(own).to_le_bytes()), (8, *b"/program"));
+    }
+
+    fn a_process_reads_its_limits_threads_and_what_it_was_told() {
+        let machine = machine_with_proc();
+        let mut program = Program::new();
+        let pid = program.call("getpid", &[]);
+        let limit = program.words(&[20, 30]);
+        program.call("setrlimit", &[7.into(), limit.into()]);
+        program.call("setpriority", &[0.into(), 0.into(), 3.into()]);
+        for path in ["limits", "task/../statm", "personality", "wchan"] {
+            copy(&mut program, &format!("/proc/self/{path}"));
+        }
+        for name in ["stat", "comm"] {
+            copy(&mut program, &format!("/proc/thread-self/{name}"));
+        }
+        let (auxv, room) = (program.bytes(b"/proc/self/auxv"), program.room(64));
+        let file = program.call("open", &[auxv.into(), 0.into()]);
+        let count = program.call("read", &[file.into(), room.0.into(), 512.into()]);
+        let nobody = program.bytes(b"/proc/self/task/1/stat");
+        let nobody = program.call("open", &[nobody.into(), 0.into()]);
+        assert_eq!(machine.run(program), Ending::Exited(0));
+        let out = String::from_utf8_lossy(&machine.read("/out")).into_owned();
+        let files = "Max open files            20                   30                   files     \n";
+        assert!(out.starts_with("Limit                     Soft Limit           Hard Limit           Units     \n"));
+        assert!(out.contains(files), "{out}");
+        let (_, rest) = out.split_once("Max realtime timeout").expect("it is the last");
+        let lines: Vec<&str> = rest.lines().skip(1).collect();
+        let statm: Vec<u64> = lines[0].split(' ').map(|field| field.parse().expect("a number")).collect();
+        assert!(statm.len() == 7 && statm[0] > statm[1] && statm[1] > 3 && statm[3] > 0, "{statm:?}");
+        assert_eq!(lines[1], "00000000");
+        let pid = machine.result(pid);
+        let stat = lines[2].strip_prefix('0').unwrap_or_default();
+        assert!(stat.starts_with(&format!("{pid} (program) R 1 ")), "{stat}");
+        assert_eq!(stat.split(' ').skip(17).take(3).collect::<Vec<_>>(), ["23", "3", "1"]);
+        assert_eq!(lines[3], "program");
+        // AT_PHDR first, AT_NULL last.
+        let count = machine.result(count);
+        assert!(count > 0 && count % 16 == 0, "{count}");
+        let word = |at: i64| machine.result(Slot(room.0 + at as u64));
+        assert_eq!([word(0), word(count - 16), word(count - 8)], [3, 0, 0]);
+        assert_eq!(machine.result(nobody), error(ENOENT));
+    }
+
+    fn what_the_machine_is_about() {
+        let machine = machine_with_proc();
+        let load = text(&machine, "/proc/loadavg");
+        let fields: Vec<&str> = load.trim_end().split(' ').collect();
+        assert!(fields.len() == 5 && fields[..3].iter().all(|average| average.parse::<f32>().is_ok()), "{load}");
+        let (running, all) = fields[3].split_once('/').expect("two numbers");
+        assert!(running.parse::<u32>().is_ok_and(|running| running >= 1) && all.parse::<u32>().is_ok(), "{load}");
+        let field = |text: &str, name: &str, index: usize| -> u64 {
+            let line = text.lines().find(|line| line.split(' ').next() == Some(name)).expect("it is there");
+            line.split_ascii_whitespace().nth(index).and_then(|field| field.parse().ok()).expect("a number")
+        };
+        let before = text(&machine, "/proc/stat");
+        timer::sleep(Duration::from_millis(50));
+        let mut program = Program::new();
+        program.exit(0);
+        assert_eq!(machine.run(program), Ending::Exited(0));
+        let after = text(&machine, "/proc/stat");
+        // Idle, switches, processes.
+        for (name, index, least) in [("cpu", 4, 3), ("cpu0", 4, 3), ("ctxt", 1, 2), ("processes", 1, 1)] {
+            let [before, after] = [&before, &after].map(|text| field(text, name, index));
+            assert!(after >= before + least, "{name} {before} {after}");
+        }
+        let up = text(&machine, "/proc/uptime");
+        let (up, idle) = up.trim_end().split_once(' ').expect("two numbers");
+        let [up, idle] = [up, idle].map(|time| time.parse::<f32>().expect("a number"));
+        assert!(idle > 0.0 && idle <= up, "{up} {idle}");
+        let [uuid, other] = [(); 2].map(|()| text(&machine, "/proc/sys/kernel/random/uuid"));
+        assert!(uuid.len() == 37 && uuid.as_bytes()[14] == b'4' && uuid != other, "{uuid}");
+        let [boot, same] = [(); 2].map(|()| text(&machine, "/proc/sys/kernel/random/boot_id"));
+        assert!(boot == same && boot != uuid);
+        assert_eq!(text(&machine, "/proc/sys/fs/nr_open"), "65536\n");
+        assert_eq!(names(&machine, "/proc/1/task"), ["1"]);
+        assert!(!names(&machine, "/proc/1/task/1").contains(&"task".into()));
     }
 
     /// Names come and go with processes, whoever remembers them; an open file of one that is gone says so.
@@ -262,7 +339,8 @@ ktest! {
         let [read, write] = pipe::new(OpenFlags::empty()).expect("there is memory");
         let waiting = machine.start("/other", &["other"], &[read]).expect("it begins");
         let mut program = Program::new();
-        let [inside, environ, cwd, status] = ["cwd/program", "environ", "cwd", "status"]
+        let [inside, environ, auxv, cwd, namespace, status] =
+            ["cwd/program", "environ", "auxv", "cwd", "ns/mnt", "status"]
             .map(|name| program.bytes(format!("/proc/{}/{name}", waiting.pid()).as_bytes()));
         let room = program.room(1);
         program.call("setgid", &[1000.into()]);
@@ -270,11 +348,13 @@ ktest! {
         let calls = [
             program.call("access", &[inside.into(), 0.into()]),
             program.call("open", &[environ.into(), 0.into()]),
+            program.call("open", &[auxv.into(), 0.into()]),
+            program.call("open", &[namespace.into(), 0.into()]),
             program.call("readlink", &[cwd.into(), room.0.into(), 8.into()]),
         ];
         let shown = program.call("open", &[status.into(), 0.into()]);
         assert_eq!(machine.run(program), Ending::Exited(0));
-        assert_eq!(calls.map(|call| machine.result(call)), [error(EACCES); 3]);
+        assert_eq!(calls.map(|call| machine.result(call)), [error(EACCES); 5]);
         assert_eq!(machine.result(shown), 4);
         drop(write);
         waiting.wait();

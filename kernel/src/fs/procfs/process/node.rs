@@ -15,24 +15,48 @@ use vfs::metadata::{DeviceNumber, FileType, Metadata, NodeId, Permissions, SetAt
 use vfs::mount::Path;
 use vfs::node::{Access, DirectoryItem, EmitItem, FIRST_CURSOR, NodeRef, VfsNode};
 
-use super::{Subject, decimal, memory, mounts, state};
+use super::{Subject, decimal, memory, mounts, state, usage};
 use crate::fs::generated::{Text, Tree};
-use crate::task::process::{self, Running};
+use crate::fs::namespaces;
+use crate::task::process::{self, FIRST, Running};
+use crate::task::{files, number};
 
 /// What a node is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     Directory,
-    /// The directory of open files.
-    Files,
     /// An open file.
     File(u32),
     /// One of [`NAMES`].
     Named(usize),
+    /// The namespace of mounts, in the directory of namespaces.
+    Namespace,
+}
+
+impl What {
+    /// What is behind the name, if it is one of [`NAMES`].
+    fn kind(self) -> Option<Kind> {
+        if let Self::Named(index) = self { Some(NAMES[index].1) } else { None }
+    }
+
+    fn file_type(self) -> FileType {
+        match self {
+            Self::Directory => FileType::Directory,
+            Self::File(_) | Self::Namespace => FileType::Symlink,
+            Self::Named(index) => NAMES[index].1.file_type(),
+        }
+    }
 }
 
 /// What is behind a name in a process's directory.
+#[derive(Clone, Copy)]
 enum Kind {
+    /// The directory of open files.
+    Files,
+    /// The directory of threads, in that of a process only.
+    Threads,
+    /// The directory of namespaces.
+    Namespaces,
     Text(fn(Subject) -> Result<String>),
     Link(fn(Subject) -> Result<Path>),
     /// What is there in the program's memory.
@@ -44,44 +68,62 @@ impl Kind {
         match self {
             Self::Text(_) | Self::Memory(_) => FileType::Regular,
             Self::Link(_) => FileType::Symlink,
+            Self::Files | Self::Threads | Self::Namespaces => FileType::Directory,
         }
     }
 }
 
-static NAMES: [(&str, Kind); 11] = [
+static NAMES: [(&str, Kind); 19] = [
+    ("auxv", Kind::Memory(|program| &program.told)),
     ("cmdline", Kind::Memory(|program| &program.arguments)),
     ("comm", Kind::Text(state::comm)),
     ("cwd", Kind::Link(|subject| Ok(subject.place()?.context.cwd.clone()))),
     ("environ", Kind::Memory(|program| &program.environment)),
     ("exe", Kind::Link(memory::executable)),
+    ("fd", Kind::Files),
+    ("limits", Kind::Text(usage::limits)),
     ("maps", Kind::Text(memory::maps)),
     ("mountinfo", Kind::Text(mounts::mountinfo)),
     ("mounts", Kind::Text(mounts::mounts)),
+    ("ns", Kind::Namespaces),
+    ("personality", Kind::Text(state::personality)),
     ("root", Kind::Link(|subject| Ok(subject.place()?.context.root.clone()))),
     ("stat", Kind::Text(state::stat)),
+    ("statm", Kind::Text(usage::statm)),
     ("status", Kind::Text(state::status)),
+    ("task", Kind::Threads),
+    ("wchan", Kind::Text(state::wait_channel)),
 ];
 
 /// Names that show what is in a process's memory: not for everyone.
-const PRIVATE: [&str; 2] = ["environ", "maps"];
+const PRIVATE: [&str; 4] = ["auxv", "environ", "maps", "personality"];
 
-pub(super) fn inode(serial: u64, what: What) -> u64 {
+/// The name of [`What::Namespace`].
+const NAMESPACE: &str = "mnt";
+
+/// Bits of a node's number that say what it is, and that say which of the threads.
+const CODE_BITS: u32 = 20;
+const THREAD_BITS: u32 = 22;
+
+const _: () = assert!(files::LIMIT_MAX + 1024 <= 1 << CODE_BITS && number::END <= 1 << THREAD_BITS);
+
+pub(super) fn inode(subject: Subject, what: What) -> u64 {
     let code = match what {
         What::Directory => 0,
-        What::Files => 1,
+        What::Namespace => 1,
         What::Named(index) => 2 + index as u64,
         What::File(number) => 1024 + u64::from(number),
     };
-    serial << 24 | code
+    (subject.serial << THREAD_BITS | u64::from(subject.thread.unwrap_or(0))) << CODE_BITS | code
 }
 
 pub(super) fn node(tree: &Arc<Tree>, subject: Subject, what: What) -> Result<NodeRef> {
-    let changes = match (what, subject.process()) {
-        (What::Files, Ok(Some(process))) => Some(process.files().changes().clone()),
+    let changes = match (what.kind(), subject.process()) {
+        (Some(Kind::Files), Ok(Some(process))) => Some(process.files().changes().clone()),
         _ => None,
     };
     let tree = tree.clone();
-    tree.clone().shared(inode(subject.serial, what), || Arc::new(Node { tree, subject, what, changes }))
+    tree.clone().shared(inode(subject, what), || Arc::new(Node { tree, subject, what, changes }))
 }
 
 struct Node {
@@ -93,6 +135,20 @@ struct Node {
 }
 
 impl Node {
+    /// Whether that one of [`NAMES`] is in this directory.
+    fn has(&self, index: usize) -> bool {
+        self.subject.thread.is_none() || !matches!(NAMES[index].1, Kind::Threads)
+    }
+
+    /// The lowest number of a thread from `from` on.
+    fn next_thread(&self, from: usize) -> Result<Option<u32>> {
+        if self.subject.pid == FIRST {
+            return Ok(Some(FIRST).filter(|&first| from <= first as usize));
+        }
+        let numbers = self.subject.threads()?.into_iter().filter_map(|thread| Some(thread.user()?.tid()));
+        Ok(numbers.filter(|&number| number as usize >= from).min())
+    }
+
     /// The place that a link leads to.
     fn target(&self) -> Result<Path> {
         match self.what {
@@ -103,11 +159,11 @@ impl Node {
                 },
                 None => fail(FileSystemErrorKind::NotFound),
             },
-            What::Named(index) => match NAMES[index].1 {
-                Kind::Link(target) => target(self.subject),
-                Kind::Text(_) | Kind::Memory(_) => fail(FileSystemErrorKind::InvalidArgument),
+            What::Namespace => namespaces::path(&self.subject.place()?.manager),
+            What::Named(_) | What::Directory => match self.what.kind() {
+                Some(Kind::Link(target)) => target(self.subject),
+                _ => fail(FileSystemErrorKind::InvalidArgument),
             },
-            What::Directory | What::Files => fail(FileSystemErrorKind::InvalidArgument),
         }
     }
 }
@@ -118,23 +174,23 @@ impl VfsNode for Node {
     }
 
     fn id(&self) -> NodeId {
-        NodeId { file_system: self.tree.id(), inode: inode(self.subject.serial, self.what) }
+        NodeId { file_system: self.tree.id(), inode: inode(self.subject, self.what) }
     }
 
     fn kind(&self) -> FileType {
-        match self.what {
-            What::Directory | What::Files => FileType::Directory,
-            What::File(_) => FileType::Symlink,
-            What::Named(index) => NAMES[index].1.file_type(),
-        }
+        self.what.file_type()
     }
 
     fn permissions(&self) -> Permissions {
         let (uid, gid) = self.subject.owner();
         let mode = match (self.what, self.kind()) {
-            (What::Directory, _) => 0o555,
-            (What::Files, _) => 0o500,
             (What::File(_), _) => 0o700,
+            (What::Named(index), FileType::Directory) => match NAMES[index].1 {
+                Kind::Files => 0o500,
+                Kind::Namespaces => 0o511,
+                _ => 0o555,
+            },
+            (_, FileType::Directory) => 0o555,
             (_, FileType::Symlink) => 0o777,
             (What::Named(index), _) if PRIVATE.contains(&NAMES[index].0) => 0o400,
             _ => 0o444,
@@ -143,12 +199,12 @@ impl VfsNode for Node {
     }
 
     fn metadata(&self) -> Result<Metadata> {
-        self.subject.process()?;
+        self.subject.threads()?;
         let Permissions { mode, uid, gid } = self.permissions();
         let (time, device) = (self.tree.made(), DeviceNumber::default());
-        let links = match self.what {
-            What::Directory => 3,
-            What::Files => 2,
+        let links = match (self.what, self.kind()) {
+            (What::Directory, _) => 3,
+            (_, FileType::Directory) => 2,
             _ => 1,
         };
         Ok(Metadata {
@@ -177,48 +233,64 @@ impl VfsNode for Node {
     }
 
     fn change_cell(&self) -> Option<&ChangeCell> {
-        self.changes.as_deref()
+        match self.what.kind() {
+            Some(Kind::Threads) => Some(number::changes()),
+            _ => self.changes.as_deref(),
+        }
     }
 
     fn lookup(&self, name: &[u8]) -> Result<NodeRef> {
         let none = || FileSystemErrorKind::NotFound;
-        let what = match self.what {
-            What::Directory if name == b"fd" => What::Files,
-            What::Directory => {
+        let (subject, what) = match (self.what, self.what.kind()) {
+            (What::Directory, _) => {
                 let index = NAMES.iter().position(|(known, _)| known.as_bytes() == name);
-                What::Named(index.ok_or_else(none)?)
+                (self.subject, What::Named(index.filter(|&index| self.has(index)).ok_or_else(none)?))
             }
-            What::Files => {
+            (_, Some(Kind::Files)) => {
                 let number = decimal(name).ok_or_else(none)?;
                 let process = self.subject.process()?.ok_or_else(none)?;
                 process.files().get(u64::from(number)).map_err(|_| none())?;
-                What::File(number)
+                (self.subject, What::File(number))
             }
+            (_, Some(Kind::Threads)) => {
+                let thread = decimal(name).ok_or_else(none)?;
+                self.next_thread(thread as usize)?.filter(|&next| next == thread).ok_or_else(none)?;
+                (Subject { thread: Some(thread), ..self.subject }, What::Directory)
+            }
+            (_, Some(Kind::Namespaces)) if name == NAMESPACE.as_bytes() => (self.subject, What::Namespace),
+            (_, Some(Kind::Namespaces)) => return fail(FileSystemErrorKind::NotFound),
             _ => return fail(FileSystemErrorKind::NotADirectory),
         };
-        node(&self.tree, self.subject, what)
+        node(&self.tree, subject, what)
     }
 
     fn list(&self, cursor: u64, emit: &mut EmitItem<'_>) -> Result<u64> {
         let mut at = usize::try_from(cursor.max(FIRST_CURSOR) - FIRST_CURSOR).unwrap_or(usize::MAX);
         loop {
-            let (name, what, kind) = match self.what {
-                What::Directory if at < NAMES.len() => {
-                    let what = What::Named(at);
-                    (NAMES[at].0.to_string(), what, NAMES[at].1.file_type())
-                }
-                What::Directory if at == NAMES.len() => ("fd".into(), What::Files, FileType::Directory),
-                What::Directory => return Ok(FIRST_CURSOR + at as u64),
-                What::Files => {
+            let found = match (self.what, self.what.kind()) {
+                (What::Directory, _) => (at..NAMES.len()).find(|&index| self.has(index)).map(|index| {
+                    at = index;
+                    (NAMES[index].0.to_string(), self.subject, What::Named(index))
+                }),
+                (_, Some(Kind::Files)) => {
                     let next = self.subject.process()?.and_then(|process| process.files().next(at));
-                    let Some(number) = next else { return Ok(FIRST_CURSOR + at as u64) };
-                    at = number;
-                    (number.to_string(), What::File(number as u32), FileType::Symlink)
+                    next.map(|number| {
+                        at = number;
+                        (number.to_string(), self.subject, What::File(number as u32))
+                    })
+                }
+                (_, Some(Kind::Threads)) => self.next_thread(at)?.map(|thread| {
+                    at = thread as usize;
+                    (thread.to_string(), Subject { thread: Some(thread), ..self.subject }, What::Directory)
+                }),
+                (_, Some(Kind::Namespaces)) => {
+                    (at == 0).then(|| (NAMESPACE.to_string(), self.subject, What::Namespace))
                 }
                 _ => return fail(FileSystemErrorKind::NotADirectory),
             };
-            let (inode, next) = (inode(self.subject.serial, what), FIRST_CURSOR + at as u64 + 1);
-            if !emit(DirectoryItem { name: name.as_bytes(), inode, kind, next }) {
+            let Some((name, subject, what)) = found else { return Ok(FIRST_CURSOR + at as u64) };
+            let (inode, next) = (inode(subject, what), FIRST_CURSOR + at as u64 + 1);
+            if !emit(DirectoryItem { name: name.as_bytes(), inode, kind: what.file_type(), next }) {
                 return Ok(next - 1);
             }
             at += 1;
@@ -237,6 +309,9 @@ impl VfsNode for Node {
             return Ok(Arc::from(name));
         }
         let node = target.node()?;
+        if let What::Namespace = self.what {
+            return Ok(Arc::from(format!("{NAMESPACE}:[{}]", node.id().inode).as_bytes()));
+        }
         Ok(match node.kind() {
             FileType::Fifo => Arc::from(format!("pipe:[{}]", node.id().inode).as_bytes()),
             FileType::Socket => Arc::from(format!("socket:[{}]", node.id().inode).as_bytes()),
@@ -250,11 +325,10 @@ impl VfsNode for Node {
     }
 
     fn open(&self, _access: Access) -> Result<Option<Arc<dyn OpenStream>>> {
-        let What::Named(index) = self.what else { return Ok(None) };
-        let text = match NAMES[index].1 {
-            Kind::Text(make) => make(self.subject)?.into_bytes(),
-            Kind::Memory(range) => memory::content(self.subject, range)?,
-            Kind::Link(_) => return Ok(None),
+        let text = match self.what.kind() {
+            Some(Kind::Text(make)) => make(self.subject)?.into_bytes(),
+            Some(Kind::Memory(range)) => memory::content(self.subject, range)?,
+            _ => return Ok(None),
         };
         Ok(Some(Arc::new(Text(text))))
     }

@@ -1,4 +1,4 @@
-//! What a process is about, who it is, and its figures.
+//! What a process is about, and who it is.
 
 use alloc::format;
 use alloc::string::String;
@@ -8,11 +8,13 @@ use core::fmt::Write as _;
 use vfs::context::Capabilities;
 use vfs::error::Result;
 
-use super::Subject;
+use super::{Subject, usage};
+use crate::abi::linux::usage::ticks;
 use crate::fs::devices;
 use crate::fs::terminal::jobs;
-use crate::task::process::{self, Process};
+use crate::task::process::Process;
 use crate::task::signal::Signal;
+use crate::task::thread::{State, Thread};
 
 /// The most of a name that is shown (`TASK_COMM_LEN`).
 const NAME_MAX: usize = 15;
@@ -25,19 +27,18 @@ pub(super) fn comm(subject: Subject) -> Result<String> {
     Ok(short_name(subject)? + "\n")
 }
 /// What it is about, as a letter and as a word.
-fn state(process: Option<&Arc<Process>>) -> (char, &'static str) {
-    match process {
-        Some(process) if process.ending().is_some() => ('Z', "zombie"),
-        Some(process) if process.is_stopped() => ('T', "stopped"),
-        Some(process) if process::current().is_some_and(|current| Arc::ptr_eq(&current, process)) => ('R', "running"),
-        _ => ('S', "sleeping"),
-    }
-}
-
-/// Bytes of its memory that are mapped.
-fn mapped(process: Option<&Arc<Process>>) -> u64 {
-    let space = process.and_then(|process| process.space().ok());
-    space.map_or(0, |space| space.lock().areas().map(|(range, ..)| range.end - range.start).sum())
+fn state(subject: Subject, process: Option<&Arc<Process>>) -> Result<(char, &'static str)> {
+    let Some(process) = process else { return Ok(('S', "sleeping")) };
+    let runs = |thread: &Arc<Thread>| thread.state() == State::Ready;
+    Ok(if process.ending().is_some() {
+        ('Z', "zombie")
+    } else if process.is_stopped() {
+        ('T', "stopped")
+    } else if subject.threads()?.iter().any(runs) {
+        ('R', "running")
+    } else {
+        ('S', "sleeping")
+    })
 }
 
 /// How many threads it has; one that has ended counts as one.
@@ -53,33 +54,40 @@ fn terminal(process: &Arc<Process>) -> (u32, i32) {
     }
 }
 
-/// Times that nobody counts, and what is no matter of this kernel, are 0.
+/// What is no matter of this kernel is 0.
 pub(super) fn stat(subject: Subject) -> Result<String> {
     let process = subject.process()?;
-    let (pid, name, (letter, _)) = (subject.pid, short_name(subject)?, state(process.as_ref()));
+    let (id, name, (letter, _)) = (subject.number(), short_name(subject)?, state(subject, process.as_ref())?);
     let [parent, group, session, told_by] = match &process {
         Some(process) => [process.parent_pid(), process.group(), process.session(), process.family.told_by().into()],
-        None => [0, pid, pid, Signal::CHILD.number().into()],
+        None => [0, id, id, Signal::CHILD.number().into()],
     };
-    let started = process.as_ref().map_or(0, |process| process.started().as_millis() / 10);
+    let started = process.as_ref().map_or(0, |process| ticks(process.started()));
     let (terminal, foreground) = process.as_ref().map_or((0, -1), terminal);
-    let (threads, size, limit) = (threads(process.as_ref()), mapped(process.as_ref()), u64::MAX);
+    let (own, children) = (usage::figures(subject)?, usage::figures_of_children(process.as_ref()));
+    let [user, system, user_below, system_below] =
+        [own.user(), own.system(), children.user(), children.system()].map(ticks);
+    let (faults, faults_below, nice) = (own.faults, children.faults, usage::nice(subject)?);
+    let (threads, priority, memory) = (threads(process.as_ref()), 20 + nice, usage::Memory::of(process.as_ref()));
+    let (size, resident, limit) = (memory.mapped, memory.pages, u64::MAX);
     Ok(format!(
-        "{pid} ({name}) {letter} {parent} {group} {session} {terminal} {foreground} 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 {started} \
-         {size} 0 {limit} 0 0 0 0 0 0 0 0 0 0 0 0 {told_by} 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+        "{id} ({name}) {letter} {parent} {group} {session} {terminal} {foreground} 0 {faults} {faults_below} 0 0 {user} {system} \
+         {user_below} {system_below} {priority} {nice} {threads} 0 {started} {size} {resident} {limit} \
+         0 0 0 0 0 0 0 0 0 0 0 0 {told_by} 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
     ))
 }
 
 pub(super) fn status(subject: Subject) -> Result<String> {
     let process = subject.process()?;
     let parent = process.as_ref().map_or(0, |process| process.parent_pid());
-    let (pid, name, (letter, word)) = (subject.pid, short_name(subject)?, state(process.as_ref()));
+    let (pid, id, name) = (subject.pid, subject.number(), short_name(subject)?);
+    let (letter, word) = state(subject, process.as_ref())?;
     let mut text = format!("Name:\t{name}\n");
     // One that has ended is nobody any more.
     if let Ok(place) = subject.place() {
         let _ = writeln!(text, "Umask:\t{:04o}", place.context.umask);
     }
-    let _ = writeln!(text, "State:\t{letter} ({word})\nTgid:\t{pid}\nPid:\t{pid}\nPPid:\t{parent}\nTracerPid:\t0");
+    let _ = writeln!(text, "State:\t{letter} ({word})\nTgid:\t{pid}\nPid:\t{id}\nPPid:\t{parent}\nTracerPid:\t0");
     if let Ok(place) = subject.place() {
         let (identity, credentials) = (&place.identity, &place.context.credentials);
         for (label, ids, files) in [("Uid", identity.users, credentials.uid), ("Gid", identity.groups, credentials.gid)]
@@ -87,7 +95,10 @@ pub(super) fn status(subject: Subject) -> Result<String> {
             let _ = writeln!(text, "{label}:\t{}\t{}\t{}\t{files}", ids.real, ids.effective, ids.saved);
         }
         let groups: String = credentials.groups.iter().map(|group| format!("{group} ")).collect();
-        let _ = writeln!(text, "Groups:\t{groups}\nVmSize:\t{:>8} kB", mapped(process.as_ref()) / 1024);
+        let memory = usage::Memory::of(process.as_ref());
+        let _ = writeln!(text, "Groups:\t{groups}\nVmSize:\t{:>8} kB", memory.mapped / 1024);
+        let _ = writeln!(text, "VmHWM:\t{:>8} kB\nVmRSS:\t{:>8} kB", 4 * memory.pages_max, 4 * memory.pages);
+        let _ = writeln!(text, "VmData:\t{:>8} kB", memory.data / 1024);
         let _ = writeln!(text, "Threads:\t{}", threads(process.as_ref()));
         for (label, set) in [
             ("Inh", identity.inheritable),
@@ -99,5 +110,17 @@ pub(super) fn status(subject: Subject) -> Result<String> {
             let _ = writeln!(text, "Cap{label}:\t{:016x}", set.bits());
         }
     }
+    let figures = usage::figures(subject)?;
+    let _ = writeln!(text, "voluntary_ctxt_switches:\t{}", figures.waits);
+    let _ = writeln!(text, "nonvoluntary_ctxt_switches:\t{}", figures.losses);
     Ok(text)
+}
+
+/// Where in the kernel it waits is nobody's business.
+pub(super) fn wait_channel(_subject: Subject) -> Result<String> {
+    Ok("0".into())
+}
+
+pub(super) fn personality(subject: Subject) -> Result<String> {
+    Ok(format!("{:08x}\n", subject.process()?.map_or(0, |process| process.personality())))
 }
