@@ -20,6 +20,8 @@ use super::{groups, number};
 /// A process's parent and its children.
 pub struct Family {
     parent: Mutex<Weak<Process>>,
+    /// The parent's number, at hand for who only asks for that; 0 for none. Changes with the parent.
+    parent_number: AtomicU32,
     children: Mutex<Vec<Arc<Process>>>,
     /// Waiting for something to become of a child.
     changed: WaitQueue,
@@ -101,9 +103,10 @@ pub struct Asked<'a> {
 }
 
 impl Family {
-    pub(super) fn new(parent: Weak<Process>, told_by: Option<Signal>) -> Self {
+    pub(super) fn new(parent: Option<&Arc<Process>>, told_by: Option<Signal>) -> Self {
         Self {
-            parent: Mutex::new(parent),
+            parent: Mutex::new(parent.map(Arc::downgrade).unwrap_or_default()),
+            parent_number: AtomicU32::new(parent.map_or(0, |parent| parent.pid())),
             children: Mutex::new(Vec::new()),
             changed: WaitQueue::new(),
             told_by: AtomicU8::new(told_by.map_or(0, Signal::number)),
@@ -123,6 +126,12 @@ impl Family {
     /// Notes a child, for which there is room.
     pub(super) fn add(&self, child: Arc<Process>) {
         self.children.lock().push(child);
+    }
+
+    fn set_parent(&self, parent: Option<&Arc<Process>>) {
+        let mut place = self.parent.lock();
+        *place = parent.map(Arc::downgrade).unwrap_or_default();
+        self.parent_number.store(parent.map_or(0, |parent| parent.pid()), Ordering::Relaxed);
     }
 
     /// The parent, if there is one.
@@ -179,8 +188,11 @@ impl Stop {
 impl Process {
     /// Its parent's number.
     pub fn parent_pid(&self) -> u32 {
-        let of_orphan = if self.is_first() { 0 } else { FIRST };
-        self.family.parent().map_or(of_orphan, |parent| parent.pid())
+        match self.family.parent_number.load(Ordering::Relaxed) {
+            0 if self.is_first() => 0,
+            0 => FIRST,
+            number => number,
+        }
     }
 
     /// Whether it is stopped.
@@ -268,7 +280,7 @@ impl Process {
             }
             // Without memory to note one more the child is nobody's.
             let heir = heir.as_ref().filter(|heir| heir.family.make_room().is_ok());
-            *child.family.parent.lock() = heir.map(Arc::downgrade).unwrap_or_default();
+            child.family.set_parent(heir);
             if let Some(heir) = heir {
                 child.family.told_by.store(Signal::CHILD.number(), Ordering::Relaxed);
                 heir.family.add(child.clone());

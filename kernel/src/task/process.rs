@@ -202,7 +202,7 @@ impl Process {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             started: time::monotonic(),
             membership: Mutex::new(membership),
-            family: Family::new(parent.map(Arc::downgrade).unwrap_or_default(), parts.told_by),
+            family: Family::new(parent, parts.told_by),
             stop: Stop::default(),
             moved_on: WaitQueue::new(),
             state: AtomicU64::new(RUNS),

@@ -134,7 +134,8 @@ fn mark() -> u64 {
     let now = instructions();
     let last = MARK.load(Ordering::Relaxed);
     MARK.store(now, Ordering::Relaxed);
-    now.saturating_sub(last)
+    // The counter goes on only.
+    now.wrapping_sub(last)
 }
 
 /// The running thread has come from user mode. Interrupts are off.

@@ -103,7 +103,7 @@ fn answer(frame: &mut TrapFrame) -> Option<Interrupted> {
     let process = &thread.user()?.process;
     let number = frame.rax;
     let arguments = [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9];
-    let result = match table::find(number).and_then(|entry| entry.function) {
+    let result = match table::function(number) {
         Some(function) => function(&mut Call { process, frame, arguments }),
         None => {
             note_missing(number, process);

@@ -76,6 +76,11 @@ pub fn find(number: u64) -> Option<&'static Entry> {
     (!entry.name.is_empty()).then_some(entry)
 }
 
+/// What answers the call of that number, if it is there.
+pub fn function(number: u64) -> Option<Function> {
+    TABLE.get(usize::try_from(number).ok()?)?.function
+}
+
 /// All numbers.
 pub fn all() -> impl Iterator<Item = (u64, &'static Entry)> {
     TABLE.iter().enumerate().map(|(number, entry)| (number as u64, entry)).filter(|(_, entry)| !entry.name.is_empty())
