@@ -54,6 +54,9 @@ pub const DYNAMIC: Packages = Packages {
     ],
 };
 
+/// One shell, linked with several C libraries.
+pub const KORN_SHELLS: Packages = Packages { directory: "korn-shells", names: &["mksh"] };
+
 /// Why there is no tree.
 #[derive(Debug)]
 pub struct Unavailable(pub String);
