@@ -3,16 +3,25 @@
 use std::env;
 use std::fs;
 use std::io::{self, Write as _};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use tests::kernel::{self, Run};
+use tests::packages::{self, Unavailable};
+use tests::side_by_side;
 use tools::image;
 
 /// Random reads, writes, mappings, cuts, holes and copies of one file, each read compared with what was written (crates.io).
 const FSX_VERSION: &str = "0.3.2";
+
+/// What POSIX says of each call on files: results, errnos, rights, times (crates.io).
+const PJDFSTEST_VERSION: &str = "0.2.2";
+
+/// How many of its tests pass on Linux at least: with less there it did not run as it should.
+const PJDFSTEST_PASSED: usize = 300;
 
 /// What host programs are built for, so that they are told to be static whatever the host's default is.
 const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -36,17 +45,19 @@ sendfile = 5
 copy_file_range = 10
 ";
 
-/// `fsx`, built from the registry the first time; why not, if that is out of reach.
-fn fsx() -> Result<Result<PathBuf, String>> {
-    let root = kernel::target().join("packages").join(format!("fsx-{FSX_VERSION}"));
-    let program = root.join("bin/fsx");
+/// A program of the crates' registry, static, built the first time; why not, if the registry is out of reach.
+fn installed(name: &str, version: &str) -> Result<Result<PathBuf, String>> {
+    let root = kernel::target().join("packages").join(format!("{name}-{version}"));
+    let program = root.join("bin").join(name);
     if program.exists() {
         return Ok(Ok(program));
     }
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["install", "-q", "fsx", "--version", FSX_VERSION, "--locked", "--target", HOST, "--root"])
+        .args(["install", "-q", name, "--version", version, "--locked", "--target", HOST, "--root"])
         .arg(&root)
         .env("RUSTFLAGS", "-Ctarget-feature=+crt-static")
+        // It is run for seconds: quickly built is better than quick.
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
         // Neither this workspace's configuration nor its directory of builds.
         .current_dir("/")
         .env_remove("CARGO_TARGET_DIR")
@@ -60,7 +71,7 @@ fn fsx() -> Result<Result<PathBuf, String>> {
     if out_of_reach.iter().any(|sign| reason.contains(sign)) {
         return Ok(Err(reason));
     }
-    bail!("fsx does not build: {reason}")
+    bail!("{name} does not build: {reason}")
 }
 
 /// An image with `/lower/file`, which is there before, and the program with its configuration.
@@ -80,12 +91,9 @@ fn make_image(program: &Path, root: &Path) -> Result<()> {
 ///   /merged   overlay: /state (tmpfs) over /lower, whiteouts as of OCI; fsx works on /merged/file
 /// ```
 fn exercise(operations: u32, seeds: &[u32], timeout: Duration) -> Result<()> {
-    let program = match fsx()? {
+    let program = match installed("fsx", FSX_VERSION)? {
         Ok(program) => program,
-        Err(reason) => {
-            // Past the harness's capture: nobody may take a test that did nothing for one that passed unseen.
-            return Ok(writeln!(io::stderr(), "SKIPPED: fsx in the guest: {reason}")?);
-        }
+        Err(reason) => return side_by_side::skip("fsx in the guest", &reason),
     };
     let scratch = tempfile::tempdir().context("no temporary directory")?;
     make_image(&program, scratch.path())?;
@@ -124,4 +132,81 @@ fn fsx_finds_nothing_in_a_hundred_thousand_operations() -> Result<()> {
 #[ignore = "a long run: make soak"]
 fn fsx_finds_nothing_in_a_million_operations() -> Result<()> {
     exercise(100_000, &[11, 12, 13, 14, 15, 16, 17, 18, 19, 20], Duration::from_secs(3600))
+}
+
+/// What `pjdfstest` is told: what there is to be tested, and who two users are.
+const PJDFSTEST_CONFIGURATION: &str = "\
+[features]
+posix_fallocate = {}
+rename_ctime = {}
+utime_now = {}
+utimensat = {}
+
+[settings]
+naptime = 0.01
+
+[dummy_auth]
+entries = [[\"nobody\", \"nobody\"], [\"tests\", \"tests\"]]
+";
+
+/// Mounts the overlay and runs `pjdfstest` there.
+const PJDFSTEST_SCRIPT: &str = "\
+PATH=/bin
+mount -t tmpfs none /state
+mkdir /state/upper /state/work /state/merged
+mount -t overlay -o lowerdir=/lower,upperdir=/state/upper,workdir=/state/work none /state/merged
+cd /state/merged
+pjdfstest -c /etc/pjdfstest.toml -p /state/merged 2> /dev/null
+echo status $?
+";
+
+/// Each of its tests says here what it says on Linux's overlayfs. (Some it fails there: it makes devices 0/0, which are
+/// whiteouts to an overlay.)
+///
+/// ```text
+///   /state/merged   overlay: /state/upper (tmpfs) over /lower
+/// ```
+#[test]
+fn pjdfstest_finds_what_it_finds_on_linux() -> Result<()> {
+    let skip = |reason: &str| side_by_side::skip("pjdfstest in the guest and on Linux", reason);
+    if let Some(reason) = side_by_side::missing()? {
+        return skip(&reason);
+    }
+    let program = match installed("pjdfstest", PJDFSTEST_VERSION)? {
+        Ok(program) => program,
+        Err(reason) => return skip(&reason),
+    };
+    let busybox = match packages::unpacked(&packages::BUSYBOX)? {
+        Ok(root) => root.join("data/bin/busybox"),
+        Err(Unavailable(reason)) => return skip(&reason),
+    };
+    let scratch = tempfile::tempdir().context("no temporary directory")?;
+    let root = scratch.path();
+    for directory in ["bin", "dev", "etc", "lower", "proc", "state"] {
+        fs::create_dir(root.join(directory)).context("cannot make a directory for the image")?;
+    }
+    fs::copy(busybox, root.join("bin/busybox")).context("cannot copy busybox")?;
+    // No more than these: with a `sleep` it would look for `ETXTBSY` by one that ends at once, under a name of its own.
+    for applet in ["mkdir", "mount"] {
+        symlink("busybox", root.join("bin").join(applet)).context("cannot make a symbolic link")?;
+    }
+    fs::copy(program, root.join("bin/pjdfstest")).context("cannot copy pjdfstest")?;
+    for (name, text) in [
+        ("etc/passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\ntests:x:1001:1001::/:/bin/sh\n"),
+        ("etc/group", "root:x:0:\nnobody:x:65534:\ntests:x:1001:\n"),
+        ("etc/pjdfstest.toml", PJDFSTEST_CONFIGURATION),
+        ("run.sh", PJDFSTEST_SCRIPT),
+    ] {
+        fs::write(root.join(name), text).context("cannot write the image")?;
+    }
+    let program = ["/bin/busybox", "sh", "/run.sh"];
+    let linux = side_by_side::on_linux(root, &program)?;
+    let passed = linux.lines().filter(|line| line.ends_with(" ok")).count();
+    ensure!(passed >= PJDFSTEST_PASSED && linux.contains("Summary: "), "{passed} tests pass on Linux:\n{linux}");
+    let (strata, died) = side_by_side::in_the_guest(root, &program, Duration::from_secs(120))?;
+    let died = died.unwrap_or_default();
+    let differs = linux.lines().zip(strata.lines()).find(|(linux, strata)| linux != strata);
+    ensure!(strata == linux, "first difference: {differs:?}\n--- Linux\n{linux}\n--- Strata\n{strata}\n{died}");
+    ensure!(died.is_empty(), "{died}");
+    Ok(())
 }
