@@ -7,6 +7,8 @@ TARGET := x86_64-unknown-none
 # A build of its own: its locks belong to the scheduler of the tests.
 SCHEDULES := -p vfs --features shuttle --test schedules
 
+GUEST_LOG := $(or $(CARGO_TARGET_DIR),target)/ktest.log
+
 .PHONY: help run test check soak bench docs demo iso bootstrap
 
 help:
@@ -49,9 +51,11 @@ run: export BUSYBOX := $(or $(BUSYBOX),$(if $(USERS_ROOT),,$(or $(CARGO_TARGET_D
 run: bootstrap
 	@cargo strata
 
-# The guest's tests run whatever the host's say.
+# The guest's tests run beside the host's, and whatever those say; what they say comes last.
 test: bootstrap
-	@cargo test --no-fail-fast; host=$$?; cargo test $(SCHEDULES) || host=$$?; cargo ktest && exit $$host
+	@mkdir -p $(dir $(GUEST_LOG)); cargo ktest >$(GUEST_LOG) 2>&1 & guest=$$!; trap "kill $$guest; exit 130" INT TERM; \
+	cargo test --no-fail-fast; host=$$?; cargo test $(SCHEDULES) || host=$$?; \
+	wait $$guest; guest=$$?; cat $(GUEST_LOG); [ $$guest = 0 ] && exit $$host
 
 # The documentation is for who changes the code: private rooms are in it, and may be linked to.
 check: DOC_FLAGS := -D warnings -A rustdoc::private_intra_doc_links

@@ -43,14 +43,16 @@ pub fn on_linux(root: &Path, program: &[&str]) -> Result<String> {
     let script = r#"root=$1; shift; mount --bind "$root" "$root" && mount -t proc none "$root/proc" &&
         mount --rbind /dev "$root/dev" &&
         { [ ! -d "$root/tmp" ] || mount -t tmpfs none "$root/tmp"; } && exec chroot "$root" "$@""#;
-    let output = Command::new("unshare")
-        .args(["--mount", "--propagation", "private", "--pid", "--fork", "sh", "-c", script, "sh"])
+    // Whoever runs the tests may have signals ignored (`nohup`), which programs would inherit.
+    let output = Command::new("env")
+        .args(["--default-signal", "unshare", "--mount", "--propagation", "private", "--pid", "--fork"])
+        .args(["sh", "-c", script, "sh"])
         .arg(root)
         .args(program)
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .output()
-        .context("cannot run unshare")?;
+        .context("cannot run env and unshare")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr));
     Ok(text)
