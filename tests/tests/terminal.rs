@@ -258,6 +258,11 @@ fn busybox_draws_on_the_screen() -> Result<()> {
     terminal.expect(PROMPT)?;
 
     terminal.run("ps", "PID")?;
+    terminal.press("top\r")?;
+    terminal.expect("Load average: ")?;
+    terminal.expect("COMMAND")?;
+    terminal.press("q")?;
+    terminal.expect(PROMPT)?;
 
     terminal.run("stty rows 40 cols 120; stty size", "40 120\r\n")?;
     terminal.run("stty -a", "speed 115200 baud; rows 40; columns 120")?;
