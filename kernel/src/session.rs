@@ -1,5 +1,5 @@
 //! The session: what the kernel is for, once the machine is up. It mounts the root and runs the first program there
-//! ([`init`](crate::init)); where there is none, or when that has ended, the built-in shell is there for who types. A script
+//! ([`init`]); where there is none, or when that has ended, the built-in shell is there for who types. A script
 //! that the host gives along runs instead, in the built-in shell unless a first program is asked for.
 
 use alloc::format;

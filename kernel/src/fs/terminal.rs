@@ -2,8 +2,8 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`settings`] | what a program sets of it |
-//! | [`line`] | from keys to what is read, with echo and signals |
+//! | [`mod@settings`] | what a program sets of it |
+//! | [`mod@line`] | from keys to what is read, with echo and signals |
 //! | [`output`] | what is made of what is written |
 //! | [`jobs`] | whose it is, and who may read, write and set it |
 //!

@@ -1,6 +1,6 @@
 //! How much a process may have (`getrlimit(2)`).
 //!
-//! Each limit is looked at where what it limits is given out: numbers of files by [`files`](super::files), memory by its
+//! Each limit is looked at where what it limits is given out: numbers of files by [`files`], memory by its
 //! [address space](crate::mm::space), the stack when a program begins, the length of files and the number of processes
 //! by the calls that make them, time here, at the tick. Those of what the kernel does not have are kept and told.
 

@@ -7,7 +7,6 @@
 //! file system stands on another, all of the upper one's locks come before all of the lower one's.
 #![no_std]
 #![forbid(unsafe_code)]
-#![cfg_attr(feature = "shuttle", expect(clippy::large_enum_variant, reason = "a scheduler's locks are large"))]
 
 extern crate alloc;
 #[cfg(test)]
