@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tools::guest::Ending;
+use tools::image;
 use tools::machine::Machine;
 use tools::script::{self, Outcome};
 
@@ -90,6 +91,18 @@ impl Run {
     /// A directory for the test's files, which goes when this does.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Lets the guest boot that directory, each file with its own owner.
+    ///
+    /// # Errors
+    /// It cannot be packed, or not all of it.
+    pub fn boot(&mut self, root: &Path) -> Result<()> {
+        let archive = self.directory().join("image.cpio");
+        let skipped = image::build(root, &archive, &image::Options { owner: None, gzip: false }, &mut |_| {})?;
+        ensure!(skipped.is_empty(), "left out of the image: {skipped:?}");
+        self.machine.initramfs = Some(archive);
+        Ok(())
     }
 
     /// Runs the script.

@@ -8,6 +8,7 @@
 //! | [`packages`] | real trees: unpacked Debian packages |
 //! | [`programs`] | programs of this workspace, linked statically for the guest |
 //! | [`side_by_side`] | the same program in the guest and on Linux |
+//! | [`skipping`] | tests that this machine cannot run |
 
 #![forbid(unsafe_code)]
 
@@ -17,3 +18,4 @@ pub mod manifest;
 pub mod packages;
 pub mod programs;
 pub mod side_by_side;
+pub mod skipping;

@@ -36,7 +36,7 @@ pub const TREES: Packages = Packages {
 };
 
 /// One program that is many, linked statically.
-pub const BUSYBOX: Packages = Packages { directory: "busybox", names: &["busybox-static"] };
+const BUSYBOX: Packages = Packages { directory: "busybox", names: &["busybox-static"] };
 
 /// Dynamic programs, with their interpreter and all libraries.
 pub const DYNAMIC: Packages = Packages {
@@ -60,6 +60,14 @@ pub const KORN_SHELLS: Packages = Packages { directory: "korn-shells", names: &[
 /// Why there is no tree.
 #[derive(Debug)]
 pub struct Unavailable(pub String);
+
+/// BusyBox's program, fetched the first time.
+///
+/// # Errors
+/// Those of [`unpacked`].
+pub fn busybox() -> Result<Result<PathBuf, Unavailable>> {
+    Ok(unpacked(&BUSYBOX)?.map(|root| root.join("data/bin/busybox")))
+}
 
 /// A directory with one directory `data` in it, into which the packages are unpacked. They are fetched the first time
 /// (`tools/packages`).

@@ -1,13 +1,11 @@
 //! One image and one program, in the guest and on Linux: what it prints is to be compared.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use tools::image;
 
 use crate::kernel::Run;
 
@@ -23,15 +21,6 @@ pub fn missing() -> Result<Option<String>> {
         return Ok(Some("the host has no overlayfs (/proc/filesystems)".to_owned()));
     }
     Ok(None)
-}
-
-/// Says that a test is skipped, past the harness's capture: nobody may take a test that did nothing for one that passed
-/// unseen.
-///
-/// # Errors
-/// There is nobody to tell.
-pub fn skip(what: &str, reason: &str) -> Result<()> {
-    Ok(writeln!(io::stderr(), "SKIPPED: {what}: {reason}")?)
 }
 
 /// What the program prints on the host, in namespaces of its own and with `root` as its root; it has `/proc`
@@ -65,11 +54,7 @@ pub fn on_linux(root: &Path, program: &[&str]) -> Result<String> {
 /// The image cannot be built, or the guest not be run.
 pub fn in_the_guest(root: &Path, program: &[&str], timeout: Duration) -> Result<(String, Option<String>)> {
     let mut run = Run::new()?;
-    let archive = run.directory().join("image.cpio");
-    let options = image::Options { owner: None, gzip: false };
-    let skipped = image::build(root, &archive, &options, &mut |_| {})?;
-    ensure!(skipped.is_empty(), "left out of the image: {skipped:?}");
-    run.machine.initramfs = Some(archive);
+    run.boot(root)?;
     run.timeout = timeout;
     let ran = run.script(&format!("{} < /dev/null\n", program.join(" ")))?;
     let died = ran.text().err().map(|_| format!("{:?}\n{}", ran.outcome, ran.log));

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tests::kernel::{self, Run};
 use tests::packages::{self, Unavailable};
 use tests::side_by_side;
-use tools::image;
+use tests::skipping::skip;
 
 /// Random reads, writes, mappings, cuts, holes and copies of one file, each read compared with what was written (crates.io).
 const FSX_VERSION: &str = "0.3.2";
@@ -93,15 +93,12 @@ fn make_image(program: &Path, root: &Path) -> Result<()> {
 fn exercise(operations: u32, seeds: &[u32], timeout: Duration) -> Result<()> {
     let program = match installed("fsx", FSX_VERSION)? {
         Ok(program) => program,
-        Err(reason) => return side_by_side::skip("fsx in the guest", &reason),
+        Err(reason) => return skip("fsx in the guest", &reason),
     };
     let scratch = tempfile::tempdir().context("no temporary directory")?;
     make_image(&program, scratch.path())?;
     let mut run = Run::new()?;
-    let archive = run.directory().join("image.cpio");
-    let skipped = image::build(scratch.path(), &archive, &image::Options { owner: None, gzip: false }, &mut |_| {})?;
-    ensure!(skipped.is_empty(), "left out of the image: {skipped:?}");
-    run.machine.initramfs = Some(archive);
+    run.boot(scratch.path())?;
     run.timeout = timeout;
     let mut script = String::from(
         "mount -t tmpfs none /state
@@ -168,7 +165,7 @@ echo status $?
 /// ```
 #[test]
 fn pjdfstest_finds_what_it_finds_on_linux() -> Result<()> {
-    let skip = |reason: &str| side_by_side::skip("pjdfstest in the guest and on Linux", reason);
+    let skip = |reason: &str| skip("pjdfstest in the guest and on Linux", reason);
     if let Some(reason) = side_by_side::missing()? {
         return skip(&reason);
     }
@@ -176,8 +173,8 @@ fn pjdfstest_finds_what_it_finds_on_linux() -> Result<()> {
         Ok(program) => program,
         Err(reason) => return skip(&reason),
     };
-    let busybox = match packages::unpacked(&packages::BUSYBOX)? {
-        Ok(root) => root.join("data/bin/busybox"),
+    let busybox = match packages::busybox()? {
+        Ok(program) => program,
         Err(Unavailable(reason)) => return skip(&reason),
     };
     let scratch = tempfile::tempdir().context("no temporary directory")?;

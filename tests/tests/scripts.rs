@@ -1,10 +1,9 @@
 //! A script's output is the script's alone, byte by byte, and its status is the guest's.
 
-use std::io::{self, Write};
-
 use anyhow::Result;
 use tests::kernel::{Run, cargo, workspace};
 use tests::packages::{self, Unavailable};
+use tests::skipping::skip;
 use tools::script::Outcome;
 use tools::{busybox, image};
 
@@ -45,11 +44,9 @@ fn the_overlay_script_from_the_documents_works_as_written() -> Result<()> {
 /// The same under BusyBox's shell, which the kernel starts as the first program with the script as its input.
 #[test]
 fn the_overlay_script_from_the_documents_works_under_busybox() -> Result<()> {
-    let program = match packages::unpacked(&packages::BUSYBOX)? {
-        Ok(root) => root.join("data/bin/busybox"),
-        Err(Unavailable(reason)) => {
-            return Ok(writeln!(io::stderr(), "SKIPPED: the overlay script under BusyBox: {reason}")?);
-        }
+    let program = match packages::busybox()? {
+        Ok(program) => program,
+        Err(Unavailable(reason)) => return skip("the overlay script under BusyBox", &reason),
     };
     let mut run = Run::new()?;
     let (tree, archive) = (run.directory().join("root"), run.directory().join("root.cpio"));

@@ -8,7 +8,6 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tests::kernel::Run;
 use tests::programs;
-use tools::image;
 
 #[test]
 fn processes_talk_in_the_guest_as_they_do_on_linux() -> Result<()> {
@@ -24,10 +23,7 @@ fn processes_talk_in_the_guest_as_they_do_on_linux() -> Result<()> {
     let root = run.directory().join("root");
     fs::create_dir_all(root.join("work")).context("cannot make a directory for the image")?;
     fs::copy(&program, root.join("peers")).context("cannot copy the program")?;
-    let archive = run.directory().join("image.cpio");
-    let skipped = image::build(&root, &archive, &image::Options { owner: None, gzip: false }, &mut |_| {})?;
-    ensure!(skipped.is_empty(), "left out of the image: {skipped:?}");
-    run.machine.initramfs = Some(archive);
+    run.boot(&root)?;
     let found = run.script("/peers /work\n")?.text()?;
     ensure!(found == expected, "--- Linux\n{expected}--- Strata\n{found}");
     Ok(())

@@ -2,7 +2,7 @@
 //! with programs that control the terminal. Each step waits for what is shown, none for a time.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -14,6 +14,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use tests::kernel::{self, cargo, workspace};
 use tests::packages::{self, Unavailable};
+use tests::skipping::skip;
 
 /// The prompt of the kernel's own shell in the root, and of BusyBox's (`tools/root/etc/profile`).
 const PROMPT: &str = "strata:/# ";
@@ -34,11 +35,10 @@ impl Terminal {
 
     /// Starts what `make run` starts where there is BusyBox; `None` where there is none.
     fn start_busybox() -> Result<Option<Self>> {
-        let busybox: PathBuf = match packages::unpacked(&packages::BUSYBOX)? {
-            Ok(root) => root.join("data/bin/busybox"),
+        let busybox: PathBuf = match packages::busybox()? {
+            Ok(program) => program,
             Err(Unavailable(reason)) => {
-                // Past the harness's capture: nobody may take a test that did nothing for one that passed unseen.
-                writeln!(io::stderr(), "SKIPPED: BusyBox on a terminal: {reason}")?;
+                skip("BusyBox on a terminal", &reason)?;
                 return Ok(None);
             }
         };

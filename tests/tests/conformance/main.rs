@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use recorded::replay;
 use strata::Strata;
-use tests::{programs, side_by_side};
+use tests::{programs, side_by_side, skipping};
 
 /// What a replay without a difference ends with.
 const COMPLETE: &str = "13277 operations in 359 cases of 58 tests, 0 differences\n";
@@ -32,7 +32,7 @@ fn recording() -> Result<Option<String>> {
 }
 
 fn skip(reason: &str) -> Result<()> {
-    side_by_side::skip("recorded cases", reason)
+    skipping::skip("recorded cases", reason)
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use tests::packages::{self, Unavailable};
 use tests::side_by_side;
+use tests::skipping::skip;
 
 /// What no program of the script looks at, and is large.
 const LEFT_OUT: [&str; 4] = ["usr/share", "usr/lib/x86_64-linux-gnu/gconv", "usr/lib/x86_64-linux-gnu/audit", "var"];
@@ -31,7 +32,7 @@ fn make_root(packages: &Path, root: &Path) -> Result<()> {
 
 #[test]
 fn dynamic_programs_do_in_the_guest_what_they_do_on_linux() -> Result<()> {
-    let skip = |reason: &str| side_by_side::skip("dynamic programs in the guest and on Linux", reason);
+    let skip = |reason: &str| skip("dynamic programs in the guest and on Linux", reason);
     if let Some(reason) = side_by_side::missing()? {
         return skip(&reason);
     }

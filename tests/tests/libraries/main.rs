@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use tests::packages::{self, Unavailable};
 use tests::side_by_side;
+use tests::skipping::skip;
 
 /// The shell by its library, and where its package has it.
 const SHELLS: [(&str, &str); 2] = [("musl", "usr/lib/x86_64-linux-musl/bin/mksh"), ("klibc", "usr/lib/klibc/bin/mksh")];
@@ -20,7 +21,7 @@ const SHELLS: [(&str, &str); 2] = [("musl", "usr/lib/x86_64-linux-musl/bin/mksh"
 /// ```
 #[test]
 fn programs_of_other_c_libraries_do_as_on_linux() -> Result<()> {
-    let skip = |reason: &str| side_by_side::skip("other C libraries", reason);
+    let skip = |reason: &str| skip("other C libraries", reason);
     if let Some(reason) = side_by_side::missing()? {
         return skip(&reason);
     }
@@ -28,8 +29,8 @@ fn programs_of_other_c_libraries_do_as_on_linux() -> Result<()> {
         Ok(root) => root.join("data"),
         Err(Unavailable(reason)) => return skip(&reason),
     };
-    let busybox = match packages::unpacked(&packages::BUSYBOX)? {
-        Ok(root) => root.join("data/bin/busybox"),
+    let busybox = match packages::busybox()? {
+        Ok(program) => program,
         Err(Unavailable(reason)) => return skip(&reason),
     };
     let scratch = tempfile::tempdir().context("no temporary directory")?;

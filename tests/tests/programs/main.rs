@@ -15,6 +15,7 @@ use std::process::Command;
 use std::time::Duration;
 use tests::packages::{self, Unavailable};
 use tests::side_by_side;
+use tests::skipping::skip;
 use tools::busybox;
 
 /// What the programs are tested with, by subject.
@@ -103,12 +104,12 @@ fn answers(text: &str) -> BTreeMap<&str, String> {
 /// ```
 #[test]
 fn programs_do_in_the_guest_what_they_do_on_linux() -> Result<()> {
-    let skip = |reason: &str| side_by_side::skip("programs in the guest and on Linux", reason);
+    let skip = |reason: &str| skip("programs in the guest and on Linux", reason);
     if let Some(reason) = side_by_side::missing()? {
         return skip(&reason);
     }
-    let busybox = match packages::unpacked(&packages::BUSYBOX)? {
-        Ok(root) => root.join("data/bin/busybox"),
+    let busybox = match packages::busybox()? {
+        Ok(program) => program,
         Err(Unavailable(reason)) => return skip(&reason),
     };
     let scratch = tempfile::tempdir().context("no temporary directory")?;
