@@ -14,7 +14,6 @@ use crate::arch::interrupts;
 use crate::fs::readiness;
 use crate::fs::terminal;
 use crate::log;
-use crate::mm::user_memory;
 
 /// Ends the running thread, and its process if it is the last. What the caller holds it must have let go of.
 pub fn leave() -> ! {
@@ -59,10 +58,11 @@ fn end_process(user: &UserSide) {
 /// cleared (`CLONE_CHILD_CLEARTID`).
 pub fn leave_memory(user: &UserSide) {
     robust_list::release(user);
-    let address = user.cleared_at_end();
-    if address != 0 && user.process.is_seen() {
+    if let Some(address) = user.cleared_at_end()
+        && user.process.is_seen()
+    {
         // As on Linux a bad address is the program's own affair.
-        let _ = user_memory::write(address, &[0; 4]);
+        let _ = address.write_u32(0);
         let _ = futex::wake_at(&user.process, address);
     }
 }

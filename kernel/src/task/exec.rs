@@ -161,7 +161,7 @@ pub fn prepare(
         floating_point: FloatingPoint::default(),
         thread_base: 0,
         identity_at: None,
-        cleared_at_end: 0,
+        cleared_at_end: None,
         mask: Set::default(),
         alternate_stack: AlternateStack::default(),
         name: None,

@@ -20,7 +20,7 @@ use super::thread::Thread;
 use super::wait::WaitQueue;
 use crate::arch::user::USER_END;
 use crate::mm::space::Shared;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 
 /// Bytes of heap that one who waits takes, about.
 const WAITER_MEMORY: usize = 256;
@@ -39,7 +39,7 @@ pub struct Key {
 #[derive(Clone, Copy, Debug)]
 pub struct Word {
     /// Where it is.
-    pub address: u64,
+    pub address: UserAddress,
     /// What it has.
     pub value: u32,
 }
@@ -67,7 +67,8 @@ impl Key {
     ///
     /// # Errors
     /// `EINVAL` for what is no word's address, `EFAULT` for what is not the user's, or not mapped and not private.
-    pub fn new(process: &Process, address: u64, is_private: bool) -> Result<Self> {
+    pub fn new(process: &Process, address: UserAddress, is_private: bool) -> Result<Self> {
+        let address = address.value();
         if !address.is_multiple_of(4) {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
@@ -96,23 +97,13 @@ impl Waiter {
     }
 }
 
-/// The word at `address`.
-///
-/// # Errors
-/// `EFAULT`.
-pub fn read(address: u64) -> Result<u32> {
-    let mut bytes = [0; 4];
-    user_memory::read(address, &mut bytes)?;
-    Ok(u32::from_le_bytes(bytes))
-}
-
 /// Changes the word at `address`, while nobody else does; returns what it was.
 ///
 /// # Errors
 /// `EFAULT`.
-pub fn change(address: u64, change: impl FnOnce(u32) -> u32) -> Result<u32> {
-    let old = read(address)?;
-    user_memory::write(address, &change(old).to_le_bytes())?;
+pub fn change(address: UserAddress, change: impl FnOnce(u32) -> u32) -> Result<u32> {
+    let old = address.read_u32()?;
+    address.write_u32(change(old))?;
     Ok(old)
 }
 
@@ -123,7 +114,7 @@ pub fn change(address: u64, change: impl FnOnce(u32) -> u32) -> Result<u32> {
 pub fn wait(key: Key, word: Word, bitset: u32, end: Option<Duration>) -> Result<bool> {
     page::admit(WAITER_MEMORY)?;
     let waiter = Arc::new(Waiter { thread: scheduler::current(), bitset, place: Mutex::new(None) });
-    if read(word.address)? != word.value {
+    if word.address.read_u32()? != word.value {
         return fail(FileSystemErrorKind::WouldBlock);
     }
     waiter.stand_at(&mut WAITING.lock(), key);
@@ -161,7 +152,7 @@ pub fn wake(key: Key, bitset: u32, count: u64) -> u64 {
 ///
 /// # Errors
 /// Those of [`Key::new`].
-pub fn wake_at(process: &Process, address: u64) -> Result<()> {
+pub fn wake_at(process: &Process, address: UserAddress) -> Result<()> {
     wake(Key::new(process, address, false)?, ANY, 1);
     Ok(())
 }

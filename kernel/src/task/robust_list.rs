@@ -7,7 +7,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::futex;
 use super::thread::UserSide;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 
 /// Bytes of the list's head: the first lock, from a lock's entry to its word, the lock that is being taken or left.
 pub const HEAD_SIZE: u64 = 24;
@@ -25,22 +25,21 @@ const LENDS: u64 = 1;
 
 /// Tells of the locks that the running thread holds. As on Linux a bad address ends the walk, and no more.
 pub fn release(user: &UserSide) {
-    let head = user.robust_list();
-    if head != 0 {
+    if let Some(head) = UserAddress::given(user.robust_list()) {
         user.set_robust_list(0);
         let _ = walk(user, head);
     }
 }
 
-fn walk(user: &UserSide, head: u64) -> Result<()> {
-    let [first, offset, pending] = user_memory::read_words(head)?;
+fn walk(user: &UserSide, head: UserAddress) -> Result<()> {
+    let [first, offset, pending] = head.read_words()?;
     let mut entry = first;
     for _ in 0..LOCKS_MAX {
-        if entry & !LENDS == head {
+        if entry & !LENDS == head.value() {
             break;
         }
         // Whoever is woken may take the entry away.
-        let next = user_memory::read_words(entry & !LENDS);
+        let next = UserAddress::new(entry & !LENDS).read_words();
         if entry & !LENDS != pending & !LENDS {
             release_lock(user, entry, offset, false)?;
         }
@@ -54,12 +53,12 @@ fn walk(user: &UserSide, head: u64) -> Result<()> {
 
 /// Marks one lock, if the thread holds it.
 fn release_lock(user: &UserSide, entry: u64, offset: u64, is_pending: bool) -> Result<()> {
-    let address = (entry & !LENDS).wrapping_add(offset);
+    let address = UserAddress::new(entry & !LENDS).plus(offset);
     let is_plain = entry & LENDS == 0;
-    if !address.is_multiple_of(4) {
+    if !address.value().is_multiple_of(4) {
         return fail(FileSystemErrorKind::BadAddress);
     }
-    let word = futex::read(address)?;
+    let word = address.read_u32()?;
     // Left already, with somebody still to be woken for it.
     if is_pending && is_plain && word == 0 {
         return futex::wake_at(&user.process, address);

@@ -24,7 +24,7 @@ use crate::arch::floating_point::FloatingPoint;
 use crate::arch::trap::TrapFrame;
 use crate::arch::{interrupts, switch, user};
 use crate::mm::stacks::Stack;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 
 /// What a thread does.
 pub type Work = Box<dyn FnOnce() + Send>;
@@ -77,7 +77,7 @@ pub struct UserSide {
     /// Where in its memory the list of locks is that others are told of when it ends; 0 for none.
     robust_list: AtomicU64,
     /// The registers that it is to begin with, and where in its memory it is to note its number; until it begins.
-    first: Mutex<Option<(TrapFrame, Option<u64>)>>,
+    first: Mutex<Option<(TrapFrame, Option<UserAddress>)>>,
 }
 
 /// What a thread is called (`PR_SET_NAME`): up to the first NUL.
@@ -90,8 +90,8 @@ pub enum Unfinished {
     Sleep {
         /// Until when (since boot).
         end: Duration,
-        /// Where what is left of it is to be written; 0 for nowhere.
-        left_at: u64,
+        /// Where what is left of it is to be written.
+        left_at: Option<UserAddress>,
     },
     /// For a word to change, and for a time.
     Word {
@@ -115,9 +115,9 @@ pub struct UserStart {
     /// Where thread-local storage begins.
     pub thread_base: u64,
     /// Where in its memory it is to note its number (`CLONE_CHILD_SETTID`).
-    pub identity_at: Option<u64>,
-    /// The word in its memory that is cleared when it ends; 0 for none (`CLONE_CHILD_CLEARTID`).
-    pub cleared_at_end: u64,
+    pub identity_at: Option<UserAddress>,
+    /// The word in its memory that is cleared when it ends (`CLONE_CHILD_CLEARTID`).
+    pub cleared_at_end: Option<UserAddress>,
     /// Which signals it holds back.
     pub mask: Set,
     /// Where handlers run that ask for it.
@@ -250,14 +250,14 @@ impl UserSide {
         self.thread_base.load(Ordering::Relaxed)
     }
 
-    /// The word in its memory that is cleared when it ends; 0 for none.
-    pub fn cleared_at_end(&self) -> u64 {
-        self.cleared_at_end.load(Ordering::Relaxed)
+    /// The word in its memory that is cleared when it ends.
+    pub fn cleared_at_end(&self) -> Option<UserAddress> {
+        UserAddress::given(self.cleared_at_end.load(Ordering::Relaxed))
     }
 
     /// Changes that word.
-    pub fn set_cleared_at_end(&self, address: u64) {
-        self.cleared_at_end.store(address, Ordering::Relaxed);
+    pub fn set_cleared_at_end(&self, address: Option<UserAddress>) {
+        self.cleared_at_end.store(address.map_or(0, UserAddress::value), Ordering::Relaxed);
     }
 
     /// Where in its memory the list of locks is that others are told of when it ends; 0 for none.
@@ -273,7 +273,7 @@ impl UserSide {
     /// Goes on as another program: nothing of the old one's stays.
     pub fn reset(&self) {
         self.set_thread_base(0);
-        self.set_cleared_at_end(0);
+        self.set_cleared_at_end(None);
         self.set_robust_list(0);
         self.set_name(None);
         self.set_alternate_stack(AlternateStack::default());
@@ -363,7 +363,7 @@ impl Thread {
             unfinished: Mutex::new(None),
             floating_point,
             thread_base: AtomicU64::new(thread_base),
-            cleared_at_end: AtomicU64::new(start.cleared_at_end),
+            cleared_at_end: AtomicU64::new(start.cleared_at_end.map_or(0, UserAddress::value)),
             robust_list: AtomicU64::new(0),
             first,
         };
@@ -470,7 +470,7 @@ fn first_frame() -> Option<TrapFrame> {
     let (frame, identity_at) = user.first.lock().take()?;
     if let Some(address) = identity_at {
         // As on Linux a bad address is the program's own affair.
-        let _ = user_memory::write(address, &user.tid().to_le_bytes());
+        let _ = address.write_u32(user.tid());
     }
     Some(frame)
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::alarm::{Alarm, Kind};
 
 const MICROSECONDS: u64 = 1_000_000;
@@ -60,11 +60,8 @@ pub fn getitimer(call: &mut Call<'_>) -> Result<u64> {
 
 pub fn setitimer(call: &mut Call<'_>) -> Result<u64> {
     let kind = kind(call)?;
-    let [_, new, old, ..] = call.arguments;
-    let [interval, interval_rest, next, next_rest] = if new == 0 { [0; 4] } else { user_memory::read_words(new)? };
+    let new = call.given(1).map_or(Ok([0; 4]), UserAddress::read_words)?;
+    let [interval, interval_rest, next, next_rest] = new;
     let former = set(call, kind, duration([next, next_rest])?, duration([interval, interval_rest])?);
-    if old != 0 {
-        call.write_words(2, shown(call, kind, former))?;
-    }
-    Ok(0)
+    call.tell_words(2, shown(call, kind, former))
 }

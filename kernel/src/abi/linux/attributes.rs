@@ -10,7 +10,6 @@ use vfs::node::Allocate;
 use super::call::Call;
 use super::flags::{AT_EACCESS, AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, follow_unless};
 use super::{limits, structures};
-use crate::mm::user_memory;
 
 /// Writes `struct stat` to the address of an argument.
 fn show(call: &Call<'_>, index: usize, metadata: &Metadata) -> Result<u64> {
@@ -133,21 +132,17 @@ type Times = [Option<SetTime>; 2];
 
 const NOW: Times = [Some(SetTime::Now); 2];
 
-/// Two `struct timespec` at an address, if it is not 0.
-fn times_at(address: u64) -> Result<Times> {
-    if address == 0 {
-        return Ok(NOW);
-    }
-    let [accessed, since, modified, later] = user_memory::read_words(address)?;
+/// The two `struct timespec` whose address argument `index` is, if there are any.
+fn times_at(call: &Call<'_>, index: usize) -> Result<Times> {
+    let Some(address) = call.given(index) else { return Ok(NOW) };
+    let [accessed, since, modified, later] = address.read_words()?;
     Ok([structures::set_time([accessed, since])?, structures::set_time([modified, later])?])
 }
 
-/// Two `struct timeval` at an address, if it is not 0.
-fn old_times_at(address: u64) -> Result<Times> {
-    if address == 0 {
-        return Ok(NOW);
-    }
-    let [accessed, since, modified, later] = user_memory::read_words(address)?;
+/// The two `struct timeval` whose address argument `index` is, if there are any.
+fn old_times_at(call: &Call<'_>, index: usize) -> Result<Times> {
+    let Some(address) = call.given(index) else { return Ok(NOW) };
+    let [accessed, since, modified, later] = address.read_words()?;
     let time = |seconds, microseconds: u64| match microseconds {
         0..1_000_000 => structures::set_time([seconds, microseconds * 1_000]),
         _ => fail(FileSystemErrorKind::InvalidArgument),
@@ -161,7 +156,7 @@ fn set_times(call: &Call<'_>, path: &Path, [accessed, modified]: Times) -> Resul
 }
 
 pub fn utimensat(call: &mut Call<'_>) -> Result<u64> {
-    let times = times_at(call.arguments[2])?;
+    let times = times_at(call, 2)?;
     if times == [None; 2] {
         // As on Linux, nothing to do is done whatever the path.
         return Ok(0);
@@ -172,20 +167,20 @@ pub fn utimensat(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn futimesat(call: &mut Call<'_>) -> Result<u64> {
-    let times = old_times_at(call.arguments[2])?;
+    let times = old_times_at(call, 2)?;
     set_times(call, &call.named_at(0, 1, Follow::Yes, 0)?, times)
 }
 
 pub fn utimes(call: &mut Call<'_>) -> Result<u64> {
-    let times = old_times_at(call.arguments[1])?;
+    let times = old_times_at(call, 1)?;
     set_times(call, &call.named(0, Follow::Yes)?, times)
 }
 
 pub fn utime(call: &mut Call<'_>) -> Result<u64> {
-    let times = match call.arguments[1] {
-        0 => NOW,
-        address => {
-            let [accessed, modified] = user_memory::read_words(address)?;
+    let times = match call.given(1) {
+        None => NOW,
+        Some(address) => {
+            let [accessed, modified] = address.read_words()?;
             [structures::set_time([accessed, 0])?, structures::set_time([modified, 0])?]
         }
     };

@@ -13,7 +13,7 @@ use super::call::Call;
 use crate::arch::user::USER_END;
 use crate::mm::PAGE_SIZE;
 use crate::mm::space::SharedSpace;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::number::Number;
 use crate::task::process::{Parts, Place, Process};
 use crate::task::signal::Signal;
@@ -63,8 +63,8 @@ struct Beginning {
     signal: u64,
     /// 0: as the parent's.
     stack: u64,
-    parent_identity_at: u64,
-    child_identity_at: u64,
+    parent_identity_at: Option<UserAddress>,
+    child_identity_at: Option<UserAddress>,
     thread_base: u64,
 }
 
@@ -77,7 +77,8 @@ pub fn vfork(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn clone(call: &mut Call<'_>) -> Result<u64> {
-    let [flags, stack, parent_identity_at, child_identity_at, thread_base, _] = call.arguments;
+    let [flags, stack, _, _, thread_base, _] = call.arguments;
+    let (parent_identity_at, child_identity_at) = (call.given(2), call.given(3));
     let signal = flags & CLONE_SIGNAL;
     // As on Linux what is above 32 bits means nothing here.
     let flags = flags & 0xffff_ffff & !CLONE_SIGNAL & !CLONE_DETACHED;
@@ -89,7 +90,7 @@ const ARGUMENTS_MIN: u64 = 8;
 const ARGUMENTS: usize = 11;
 
 pub fn clone3(call: &mut Call<'_>) -> Result<u64> {
-    let [address, size, ..] = call.arguments;
+    let size = call.arguments[1];
     if size > PAGE_SIZE as u64 {
         return fail(FileSystemErrorKind::ArgumentListTooLong);
     }
@@ -98,7 +99,7 @@ pub fn clone3(call: &mut Call<'_>) -> Result<u64> {
     }
     let mut bytes = [0; PAGE_SIZE];
     let bytes = &mut bytes[..size as usize];
-    user_memory::read(address, bytes)?;
+    call.address(0).read(bytes)?;
     let mut words = [[0; 8]; ARGUMENTS];
     let (known, later) = bytes.split_at(bytes.len().min(8 * ARGUMENTS));
     words.as_flattened_mut()[..known.len()].copy_from_slice(known);
@@ -120,6 +121,7 @@ pub fn clone3(call: &mut Call<'_>) -> Result<u64> {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     let stack = stack + stack_size;
+    let [parent_identity_at, child_identity_at] = [parent_identity_at, child_identity_at].map(UserAddress::given);
     begin(call, &Beginning { flags, signal, stack, parent_identity_at, child_identity_at, thread_base })
 }
 
@@ -172,9 +174,11 @@ fn parts(call: &Call<'_>, wanted: &Beginning, space: Arc<SharedSpace>, told_by: 
 
 /// Writes the number of what has begun where the caller wants it.
 fn tell_parent(wanted: &Beginning, number: u32) {
-    if wanted.flags & CLONE_PARENT_SETTID != 0 {
+    if wanted.flags & CLONE_PARENT_SETTID != 0
+        && let Some(address) = wanted.parent_identity_at
+    {
         // As on Linux a bad address is the program's own affair.
-        let _ = user_memory::write(wanted.parent_identity_at, &number.to_le_bytes());
+        let _ = address.write_u32(number);
     }
 }
 
@@ -196,8 +200,8 @@ fn start(call: &Call<'_>, user: &UserSide, wanted: &Beginning) -> Result<UserSta
         frame,
         floating_point: user.copy_floating_point(),
         thread_base,
-        identity_at: has(CLONE_CHILD_SETTID).then_some(wanted.child_identity_at),
-        cleared_at_end: if has(CLONE_CHILD_CLEARTID) { wanted.child_identity_at } else { 0 },
+        identity_at: wanted.child_identity_at.filter(|_| has(CLONE_CHILD_SETTID)),
+        cleared_at_end: wanted.child_identity_at.filter(|_| has(CLONE_CHILD_CLEARTID)),
         mask: user.mask(),
         alternate_stack: if keeps_stack { user.alternate_stack() } else { AlternateStack::default() },
         name: user.name(),

@@ -12,7 +12,7 @@ use vfs::mount::Path;
 
 use super::flags::{AT_EMPTY_PATH, AT_FDCWD};
 use crate::arch::trap::TrapFrame;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::files::Descriptor;
 use crate::task::process::Process;
 use crate::task::scheduler;
@@ -66,6 +66,18 @@ impl Call<'_> {
         }
     }
 
+    /// An argument that is an address.
+    pub fn address(&self, index: usize) -> UserAddress {
+        #[cfg(test)]
+        super::tests::addresses::assert_is_walked(self.frame.rax, index);
+        UserAddress::new(self.arguments[index])
+    }
+
+    /// As [`Call::address`]; `None` for null, by which a program says that there is nothing.
+    pub fn given(&self, index: usize) -> Option<UserAddress> {
+        if self.arguments[index] == 0 { None } else { Some(self.address(index)) }
+    }
+
     /// Flags, of which all must be known.
     ///
     /// # Errors
@@ -97,7 +109,7 @@ impl Call<'_> {
     /// # Errors
     /// `EFAULT`, `ENAMETOOLONG`.
     pub fn path(&self, index: usize) -> Result<Vec<u8>> {
-        user_memory::read_text(self.arguments[index], PATH_MAX, FileSystemErrorKind::NameTooLong)
+        self.address(index).read_text(PATH_MAX, FileSystemErrorKind::NameTooLong)
     }
 
     /// Where a relative path starts: the directory whose number an argument is; `None` for the current one.
@@ -214,7 +226,7 @@ impl Call<'_> {
             Ok(())
         });
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        let result = result.and_then(|()| user_memory::write(self.arguments[index], &bytes));
+        let result = result.and_then(|()| self.address(index).write(&bytes));
         if result.is_err() {
             for &number in &numbers {
                 let closed = self.process.files().remove(u64::from(number));
@@ -224,12 +236,20 @@ impl Call<'_> {
         result.map(|()| 0)
     }
 
+    /// As [`Call::write_words`], where the argument is an address and not null.
+    ///
+    /// # Errors
+    /// `EFAULT`.
+    pub fn tell_words<const N: usize>(&self, index: usize, words: [u64; N]) -> Result<u64> {
+        self.given(index).map_or(Ok(()), |address| address.write_words(words)).map(|()| 0)
+    }
+
     /// Writes a structure of words to the address that an argument is.
     ///
     /// # Errors
     /// `EFAULT`.
     pub fn write_words<const N: usize>(&self, index: usize, words: [u64; N]) -> Result<u64> {
-        user_memory::write_words(self.arguments[index], words)?;
+        self.address(index).write_words(words)?;
         Ok(0)
     }
 }

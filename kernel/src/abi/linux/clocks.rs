@@ -8,7 +8,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use super::call::Call;
 use super::futexes;
 use super::structures::{duration, timespec, timeval};
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::thread::Unfinished;
 use crate::task::{number, timer};
 use crate::time;
@@ -65,23 +65,21 @@ pub fn now(call: &Call<'_>, clock: u32) -> Result<Duration> {
     }
 }
 
-/// Until when (since boot) a call waits whose limit is the `struct timespec` at `address`; without an end at address 0.
+/// Until when (since boot) a call waits whose limit is the `struct timespec` at `address`; without one it has no end.
 ///
 /// # Errors
 /// `EFAULT`; `EINVAL` for what is no time.
-pub fn deadline(address: u64) -> Result<Option<Duration>> {
-    if address == 0 {
-        return Ok(None);
-    }
-    let limit = duration(user_memory::read_words(address)?)?;
+pub fn deadline(address: Option<UserAddress>) -> Result<Option<Duration>> {
+    let Some(address) = address else { return Ok(None) };
+    let limit = duration(address.read_words()?)?;
     Ok(Some(time::monotonic().saturating_add(limit)))
 }
 
 /// Writes what is left of the time until `end` to where its limit was read, in the form that it was in (`select(2)`). A
 /// program may keep its limit where it cannot be written, so nobody is told.
-pub fn write_rest(address: u64, end: Option<Duration>, form: fn(Duration) -> [u64; 2]) {
-    if let Some(end) = end {
-        let _ = user_memory::write_words(address, form(end.saturating_sub(time::monotonic())));
+pub fn write_rest(address: Option<UserAddress>, end: Option<Duration>, form: fn(Duration) -> [u64; 2]) {
+    if let (Some(address), Some(end)) = (address, end) {
+        let _ = address.write_words(form(end.saturating_sub(time::monotonic())));
     }
 }
 
@@ -91,38 +89,27 @@ pub fn clock_gettime(call: &mut Call<'_>) -> Result<u64> {
 
 pub fn clock_getres(call: &mut Call<'_>) -> Result<u64> {
     now(call, call.word(0))?;
-    if call.arguments[1] == 0 {
-        return Ok(0);
-    }
-    call.write_words(1, [0, 1])
+    call.tell_words(1, [0, 1])
 }
 
 pub fn gettimeofday(call: &mut Call<'_>) -> Result<u64> {
-    let [address, zone, ..] = call.arguments;
-    if address != 0 {
-        call.write_words(0, timeval(time::wall()))?;
-    }
-    if zone != 0 {
-        call.write_words(1, [0])?;
-    }
-    Ok(0)
+    call.tell_words(0, timeval(time::wall()))?;
+    call.tell_words(1, [0])
 }
 
 pub fn time(call: &mut Call<'_>) -> Result<u64> {
     let seconds = time::wall().as_secs();
-    if call.arguments[0] != 0 {
-        call.write_words(0, [seconds])?;
-    }
+    call.tell_words(0, [seconds])?;
     Ok(seconds)
 }
 
 /// Sleeps until a time (since boot). When a signal interrupts it, what is left is written to `left_at`, and it can go on
 /// by `restart_syscall`.
-fn sleep_until(call: &Call<'_>, end: Duration, left_at: u64) -> Result<u64> {
+fn sleep_until(call: &Call<'_>, end: Duration, left_at: Option<UserAddress>) -> Result<u64> {
     let slept = timer::sleep_until(end);
     if slept.is_err() {
-        if left_at != 0 {
-            user_memory::write_words(left_at, timespec(end.saturating_sub(time::monotonic())))?;
+        if let Some(left_at) = left_at {
+            left_at.write_words(timespec(end.saturating_sub(time::monotonic())))?;
         }
         call.user_side(&call.thread())?.note_unfinished(Unfinished::Sleep { end, left_at });
     }
@@ -130,8 +117,8 @@ fn sleep_until(call: &Call<'_>, end: Duration, left_at: u64) -> Result<u64> {
 }
 
 pub fn nanosleep(call: &mut Call<'_>) -> Result<u64> {
-    let given = duration(user_memory::read_words(call.arguments[0])?)?;
-    sleep_until(call, time::monotonic().saturating_add(given), call.arguments[1])
+    let given = duration(call.address(0).read_words()?)?;
+    sleep_until(call, time::monotonic().saturating_add(given), call.given(1))
 }
 
 pub fn clock_nanosleep(call: &mut Call<'_>) -> Result<u64> {
@@ -142,10 +129,11 @@ pub fn clock_nanosleep(call: &mut Call<'_>) -> Result<u64> {
         clock => now(call, clock)?,
     };
     let flags = call.flags(1, TIMER_ABSTIME)?;
-    let given = duration(user_memory::read_words(call.arguments[2])?)?;
+    let given = duration(call.address(2).read_words()?)?;
     let absolute = flags & TIMER_ABSTIME != 0;
     let given = if absolute { given.saturating_sub(now) } else { given };
-    sleep_until(call, time::monotonic().saturating_add(given), if absolute { 0 } else { call.arguments[3] })
+    let left_at = if absolute { None } else { call.given(3) };
+    sleep_until(call, time::monotonic().saturating_add(given), left_at)
 }
 
 /// Goes on with a wait that a signal has interrupted.
@@ -165,15 +153,14 @@ fn set_wall(call: &Call<'_>, now: Duration) -> Result<u64> {
 
 /// The time zone is the programs' own affair: it is read, and not kept.
 pub fn settimeofday(call: &mut Call<'_>) -> Result<u64> {
-    let [address, zone, ..] = call.arguments;
-    if zone != 0 {
-        user_memory::read_words::<1>(zone)?;
+    if let Some(zone) = call.given(1) {
+        zone.read_words::<1>()?;
     }
-    if address == 0 {
+    let Some(address) = call.given(0) else {
         call.credentials()?.require(Capabilities::SYS_TIME)?;
         return Ok(0);
-    }
-    let [seconds, microseconds] = user_memory::read_words(address)?;
+    };
+    let [seconds, microseconds] = address.read_words()?;
     if microseconds >= 1_000_000 {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
@@ -184,7 +171,7 @@ pub fn clock_settime(call: &mut Call<'_>) -> Result<u64> {
     if call.word(0) != CLOCK_REALTIME {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    let given = duration(user_memory::read_words(call.arguments[1])?)?;
+    let given = duration(call.address(1).read_words()?)?;
     set_wall(call, given)
 }
 
@@ -198,8 +185,8 @@ const TIME_ERROR: u64 = 5;
 const ADJ_OFFSET_SS_READ: u32 = 0xa001;
 
 /// Tells of the clock at `address`; it cannot be made to run faster or slower (`EINVAL`).
-fn adjust(call: &Call<'_>, address: u64) -> Result<u64> {
-    let mut words: [u64; TIMEX_WORDS] = user_memory::read_words(address)?;
+fn adjust(call: &Call<'_>, address: UserAddress) -> Result<u64> {
+    let mut words: [u64; TIMEX_WORDS] = address.read_words()?;
     let modes = words[0] as u32;
     if modes != 0 && modes != ADJ_OFFSET_SS_READ {
         call.credentials()?.require(Capabilities::SYS_TIME)?;
@@ -211,17 +198,17 @@ fn adjust(call: &Call<'_>, address: u64) -> Result<u64> {
     (words[3], words[4], words[STATUS]) = (16_000_000, 16_000_000, STA_UNSYNC);
     (words[6], words[7], words[8]) = (7, 1, 32_768_000);
     (words[9], words[10], words[11]) = (now.as_secs(), u64::from(now.subsec_micros()), 10_000);
-    user_memory::write_words(address, words)?;
+    address.write_words(words)?;
     Ok(TIME_ERROR)
 }
 
 pub fn adjtimex(call: &mut Call<'_>) -> Result<u64> {
-    adjust(call, call.arguments[0])
+    adjust(call, call.address(0))
 }
 
 pub fn clock_adjtime(call: &mut Call<'_>) -> Result<u64> {
     match call.word(0) {
-        CLOCK_REALTIME => adjust(call, call.arguments[1]),
+        CLOCK_REALTIME => adjust(call, call.address(1)),
         CLOCK_MONOTONIC..=CLOCK_BOOTTIME => fail(FileSystemErrorKind::NotSupported),
         _ => fail(FileSystemErrorKind::InvalidArgument),
     }

@@ -5,7 +5,6 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::FileObject;
 
 use super::call::Call;
-use crate::mm::user_memory;
 
 /// Gives the file the whole content of the one whose number argument 2 is.
 const FICLONE: u32 = 0x4004_9409;
@@ -30,7 +29,7 @@ fn clone_whole(call: &Call<'_>, to: &FileObject) -> Result<u64> {
 
 /// As on Linux a part begins and ends with pages, or with the file it is of.
 fn clone_range(call: &Call<'_>, to: &FileObject) -> Result<u64> {
-    let [number, offset, length, to_offset] = user_memory::read_words(call.arguments[2])?;
+    let [number, offset, length, to_offset] = call.address(2).read_words()?;
     let from = call.process.files().get(u64::from(number as u32))?.file.clone();
     check_same_file_system(&from, to)?;
     let size = from.metadata()?.size;

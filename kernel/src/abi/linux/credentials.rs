@@ -8,7 +8,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use super::identity::change_place;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::identity::{Identity, Ids};
 use crate::task::number;
 
@@ -46,7 +46,7 @@ pub fn getegid(call: &mut Call<'_>) -> Result<u64> {
 
 fn show_three(call: &Call<'_>, ids: Ids) -> Result<u64> {
     for (index, id) in [ids.real, ids.effective, ids.saved].into_iter().enumerate() {
-        user_memory::write(call.arguments[index], &id.to_le_bytes())?;
+        call.address(index).write_u32(id)?;
     }
     Ok(0)
 }
@@ -148,7 +148,7 @@ pub fn getgroups(call: &mut Call<'_>) -> Result<u64> {
     }
     if room != 0 {
         for (index, group) in groups.iter().enumerate() {
-            user_memory::write(call.arguments[1].wrapping_add(4 * index as u64), &group.to_le_bytes())?;
+            call.address(1).plus(4 * index as u64).write_u32(*group)?;
         }
     }
     Ok(groups.len() as u64)
@@ -164,9 +164,7 @@ pub fn setgroups(call: &mut Call<'_>) -> Result<u64> {
     page::admit(8 * count as usize)?;
     let mut groups = Vec::new();
     for index in 0..u64::from(count) {
-        let mut group = [0; 4];
-        user_memory::read(call.arguments[1].wrapping_add(4 * index), &mut group)?;
-        groups.push(u32::from_le_bytes(group));
+        groups.push(call.address(1).plus(4 * index).read_u32()?);
     }
     if groups.contains(&NONE) {
         return fail(FileSystemErrorKind::InvalidArgument);
@@ -182,15 +180,15 @@ pub fn setgroups(call: &mut Call<'_>) -> Result<u64> {
 const VERSIONS: [u32; 3] = [0x1998_0330, 0x2007_1026, 0x2008_0522];
 
 /// How many halves the header's version has, and its process.
-fn capability_header(address: u64) -> Result<(usize, i32)> {
+fn capability_header(address: UserAddress) -> Result<(usize, i32)> {
     let mut header = [0; 8];
-    user_memory::read(address, &mut header[..4])?;
+    address.read(&mut header[..4])?;
     let [version, _] = words(header);
     if !VERSIONS.contains(&version) {
-        user_memory::write(address, &VERSIONS[2].to_le_bytes())?;
+        address.write_u32(VERSIONS[2])?;
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    user_memory::read(address, &mut header)?;
+    address.read(&mut header)?;
     let [_, pid] = words(header);
     Ok((if version == VERSIONS[0] { 1 } else { 2 }, pid as i32))
 }
@@ -201,15 +199,13 @@ fn words(bytes: [u8; 8]) -> [u32; 2] {
 }
 
 pub fn capget(call: &mut Call<'_>) -> Result<u64> {
-    let [header, data, ..] = call.arguments;
-    let (halves, pid) = match capability_header(header) {
+    let data = call.given(1);
+    let (halves, pid) = match capability_header(call.address(0)) {
         // Who gives no place for an answer only asks for the version.
-        Err(error) if data == 0 && error.kind() == FileSystemErrorKind::InvalidArgument => return Ok(0),
+        Err(error) if data.is_none() && error.kind() == FileSystemErrorKind::InvalidArgument => return Ok(0),
         found => found?,
     };
-    if data == 0 {
-        return Ok(0);
-    }
+    let Some(data) = data else { return Ok(0) };
     let place = match pid {
         ..0 => return fail(FileSystemErrorKind::InvalidArgument),
         0 => call.process.place()?,
@@ -220,24 +216,23 @@ pub fn capget(call: &mut Call<'_>) -> Result<u64> {
     for half in 0..halves {
         for (index, set) in sets.into_iter().enumerate() {
             let word = (set >> (32 * half)) as u32;
-            user_memory::write(data.wrapping_add(12 * half as u64 + 4 * index as u64), &word.to_le_bytes())?;
+            data.plus(12 * half as u64 + 4 * index as u64).write_u32(word)?;
         }
     }
     Ok(0)
 }
 
 pub fn capset(call: &mut Call<'_>) -> Result<u64> {
-    let [header, data, ..] = call.arguments;
-    let (halves, pid) = capability_header(header)?;
+    let data = call.address(1);
+    let (halves, pid) = capability_header(call.address(0))?;
     if pid != 0 && pid as u32 != call.process.pid() {
         return fail(FileSystemErrorKind::NotPermitted);
     }
     let mut sets = [0u64; 3];
     for half in 0..halves {
         for (index, set) in sets.iter_mut().enumerate() {
-            let mut word = [0; 4];
-            user_memory::read(data.wrapping_add(12 * half as u64 + 4 * index as u64), &mut word)?;
-            *set |= u64::from(u32::from_le_bytes(word)) << (32 * half);
+            let word = data.plus(12 * half as u64 + 4 * index as u64).read_u32()?;
+            *set |= u64::from(word) << (32 * half);
         }
     }
     // What no capability has its bit is not asked for.

@@ -9,7 +9,6 @@ use super::flags::{self, O_CLOEXEC, O_NONBLOCK};
 use super::locks;
 use super::terminals;
 use crate::fs::pipe as pipes;
-use crate::mm::user_memory;
 use crate::task::files::{Descriptor, LIMIT};
 use vfs::file::{FileObject, OpenFlags};
 
@@ -165,14 +164,13 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
             call.process.files().get_mut(u64::from(call.word(0)))?.close_on_exec = request == FIOCLEX;
         }
         FIONBIO => {
-            let mut on = [0; 4];
-            user_memory::read(call.arguments[2], &mut on)?;
+            let on = call.address(2).read_u32()?;
             let mut flags = file.flags();
-            flags.set(OpenFlags::NON_BLOCKING, on != [0; 4]);
+            flags.set(OpenFlags::NON_BLOCKING, on != 0);
             file.set_flags(&call.credentials()?, flags)?;
         }
         _ if file.is_terminal() => return terminals::ioctl(call, &file),
-        FIONREAD => user_memory::write(call.arguments[2], &(file.readable()? as u32).to_le_bytes())?,
+        FIONREAD => call.address(2).write_u32(file.readable()? as u32)?,
         _ => return cloning::ioctl(call, &file).unwrap_or(fail(FileSystemErrorKind::NotATerminal)),
     }
     Ok(0)

@@ -12,7 +12,7 @@ use super::polling::{events_of, states_of};
 use super::signals;
 use crate::fs::epoll::{self, Asked, Epoll, Mode};
 use crate::fs::event;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::files::Descriptor;
 use crate::time;
 
@@ -57,9 +57,9 @@ fn instance(file: &FileObject) -> Result<&Epoll> {
 }
 
 /// The `struct epoll_event` at an address.
-fn asked_at(address: u64) -> Result<Asked> {
+fn asked_at(address: UserAddress) -> Result<Asked> {
     let mut bytes = [0; EVENT_SIZE as usize];
-    user_memory::read(address, &mut bytes)?;
+    address.read(&mut bytes)?;
     let (events, data) = bytes.split_at(4);
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
     let (events, data) = (word(events) as u32, word(data));
@@ -71,7 +71,7 @@ fn asked_at(address: u64) -> Result<Asked> {
 
 pub fn epoll_ctl(call: &mut Call<'_>) -> Result<u64> {
     let operation = call.word(1);
-    let asked = if operation == EPOLL_CTL_DEL { None } else { Some(asked_at(call.arguments[3])?) };
+    let asked = if operation == EPOLL_CTL_DEL { None } else { Some(asked_at(call.address(3))?) };
     let (own, file, number) = (call.file(0)?, call.file(2)?, call.word(2));
     if !file.can_wait() {
         return fail(FileSystemErrorKind::NotPermitted);
@@ -98,7 +98,7 @@ pub fn epoll_ctl(call: &mut Call<'_>) -> Result<u64> {
 }
 
 fn wait(call: &Call<'_>, end: Option<Duration>) -> Result<u64> {
-    let (at, count) = (call.arguments[1], call.word(2));
+    let (at, count) = (call.address(1), call.word(2));
     if count == 0 || count > EVENTS_MAX {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
@@ -109,7 +109,7 @@ fn wait(call: &Call<'_>, end: Option<Duration>) -> Result<u64> {
         let mut bytes = [0; EVENT_SIZE as usize];
         bytes[..4].copy_from_slice(&events.to_le_bytes());
         bytes[4..].copy_from_slice(&told.asked.data.to_le_bytes());
-        user_memory::write(at.wrapping_add(EVENT_SIZE * index), &bytes)?;
+        at.plus(EVENT_SIZE * index).write(&bytes)?;
     }
     Ok(told.len() as u64)
 }
@@ -125,13 +125,13 @@ pub fn epoll_wait(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn epoll_pwait(call: &mut Call<'_>) -> Result<u64> {
-    signals::hold_back_for_call(call, call.arguments[4], call.arguments[5])?;
+    signals::hold_back_for_call(call, call.given(4), call.arguments[5])?;
     wait(call, end_of_milliseconds(call.word(3)))
 }
 
 pub fn epoll_pwait2(call: &mut Call<'_>) -> Result<u64> {
-    let end = deadline(call.arguments[3])?;
-    signals::hold_back_for_call(call, call.arguments[4], call.arguments[5])?;
+    let end = deadline(call.given(3))?;
+    signals::hold_back_for_call(call, call.given(4), call.arguments[5])?;
     wait(call, end)
 }
 

@@ -10,7 +10,6 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use super::call::Call;
 use super::clocks::{self, CLOCK_MONOTONIC, CLOCK_REALTIME};
 use super::structures::duration;
-use crate::mm::user_memory;
 use crate::task::futex::{self, ANY, Key, Word};
 use crate::task::thread::Unfinished;
 use crate::task::{number, robust_list};
@@ -39,14 +38,14 @@ pub fn futex(call: &mut Call<'_>) -> Result<u64> {
     if flags & FUTEX_CLOCK_REALTIME != 0 && operation != FUTEX_WAIT_BITSET {
         return fail(FileSystemErrorKind::NotImplemented);
     }
-    let key = |index: usize| Key::new(call.process, call.arguments[index], flags & FUTEX_PRIVATE_FLAG != 0);
+    let key = |index: usize| Key::new(call.process, call.address(index), flags & FUTEX_PRIVATE_FLAG != 0);
     // Linux wakes one at least.
     let count = || u64::try_from(call.word(2) as i32).unwrap_or(0).max(1);
     match operation {
         FUTEX_WAIT | FUTEX_WAIT_BITSET => {
             let bitset = if operation == FUTEX_WAIT { ANY } else { bitset(call)? };
             let end = end(call, operation, flags)?;
-            let word = Word { address: call.arguments[0], value: call.word(2) };
+            let word = Word { address: call.address(0), value: call.word(2) };
             wait(call, key(0)?, word, bitset, end)
         }
         FUTEX_WAKE => Ok(futex::wake(key(0)?, ANY, count())),
@@ -59,7 +58,7 @@ pub fn futex(call: &mut Call<'_>) -> Result<u64> {
             let woken = u64::try_from(call.word(2) as i32).map_err(negative)?;
             let moved = u64::try_from(call.word(3) as i32).map_err(negative)?;
             let (from, to) = (key(0)?, key(4)?);
-            if operation == FUTEX_CMP_REQUEUE && futex::read(call.arguments[0])? != call.word(5) {
+            if operation == FUTEX_CMP_REQUEUE && call.address(0).read_u32()? != call.word(5) {
                 return fail(FileSystemErrorKind::WouldBlock);
             }
             Ok(futex::requeue(from, to, woken, moved))
@@ -67,7 +66,7 @@ pub fn futex(call: &mut Call<'_>) -> Result<u64> {
         FUTEX_WAKE_OP => {
             let (first, second) = (key(0)?, key(4)?);
             let operation = Operation::new(call.word(5));
-            let old = futex::change(call.arguments[4], operation.change()?)?;
+            let old = futex::change(call.address(4), operation.change()?)?;
             let is_so = operation.compare(old as i32)?;
             let woken = futex::wake(first, ANY, count());
             let also = u64::try_from(call.word(3) as i32).unwrap_or(0).max(1);
@@ -87,10 +86,8 @@ fn bitset(call: &Call<'_>) -> Result<u32> {
 
 /// Until when (since boot) is waited: `FUTEX_WAIT` says how long, `FUTEX_WAIT_BITSET` until when by one of two clocks.
 fn end(call: &Call<'_>, operation: u32, flags: u32) -> Result<Option<Duration>> {
-    if call.arguments[3] == 0 {
-        return Ok(None);
-    }
-    let given = duration(user_memory::read_words(call.arguments[3])?)?;
+    let Some(address) = call.given(3) else { return Ok(None) };
+    let given = duration(address.read_words()?)?;
     let clock = if flags & FUTEX_CLOCK_REALTIME != 0 { CLOCK_REALTIME } else { CLOCK_MONOTONIC };
     let left = if operation == FUTEX_WAIT { given } else { given.saturating_sub(clocks::now(call, clock)?) };
     Ok(Some(time::monotonic().saturating_add(left)))

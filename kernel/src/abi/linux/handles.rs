@@ -8,7 +8,7 @@ use super::flags::{O_CLOEXEC, O_NONBLOCK};
 use super::signals::{read_set, send_with};
 use crate::fs::handle::{self, Handle};
 use crate::fs::signals::{self, Signals};
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::files::Descriptor;
 use crate::task::number;
 
@@ -40,10 +40,7 @@ pub fn pidfd_send_signal(call: &mut Call<'_>) -> Result<u64> {
     call.flags(3, 0)?;
     let file = call.file(0)?;
     let handle = file.stream_as::<Handle>().ok_or(FileSystemErrorKind::BadFileDescriptor)?;
-    let told = match call.arguments[2] {
-        0 => None,
-        address => Some(user_memory::read_words(address)?),
-    };
+    let told = call.given(2).map(UserAddress::read_words).transpose()?;
     if handle.process().ending().is_some() {
         return fail(FileSystemErrorKind::NoProcess);
     }
@@ -60,7 +57,7 @@ pub fn signalfd4(call: &mut Call<'_>) -> Result<u64> {
 }
 
 fn open_signals(call: &Call<'_>, flags: u32) -> Result<u64> {
-    let set = read_set(call.arguments[1], call.arguments[2])?;
+    let set = read_set(call.address(1), call.arguments[2])?;
     if call.word(0) != NEW {
         let file = call.file(0)?;
         file.stream_as::<Signals>().ok_or(FileSystemErrorKind::InvalidArgument)?.set(set);

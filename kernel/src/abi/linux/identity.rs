@@ -5,7 +5,6 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::metadata::FileType;
 
 use super::call::Call;
-use crate::mm::user_memory;
 use crate::task::process::Place;
 
 pub fn getpid(call: &mut Call<'_>) -> Result<u64> {
@@ -56,13 +55,13 @@ pub fn fchdir(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn getcwd(call: &mut Call<'_>) -> Result<u64> {
-    let [address, size, ..] = call.arguments;
+    let size = call.arguments[1];
     let place = call.process.place()?;
     let mut name = place.manager.path_name(&place.context, &place.context.cwd)?;
     name.push(0);
     if name.len() as u64 > size {
         return fail(FileSystemErrorKind::OutOfRange);
     }
-    user_memory::write(address, &name)?;
+    call.address(0).write(&name)?;
     Ok(name.len() as u64)
 }

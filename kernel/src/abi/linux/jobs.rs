@@ -5,7 +5,6 @@ use alloc::sync::Arc;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
-use crate::mm::user_memory;
 use crate::task::number;
 use crate::task::process::Process;
 use crate::task::signal::Signal;
@@ -56,7 +55,7 @@ const PR_GET_CHILD_SUBREAPER: u32 = 37;
 /// `EINVAL` for all else.
 pub fn prctl(call: &Call<'_>) -> Result<u64> {
     let family = &call.process.family;
-    let write = |word: u32| user_memory::write(call.arguments[1], &word.to_le_bytes()).map(|()| 0);
+    let write = |word: u32| call.address(1).write_u32(word).map(|()| 0);
     match call.word(0) {
         PR_SET_PDEATHSIG => {
             let signal = u8::try_from(call.arguments[1]).ok();

@@ -8,7 +8,7 @@ use vfs::file::{FileObject, OpenFlags};
 use vfs::metadata::FileType;
 
 use super::call::Call;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::limits::{Limit, Resource, UNLIMITED};
 use crate::task::number;
 use crate::task::process::Process;
@@ -44,14 +44,10 @@ fn change(call: &Call<'_>, target: &Process, resource: u32, new: Option<[u64; 2]
 }
 
 pub fn prlimit64(call: &mut Call<'_>) -> Result<u64> {
-    let [pid, resource, new, old, ..] = call.arguments;
-    let new = if new == 0 { None } else { Some(user_memory::read_words(new)?) };
-    let target = target(call, pid as u32)?;
-    let former = change(call, &target, resource as u32, new)?;
-    if old != 0 {
-        user_memory::write_words(old, former)?;
-    }
-    Ok(0)
+    let new = call.given(2).map(UserAddress::read_words).transpose()?;
+    let target = target(call, call.word(0))?;
+    let former = change(call, &target, call.word(1), new)?;
+    call.tell_words(3, former)
 }
 
 pub fn getrlimit(call: &mut Call<'_>) -> Result<u64> {
@@ -60,7 +56,7 @@ pub fn getrlimit(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn setrlimit(call: &mut Call<'_>) -> Result<u64> {
-    let new = user_memory::read_words(call.arguments[1])?;
+    let new = call.address(1).read_words()?;
     change(call, call.process, call.word(0), Some(new))?;
     Ok(0)
 }

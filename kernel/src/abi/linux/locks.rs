@@ -7,7 +7,7 @@ use vfs::file::{FileObject, SeekFrom};
 use vfs::lock::{LockKind, RecordOwner, Waiter};
 
 use super::call::Call;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::wait::WaitQueue;
 
 /// How a thread waits for a lock: until it is woken, or a signal comes.
@@ -72,8 +72,8 @@ struct Request {
 }
 
 impl Request {
-    fn read(address: u64) -> Result<Self> {
-        let [kind, start, length, pid] = user_memory::read_words(address)?;
+    fn read(address: UserAddress) -> Result<Self> {
+        let [kind, start, length, pid] = address.read_words()?;
         let start = match kind >> 16 & 0xffff {
             0 => SeekFrom::Start(start as i64),
             1 => SeekFrom::Current(start as i64),
@@ -109,7 +109,7 @@ fn owner(call: &Call<'_>, request: &Request) -> Result<RecordOwner> {
 }
 
 fn test(call: &Call<'_>, file: &FileObject) -> Result<u64> {
-    let address = call.arguments[2];
+    let address = call.address(2);
     let request = Request::read(address)?;
     if request.kind.is_none() && call.word(1) == F_GETLK {
         return fail(FileSystemErrorKind::InvalidArgument);
@@ -117,7 +117,7 @@ fn test(call: &Call<'_>, file: &FileObject) -> Result<u64> {
     let range = file.lock_range(request.start, request.length)?;
     let Some(held) = file.test_record(owner(call, &request)?, request.kind, range)? else {
         // The rest stays as it is.
-        return user_memory::write(address, &(F_UNLCK as u16).to_le_bytes()).map(|()| 0);
+        return address.write(&(F_UNLCK as u16).to_le_bytes()).map(|()| 0);
     };
     let kind = match held.kind {
         LockKind::Shared => F_RDLCK,
@@ -128,7 +128,7 @@ fn test(call: &Call<'_>, file: &FileObject) -> Result<u64> {
 }
 
 fn set(call: &Call<'_>, file: &Arc<FileObject>, waits: bool) -> Result<u64> {
-    let request = Request::read(call.arguments[2])?;
+    let request = Request::read(call.address(2))?;
     let range = file.lock_range(request.start, request.length)?;
     let waiter = Waiting::of(waits)?;
     let owner = owner(call, &request)?;

@@ -9,7 +9,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use crate::log;
-use crate::mm::{self, user_memory};
+use crate::mm;
 use crate::task::{load, number};
 use crate::time;
 
@@ -61,7 +61,7 @@ pub fn uname(call: &mut Call<'_>) -> Result<u64> {
         let name = name.lock();
         names[index][..name.length].copy_from_slice(name.get());
     }
-    user_memory::write(call.arguments[0], names.as_flattened())?;
+    call.address(0).write(names.as_flattened())?;
     Ok(0)
 }
 
@@ -72,7 +72,7 @@ fn set_name(call: &Call<'_>, name: &Mutex<Name>) -> Result<u64> {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     let mut new = Name::new(b"");
-    user_memory::read(call.arguments[0], &mut new.bytes[..length])?;
+    call.address(0).read(&mut new.bytes[..length])?;
     new.length = length;
     *name.lock() = new;
     Ok(0)
@@ -110,7 +110,7 @@ const SIZE_BUFFER: u32 = 10;
 
 /// Everybody may read the log; the rest takes a capability. Nobody can wait for what comes (`EINVAL`).
 pub fn syslog(call: &mut Call<'_>) -> Result<u64> {
-    let [_, address, size, ..] = call.arguments;
+    let size = call.arguments[2];
     let action = call.word(0);
     if !matches!(action, READ_ALL | SIZE_BUFFER) {
         call.credentials()?.require(Capabilities::SYSLOG)?;
@@ -118,12 +118,12 @@ pub fn syslog(call: &mut Call<'_>) -> Result<u64> {
     match action {
         CLOSE | OPEN => Ok(0),
         READ_ALL | READ_CLEAR => {
-            if address == 0 || (size as i32) < 0 {
+            let Some(address) = call.given(1).filter(|_| (size as i32) >= 0) else {
                 return fail(FileSystemErrorKind::InvalidArgument);
-            }
+            };
             let text: Vec<u8> = log::since_clear().ok_or(FileSystemErrorKind::OutOfMemory)?;
             let shown = &text[text.len() - text.len().min(size as u32 as usize)..];
-            user_memory::write(address, shown)?;
+            address.write(shown)?;
             if action == READ_CLEAR {
                 log::clear();
             }

@@ -11,7 +11,6 @@ use crate::arch::trap::{Access, PageFault};
 use crate::fs::unnamed;
 use crate::mm::PAGE_SIZE;
 use crate::mm::space::{Failure, Mapping, Place, Remap, Rights, SharedSpace};
-use crate::mm::user_memory;
 use crate::task::files::Descriptor;
 
 const MAP_SHARED: u32 = 1;
@@ -195,7 +194,7 @@ pub fn msync(call: &mut Call<'_>) -> Result<u64> {
 const RESIDENT_STEP: usize = 256;
 
 pub fn mincore(call: &mut Call<'_>) -> Result<u64> {
-    let [start, length, vector, ..] = call.arguments;
+    let ([start, length, ..], vector) = (call.arguments, call.address(2));
     let range = pages(start, length)?;
     let space = call.process.space()?;
     let mut at = range.start;
@@ -203,7 +202,7 @@ pub fn mincore(call: &mut Call<'_>) -> Result<u64> {
         let mut known = [0; RESIDENT_STEP];
         let count = ((range.end - at) / PAGE_SIZE as u64).min(RESIDENT_STEP as u64) as usize;
         space.lock().resident(at, &mut known[..count])?;
-        user_memory::write(vector + (at - range.start) / PAGE_SIZE as u64, &known[..count])?;
+        vector.plus((at - range.start) / PAGE_SIZE as u64).write(&known[..count])?;
         at += (count * PAGE_SIZE) as u64;
     }
     Ok(0)
@@ -296,7 +295,7 @@ pub fn memfd_create(call: &mut Call<'_>) -> Result<u64> {
     if flags & (MFD_NOEXEC_SEAL | MFD_EXEC) == MFD_NOEXEC_SEAL | MFD_EXEC {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    user_memory::read_text(call.arguments[0], MFD_NAME_MAX + 1, FileSystemErrorKind::InvalidArgument)?;
+    call.address(0).read_text(MFD_NAME_MAX + 1, FileSystemErrorKind::InvalidArgument)?;
     let file = unnamed::new_file(if flags & MFD_NOEXEC_SEAL == 0 { 0o777 } else { 0o666 })?;
     call.process.files().add(Descriptor { file, close_on_exec: flags & MFD_CLOEXEC != 0 }, 0)
 }

@@ -9,8 +9,8 @@ use vfs::file::FileObject;
 
 use super::call::Call;
 use super::sockets::{addressed, stream, tell, told};
-use super::transfer::{BYTES_MAX, PIECES_MAX, pieces_at};
-use crate::mm::user_memory::{self, UserSlice};
+use super::transfer::{PIECES_MAX, piece, pieces_at};
+use crate::mm::user_memory::{Piece, UserAddress, UserSlice};
 use crate::socket::in_flight::{FILES_MAX, InFlight};
 use crate::socket::message::{Attached, Sender};
 use crate::socket::{Kind, ReceiveFlags, Received, SocketStream, To};
@@ -41,50 +41,49 @@ const NOBODY: Sender = Sender { pid: 0, uid: 65_534, gid: 65_534 };
 
 /// A `struct msghdr`.
 struct Header {
-    at: u64,
-    name_at: u64,
-    name_size: u32,
-    pieces: Vec<(u64, u64)>,
-    control_at: u64,
+    at: UserAddress,
+    /// Where the name is or comes to, and its size.
+    name: Option<(UserAddress, u32)>,
+    pieces: Vec<Piece>,
+    control_at: UserAddress,
     control_size: u64,
 }
 
 impl Header {
-    fn read(at: u64) -> Result<Self> {
-        let [name_at, name_size, pieces_at_address, count, control_at, control_size, _flags] =
-            user_memory::read_words(at)?;
+    fn read(at: UserAddress) -> Result<Self> {
+        let [name_at, name_size, pieces_at_address, count, control_at, control_size, _flags] = at.read_words()?;
         if count > PIECES_MAX {
             return fail(FileSystemErrorKind::MessageTooLong);
         }
-        let pieces = pieces_at(pieces_at_address, count)?;
+        let pieces = pieces_at(UserAddress::new(pieces_at_address), count)?;
         // Without an address there is no name, whatever the size says.
-        let name_size = if name_at == 0 { 0 } else { name_size as u32 };
-        if (name_size as i32) < 0 {
+        let name = UserAddress::given(name_at).map(|address| (address, name_size as u32));
+        if name.is_some_and(|(_, size)| (size as i32) < 0) {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
-        Ok(Self { at, name_at, name_size, pieces, control_at, control_size })
+        Ok(Self { at, name, pieces, control_at: UserAddress::new(control_at), control_size })
     }
 }
 
-/// Sends to the other end, or to the name of `name_size` bytes at `name_at`.
+/// Sends to the other end, or to the name at an address, of so many bytes.
 fn send(
     call: &Call<'_>,
     stream: &SocketStream,
-    pieces: &[(u64, u64)],
+    pieces: &[Piece],
     attached: Attached,
-    (name_at, name_size): (u64, u32),
+    name: Option<(UserAddress, u32)>,
     flags: u32,
 ) -> Result<u64> {
     if flags & MSG_OOB != 0 {
         return fail(FileSystemErrorKind::NotSupported);
     }
     let socket = stream.socket();
-    let to = match name_size {
-        0 => To::Peer,
+    let to = match name {
+        None | Some((_, 0)) => To::Peer,
         // Between two there is no choice, and no name is looked for.
         _ if socket.kind().is_connected() => To::Socket(socket.clone()),
-        size => {
-            let to = addressed(call, socket.kind(), name_at, size)?;
+        Some((address, size)) => {
+            let to = addressed(call, socket.kind(), address, size)?;
             To::Socket(to.ok_or(FileSystemErrorKind::InvalidArgument)?)
         }
     };
@@ -101,19 +100,17 @@ fn send(
 }
 
 pub fn sendto(call: &mut Call<'_>) -> Result<u64> {
-    let [_, at, size, _, name_at, _] = call.arguments;
     let file = call.file(0)?;
-    let name_size = if name_at == 0 { 0 } else { call.word(5) };
-    let pieces = [(at, size.min(BYTES_MAX))];
-    send(call, stream(&file)?, &pieces, Attached::default(), (name_at, name_size), call.word(3))
+    let name = call.given(4).map(|address| (address, call.word(5)));
+    send(call, stream(&file)?, &piece(call), Attached::default(), name, call.word(3))
 }
 
 pub fn sendmsg(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     let stream = stream(&file)?;
-    let header = Header::read(call.arguments[1])?;
+    let header = Header::read(call.address(1))?;
     let attached = read_control(call, &header)?;
-    send(call, stream, &header.pieces, attached, (header.name_at, header.name_size), call.word(2))
+    send(call, stream, &header.pieces, attached, header.name, call.word(2))
 }
 
 /// What goes with a message by its control messages.
@@ -127,7 +124,7 @@ fn read_control(call: &Call<'_>, header: &Header) -> Result<Attached> {
     }
     page::admit(header.control_size as usize)?;
     let mut bytes = alloc::vec![0; header.control_size as usize];
-    user_memory::read(header.control_at, &mut bytes)?;
+    header.control_at.read(&mut bytes)?;
     let mut rest = &bytes[..];
     let mut files = Vec::new();
     while let Some((head, _)) = rest.split_first_chunk::<HEADER_SIZE>() {
@@ -189,7 +186,7 @@ fn claimed_sender(call: &Call<'_>, data: &[u8]) -> Result<Sender> {
 }
 
 /// Receives into memory, and what the call answers: with `MSG_TRUNC` how much there was of a message.
-fn receive(stream: &SocketStream, pieces: &[(u64, u64)], flags: u32) -> Result<(Received, u64)> {
+fn receive(stream: &SocketStream, pieces: &[Piece], flags: u32) -> Result<(Received, u64)> {
     if flags & MSG_OOB != 0 {
         return fail(FileSystemErrorKind::NotSupported);
     }
@@ -208,11 +205,10 @@ fn sent_from(received: &Received) -> Vec<u8> {
 }
 
 pub fn recvfrom(call: &mut Call<'_>) -> Result<u64> {
-    let [_, at, size, _, name_at, name_size_at] = call.arguments;
     let file = call.file(0)?;
-    let (received, count) = receive(stream(&file)?, &[(at, size.min(BYTES_MAX))], call.word(3))?;
-    if name_at != 0 {
-        tell(&sent_from(&received), name_at, name_size_at)?;
+    let (received, count) = receive(stream(&file)?, &piece(call), call.word(3))?;
+    if let Some(name_at) = call.given(4) {
+        tell(&sent_from(&received), name_at, call.address(5))?;
     }
     Ok(count)
 }
@@ -220,7 +216,7 @@ pub fn recvfrom(call: &mut Call<'_>) -> Result<u64> {
 pub fn recvmsg(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     let stream = stream(&file)?;
-    let header = Header::read(call.arguments[1])?;
+    let header = Header::read(call.address(1))?;
     let flags = call.word(2);
     let (received, count) = receive(stream, &header.pieces, flags)?;
     let mut told_flags = flags & MSG_CMSG_CLOEXEC;
@@ -238,19 +234,19 @@ pub fn recvmsg(call: &mut Call<'_>) -> Result<u64> {
     if control.is_short {
         told_flags |= MSG_CTRUNC;
     }
-    if header.name_at != 0 {
+    if let Some((name_at, size)) = header.name {
         let name = sent_from(&received);
-        user_memory::write(header.name_at, &name[..name.len().min(header.name_size as usize)])?;
-        user_memory::write(header.at + 8, &(name.len() as u32).to_le_bytes())?;
+        name_at.write(&name[..name.len().min(size as usize)])?;
+        header.at.plus(8).write_u32(name.len() as u32)?;
     }
     let used = header.control_size - control.left as u64;
-    user_memory::write_words(header.at + 40, [used, u64::from(told_flags)])?;
+    header.at.plus(40).write_words([used, u64::from(told_flags)])?;
     Ok(count)
 }
 
 /// Where control messages are written.
 struct Control {
-    at: u64,
+    at: UserAddress,
     left: usize,
     /// Whether there was not room for all.
     is_short: bool,
@@ -266,10 +262,10 @@ impl Control {
         }
         self.is_short |= size > self.left;
         let size = size.min(self.left);
-        user_memory::write_words(self.at, [size as u64, u64::from(SOL_SOCKET) | u64::from(kind) << 32])?;
-        user_memory::write(self.at + HEADER_SIZE as u64, &data[..size - HEADER_SIZE])?;
+        self.at.write_words([size as u64, u64::from(SOL_SOCKET) | u64::from(kind) << 32])?;
+        self.at.plus(HEADER_SIZE as u64).write(&data[..size - HEADER_SIZE])?;
         let space = size.next_multiple_of(8).min(self.left);
-        self.at += space as u64;
+        self.at = self.at.plus(space as u64);
         self.left -= space;
         Ok(())
     }

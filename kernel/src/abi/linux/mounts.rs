@@ -14,7 +14,6 @@ use super::call::Call;
 use super::identity::change_place;
 use super::structures;
 use crate::log;
-use crate::mm::user_memory;
 use crate::task::number;
 use crate::task::process::Place;
 
@@ -46,9 +45,9 @@ const OPTIONS_MAX: usize = 4096;
 
 /// The text at an argument's address; empty at address 0.
 fn text(call: &Call<'_>, index: usize) -> Result<Vec<u8>> {
-    match call.arguments[index] {
-        0 => Ok(Vec::new()),
-        address => user_memory::read_text(address, OPTIONS_MAX, FileSystemErrorKind::InvalidArgument),
+    match call.given(index) {
+        None => Ok(Vec::new()),
+        Some(address) => address.read_text(OPTIONS_MAX, FileSystemErrorKind::InvalidArgument),
     }
 }
 

@@ -15,7 +15,7 @@ use super::flags::{
     open_flags,
 };
 use super::{structures, terminals};
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::files::Descriptor;
 
 /// What `creat` opens with.
@@ -42,17 +42,17 @@ const OPEN_HOW_SIZE: u64 = 24;
 const OPEN_HOW_SIZE_MAX: u64 = 4096;
 
 /// What `openat2` is asked: flags, mode, and what the path may not lead through.
-fn open_how(address: u64, size: u64) -> Result<(u32, u32, ResolveFlags)> {
+fn open_how(address: UserAddress, size: u64) -> Result<(u32, u32, ResolveFlags)> {
     if size < OPEN_HOW_SIZE {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     if size > OPEN_HOW_SIZE_MAX {
         return fail(FileSystemErrorKind::ArgumentListTooLong);
     }
-    let [flags, mode, resolve] = user_memory::read_words(address)?;
+    let [flags, mode, resolve] = address.read_words()?;
     for at in OPEN_HOW_SIZE..size {
         let mut byte = [0];
-        user_memory::read(address.wrapping_add(at), &mut byte)?;
+        address.plus(at).read(&mut byte)?;
         if byte != [0] {
             return fail(FileSystemErrorKind::ArgumentListTooLong);
         }
@@ -68,7 +68,7 @@ fn open_how(address: u64, size: u64) -> Result<(u32, u32, ResolveFlags)> {
 }
 
 pub fn openat2(call: &mut Call<'_>) -> Result<u64> {
-    let (flags, mode, resolve) = open_how(call.arguments[2], call.arguments[3])?;
+    let (flags, mode, resolve) = open_how(call.address(2), call.arguments[3])?;
     call.with_path_at(0, 1, |manager, context, path| {
         open_file(call, manager, &context.resolving(resolve), path, flags, mode)
     })
@@ -210,7 +210,7 @@ fn show_target(call: &Call<'_>, index: usize, target: &[u8]) -> Result<u64> {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     let shown = &target[..target.len().min(room as usize)];
-    user_memory::write(call.arguments[index], shown)?;
+    call.address(index).write(shown)?;
     Ok(shown.len() as u64)
 }
 
@@ -246,7 +246,7 @@ pub fn getdents64(call: &mut Call<'_>) -> Result<u64> {
     if listing.is_empty() && is_full {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    if let Err(error) = user_memory::write(call.arguments[1], &listing) {
+    if let Err(error) = call.address(1).write(&listing) {
         // What nobody has seen comes again.
         file.seek(SeekFrom::Start(start as i64))?;
         return Err(error);

@@ -14,7 +14,7 @@ use vfs::metadata::FileType;
 
 use crate::arch::trap::Access;
 use crate::mm::PAGE_SIZE;
-use crate::mm::user_memory::{self, UserSlice};
+use crate::mm::user_memory::{Piece, UserSlice};
 
 /// Where in a file bytes go to or come from.
 #[derive(Clone, Copy)]
@@ -112,7 +112,7 @@ impl Way for Writing<'_> {
     }
 }
 
-fn transfer<W: Way>(way: &W, pieces: &[(u64, u64)]) -> Result<u64> {
+fn transfer<W: Way>(way: &W, pieces: &[Piece]) -> Result<u64> {
     let mut done = 0;
     let result = loop {
         let slice = UserSlice::behind(pieces, done);
@@ -123,7 +123,7 @@ fn transfer<W: Way>(way: &W, pieces: &[(u64, u64)]) -> Result<u64> {
         done += result.unwrap_or(0);
         // A stream has nothing more for sure: what it gave is an answer.
         let is_answer = done > 0 && way.file().node().kind() != FileType::Regular;
-        if is_answer || !user_memory::bring(address, W::ACCESS) {
+        if is_answer || !address.bring(W::ACCESS) {
             break fail(FileSystemErrorKind::BadAddress);
         }
         let mut slice = UserSlice::behind(pieces, done).patient();
@@ -141,11 +141,11 @@ fn transfer<W: Way>(way: &W, pieces: &[(u64, u64)]) -> Result<u64> {
     }
 }
 
-/// Reads into the pieces, of address and length each.
+/// Reads into the pieces.
 ///
 /// # Errors
 /// Those of [`FileObject::read`] or [`FileObject::read_at`]; `EFAULT`.
-pub fn read(file: &FileObject, pieces: &[(u64, u64)], at: At) -> Result<u64> {
+pub fn read(file: &FileObject, pieces: &[Piece], at: At) -> Result<u64> {
     transfer(&Reading { file, at }, pieces)
 }
 
@@ -153,12 +153,6 @@ pub fn read(file: &FileObject, pieces: &[(u64, u64)], at: At) -> Result<u64> {
 ///
 /// # Errors
 /// Those of [`FileObject::write_with`]; `EFAULT`.
-pub fn write(
-    writer: &Credentials,
-    file: &FileObject,
-    pieces: &[(u64, u64)],
-    at: At,
-    flags: TransferFlags,
-) -> Result<u64> {
+pub fn write(writer: &Credentials, file: &FileObject, pieces: &[Piece], at: At, flags: TransferFlags) -> Result<u64> {
     transfer(&Writing { file, at, flags, writer }, pieces)
 }

@@ -13,7 +13,6 @@ use super::clocks::{deadline, write_rest};
 use super::signals;
 use super::structures::timespec;
 use crate::fs::readiness;
-use crate::mm::user_memory;
 use crate::time;
 
 /// Bytes of a `struct pollfd`, which is one word: number, events asked for, events that are so.
@@ -76,14 +75,14 @@ impl Question {
 
 /// Waits until one of the files in the first two arguments is ready, or until `end` (since boot).
 fn wait(call: &Call<'_>, end: Option<Duration>) -> Result<u64> {
-    let [address, count, ..] = call.arguments;
+    let (address, count) = (call.address(0), call.arguments[1]);
     if count > call.process.files().limit() as u64 {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     page::admit(count as usize * size_of::<Question>())?;
     let mut questions = Vec::new();
     for index in 0..count {
-        let [entry] = user_memory::read_words(address.wrapping_add(ENTRY_SIZE * index))?;
+        let [entry] = address.plus(ENTRY_SIZE * index).read_words()?;
         questions.push(Question::new(call, entry));
     }
     let is_ready = || questions.iter().any(|question| question.answer() != 0);
@@ -93,7 +92,7 @@ fn wait(call: &Call<'_>, end: Option<Duration>) -> Result<u64> {
         let answer = question.answer();
         ready += u64::from(answer != 0);
         let told = question.entry & 0xffff_ffff_ffff | u64::from(answer) << 48;
-        user_memory::write_words(address.wrapping_add(ENTRY_SIZE * index), [told])?;
+        address.plus(ENTRY_SIZE * index).write_words([told])?;
     }
     Ok(ready)
 }
@@ -105,9 +104,9 @@ pub fn poll(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn ppoll(call: &mut Call<'_>) -> Result<u64> {
-    let [_, _, limit_at, mask_at, size, _] = call.arguments;
+    let limit_at = call.given(2);
     let end = deadline(limit_at)?;
-    signals::hold_back_for_call(call, mask_at, size)?;
+    signals::hold_back_for_call(call, call.given(3), call.arguments[4])?;
     let ready = wait(call, end);
     write_rest(limit_at, end, timespec);
     ready

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::process::Ending;
 use crate::task::start::check_size;
 use crate::task::{ending, exec};
@@ -13,18 +13,14 @@ use crate::task::{ending, exec};
 /// The most texts of a vector of them; more would not fit.
 const TEXTS_MAX: usize = 64 << 10;
 
-/// The texts that a vector of addresses leads to; none at address 0, as on Linux.
-fn texts(address: u64, bytes: &mut usize, stack_size: u64) -> Result<Vec<Vec<u8>>> {
+/// The texts that a vector of addresses leads to; none without one, as on Linux.
+fn texts(vector: Option<UserAddress>, bytes: &mut usize, stack_size: u64) -> Result<Vec<Vec<u8>>> {
     let mut texts = Vec::new();
-    if address == 0 {
-        return Ok(texts);
-    }
+    let Some(vector) = vector else { return Ok(texts) };
     while texts.len() < TEXTS_MAX {
-        let [text] = user_memory::read_words(address.wrapping_add(8 * texts.len() as u64))?;
-        if text == 0 {
-            return Ok(texts);
-        }
-        let text = user_memory::read_text(text, TEXT_MAX, FileSystemErrorKind::ArgumentListTooLong)?;
+        let [text] = vector.plus(8 * texts.len() as u64).read_words()?;
+        let Some(text) = UserAddress::given(text) else { return Ok(texts) };
+        let text = text.read_text(TEXT_MAX, FileSystemErrorKind::ArgumentListTooLong)?;
         *bytes += text.len();
         check_size(texts.len(), *bytes, stack_size)?;
         page::admit(2 * size_of::<Vec<u8>>() * (texts.len() + 1))?;
@@ -40,8 +36,8 @@ pub fn execve(call: &mut Call<'_>) -> Result<u64> {
     let path = call.path(0)?;
     let mut bytes = 0;
     let limits = call.process.limits();
-    let arguments = texts(call.arguments[1], &mut bytes, limits.stack())?;
-    let environment = texts(call.arguments[2], &mut bytes, limits.stack())?;
+    let arguments = texts(call.given(1), &mut bytes, limits.stack())?;
+    let environment = texts(call.given(2), &mut bytes, limits.stack())?;
     let place = call.process.place()?;
     let loaded = exec::load(&place, &path, arguments, &environment, &limits)?;
     let thread = call.thread();

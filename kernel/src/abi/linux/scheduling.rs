@@ -6,7 +6,7 @@ use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::limits::Resource;
 use crate::task::number;
 use crate::task::process::Process;
@@ -120,26 +120,19 @@ pub fn sched_getscheduler(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn sched_getparam(call: &mut Call<'_>) -> Result<u64> {
-    if call.arguments[1] == 0 {
-        return fail(FileSystemErrorKind::InvalidArgument);
-    }
+    let address = call.given(1).ok_or(FileSystemErrorKind::InvalidArgument)?;
     scheduled(call)?;
-    user_memory::write(call.arguments[1], &[0; 4])?;
-    Ok(0)
+    address.write_u32(0).map(|()| 0)
 }
 
 /// The priority at `address`, which can only be 0.
-fn check_priority(address: u64) -> Result<()> {
-    let mut priority = [0; 4];
-    if address == 0 {
-        return fail(FileSystemErrorKind::InvalidArgument);
-    }
-    user_memory::read(address, &mut priority)?;
-    if priority == [0; 4] { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
+fn check_priority(address: Option<UserAddress>) -> Result<()> {
+    let address = address.ok_or(FileSystemErrorKind::InvalidArgument)?;
+    if address.read_u32()? == 0 { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
 }
 
 pub fn sched_setparam(call: &mut Call<'_>) -> Result<u64> {
-    check_priority(call.arguments[1])?;
+    check_priority(call.given(1))?;
     let thread = scheduled(call)?;
     thread.user().map_or(Ok(()), |user| check_owner(call, &user.process))?;
     Ok(0)
@@ -156,7 +149,7 @@ pub fn sched_setscheduler(call: &mut Call<'_>) -> Result<u64> {
         }
         _ => return fail(FileSystemErrorKind::InvalidArgument),
     }
-    check_priority(call.arguments[2])?;
+    check_priority(call.given(2))?;
     let thread = scheduled(call)?;
     thread.user().map_or(Ok(()), |user| check_owner(call, &user.process))?;
     Ok(0)
@@ -187,9 +180,9 @@ pub fn sched_rr_get_interval(call: &mut Call<'_>) -> Result<u64> {
 
 /// Which processors: the only one must be among them.
 pub fn sched_setaffinity(call: &mut Call<'_>) -> Result<u64> {
-    let [pid, size, address, ..] = call.arguments;
+    let [pid, size, ..] = call.arguments;
     let mut first = [0; 8];
-    user_memory::read(address, &mut first[..size.min(8) as usize])?;
+    call.address(2).read(&mut first[..size.min(8) as usize])?;
     let thread = thread(call, pid as u32)?;
     thread.user().map_or(Ok(()), |user| check_owner(call, &user.process))?;
     if first[0] & 1 == 0 { fail(FileSystemErrorKind::InvalidArgument) } else { Ok(0) }

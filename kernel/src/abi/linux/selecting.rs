@@ -13,7 +13,7 @@ use super::clocks::{deadline, write_rest};
 use super::signals;
 use super::structures::{timespec, timeval};
 use crate::fs::readiness;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::files;
 use crate::time;
 
@@ -27,16 +27,20 @@ const MEANINGS: [Ready; 3] =
 /// A set of files, a bit for each; all of them are of the same size.
 type Set = Vec<u64>;
 
+/// Where the sets are.
+fn addresses(call: &Call<'_>) -> [Option<UserAddress>; 3] {
+    [1, 2, 3].map(|index| call.given(index))
+}
+
 /// The sets of arguments 1 to 3, those that are missing empty, with room for `count` files.
 fn read_sets(call: &Call<'_>, count: usize) -> Result<[Set; 3]> {
     let words = count.div_ceil(IN_WORD);
     page::admit(MEANINGS.len() * words * size_of::<u64>())?;
     let mut sets = [(); 3].map(|()| alloc::vec![0; words]);
-    for (set, &address) in sets.iter_mut().zip(&call.arguments[1..4]) {
+    for (set, address) in sets.iter_mut().zip(addresses(call)) {
+        let Some(address) = address else { continue };
         for (word, index) in set.iter_mut().zip(0..) {
-            if address != 0 {
-                [*word] = user_memory::read_words(address.wrapping_add(8 * index))?;
-            }
+            [*word] = address.plus(8 * index).read_words()?;
         }
     }
     Ok(sets)
@@ -87,20 +91,21 @@ fn wait(call: &Call<'_>, end: Option<Duration>) -> Result<u64> {
             ready += 1;
         }
     }
-    for (set, &address) in sets.iter().zip(&call.arguments[1..4]).filter(|(_, address)| **address != 0) {
+    for (set, address) in sets.iter().zip(addresses(call)) {
+        let Some(address) = address else { continue };
         for (&word, index) in set.iter().zip(0..) {
-            user_memory::write_words(address.wrapping_add(8 * index), [word])?;
+            address.plus(8 * index).write_words([word])?;
         }
     }
     Ok(ready)
 }
 
 pub fn select(call: &mut Call<'_>) -> Result<u64> {
-    let limit_at = call.arguments[4];
+    let limit_at = call.given(4);
     let end = match limit_at {
-        0 => None,
-        address => {
-            let [seconds, microseconds] = user_memory::read_words(address)?.map(|word| word as i64);
+        None => None,
+        Some(address) => {
+            let [seconds, microseconds] = address.read_words()?.map(|word| word as i64);
             let seconds = seconds.saturating_add(microseconds / 1_000_000);
             match (u64::try_from(seconds), u32::try_from(microseconds % 1_000_000)) {
                 (Ok(seconds), Ok(rest)) => Some(time::monotonic().saturating_add(Duration::new(seconds, 1_000 * rest))),
@@ -114,11 +119,11 @@ pub fn select(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn pselect6(call: &mut Call<'_>) -> Result<u64> {
-    let [_, _, _, _, limit_at, mask_at] = call.arguments;
+    let limit_at = call.given(4);
     let end = deadline(limit_at)?;
     // There is no seventh argument, so the last is where two are.
-    let [mask_at, size] = if mask_at == 0 { [0; 2] } else { user_memory::read_words(mask_at)? };
-    signals::hold_back_for_call(call, mask_at, size)?;
+    let [mask_at, size] = call.given(5).map_or(Ok([0; 2]), UserAddress::read_words)?;
+    signals::hold_back_for_call(call, UserAddress::given(mask_at), size)?;
     let ready = wait(call, end);
     write_rest(limit_at, end, timespec);
     ready

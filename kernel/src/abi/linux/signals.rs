@@ -8,7 +8,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use super::call::Call;
 use super::clocks::deadline;
 use super::futexes;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::process::Process;
 use crate::task::signal::actions::Action;
 use crate::task::signal::delivery::Restart;
@@ -47,14 +47,14 @@ fn check_set_size(size: u64) -> Result<()> {
 }
 
 /// The set of signals at `address`.
-pub fn read_set(address: u64, size: u64) -> Result<Set> {
+pub fn read_set(address: UserAddress, size: u64) -> Result<Set> {
     check_set_size(size)?;
-    Ok(Set(user_memory::read_words::<1>(address)?[0]))
+    Ok(Set(address.read_words::<1>()?[0]))
 }
 
-/// Holds back the signals at `address` in place of others until the call ends; as it is at address 0.
-pub fn hold_back_for_call(call: &Call<'_>, address: u64, size: u64) -> Result<()> {
-    if address != 0 {
+/// Holds back the signals at `address`, if there are any, in place of others until the call ends.
+pub fn hold_back_for_call(call: &Call<'_>, address: Option<UserAddress>, size: u64) -> Result<()> {
+    if let Some(address) = address {
         let mask = read_set(address, size)?;
         let thread = call.thread();
         call.user_side(&thread)?.set_mask_for_call(mask);
@@ -69,10 +69,9 @@ fn signal(number: u32) -> Result<Signal> {
 }
 
 pub fn rt_sigaction(call: &mut Call<'_>) -> Result<u64> {
-    let [number, new, old, size, ..] = call.arguments;
-    check_set_size(size)?;
-    let signal = signal(number as u32)?;
-    let wanted = if new == 0 { None } else { Some(Action(user_memory::read_words(new)?)) };
+    check_set_size(call.arguments[3])?;
+    let signal = signal(call.word(0))?;
+    let wanted = call.given(1).map(|new| new.read_words().map(Action)).transpose()?;
     if wanted.is_some() && !signal.can_be_handled() {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
@@ -86,16 +85,13 @@ pub fn rt_sigaction(call: &mut Call<'_>) -> Result<u64> {
     if wanted.is_some() && ignored {
         call.process.forget_pending(signal.set());
     }
-    if old != 0 {
-        user_memory::write_words(old, former.0)?;
-    }
-    Ok(0)
+    call.tell_words(2, former.0)
 }
 
 pub fn rt_sigprocmask(call: &mut Call<'_>) -> Result<u64> {
-    let [_, new, old, size, ..] = call.arguments;
+    let size = call.arguments[3];
     check_set_size(size)?;
-    let given = if new == 0 { None } else { Some(read_set(new, size)?) };
+    let given = call.given(1).map(|new| read_set(new, size)).transpose()?;
     let thread = call.thread();
     let user = call.user_side(&thread)?;
     let former = user.mask();
@@ -107,10 +103,7 @@ pub fn rt_sigprocmask(call: &mut Call<'_>) -> Result<u64> {
             _ => return fail(FileSystemErrorKind::InvalidArgument),
         });
     }
-    if old != 0 {
-        user_memory::write_words(old, [former.0])?;
-    }
-    Ok(0)
+    call.tell_words(2, [former.0])
 }
 
 pub fn rt_sigreturn(call: &mut Call<'_>) -> Result<u64> {
@@ -131,7 +124,7 @@ pub fn rt_sigpending(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn rt_sigsuspend(call: &mut Call<'_>) -> Result<u64> {
-    let mask = read_set(call.arguments[0], call.arguments[1])?;
+    let mask = read_set(call.address(0), call.arguments[1])?;
     let thread = call.thread();
     call.user_side(&thread)?.set_mask_for_call(mask);
     timer::sleep_until_signal()?;
@@ -144,9 +137,8 @@ pub fn pause(_call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn rt_sigtimedwait(call: &mut Call<'_>) -> Result<u64> {
-    let [set, told_at, timeout_at, size, ..] = call.arguments;
-    let set = read_set(set, size)?.as_mask();
-    let end = deadline(timeout_at)?;
+    let set = read_set(call.address(0), call.arguments[3])?.as_mask();
+    let end = deadline(call.given(2))?;
     let thread = call.thread();
     let user = call.user_side(&thread)?;
     let mut taken = None;
@@ -155,29 +147,23 @@ pub fn rt_sigtimedwait(call: &mut Call<'_>) -> Result<u64> {
         taken.is_some()
     })?;
     let Some(information) = taken else { return fail(FileSystemErrorKind::WouldBlock) };
-    if told_at != 0 {
-        user_memory::write_words(told_at, information.to_words())?;
-    }
+    call.tell_words(1, information.to_words())?;
     Ok(u64::from(information.signal.number()))
 }
 
 pub fn sigaltstack(call: &mut Call<'_>) -> Result<u64> {
-    let [new, old, ..] = call.arguments;
     let thread = call.thread();
     let user = call.user_side(&thread)?;
     let former = user.alternate_stack();
     let pointer = call.frame.rsp;
-    if new != 0 {
-        let wanted = AlternateStack::from_words(user_memory::read_words(new)?)?;
+    if let Some(new) = call.given(0) {
+        let wanted = AlternateStack::from_words(new.read_words()?)?;
         if former.is_in_use(pointer) {
             return fail(FileSystemErrorKind::NotPermitted);
         }
         user.set_alternate_stack(wanted);
     }
-    if old != 0 {
-        user_memory::write_words(old, former.to_words(pointer))?;
-    }
-    Ok(0)
+    call.tell_words(1, former.to_words(pointer))
 }
 
 /// Fails where the caller may not send `target` signals (`kill(2)`).
@@ -263,7 +249,7 @@ fn send_to(call: &Call<'_>, of: Option<u32>, thread: usize, signal: usize) -> Re
 }
 
 pub fn rt_sigqueueinfo(call: &mut Call<'_>) -> Result<u64> {
-    let told = user_memory::read_words(call.arguments[2])?;
+    let told = call.address(2).read_words()?;
     send_with(call, &process(call.word(0))?, 1, Some(told))
 }
 

@@ -5,9 +5,9 @@ use core::time::Duration;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
-use super::sockets::{AF_UNIX, stream, type_of};
+use super::sockets::{AF_UNIX, room_at, stream, type_of};
 use super::structures::timeval;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::socket::Socket;
 use crate::socket::message::doubled;
 
@@ -39,7 +39,7 @@ const TIME_SIZE: u32 = 16;
 pub fn setsockopt(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     let socket = stream(&file)?.socket();
-    let (level, option, at, size) = (call.word(1), call.word(2), call.arguments[3], call.word(4));
+    let (level, option, at, size) = (call.word(1), call.word(2), call.address(3), call.word(4));
     if level != SOL_SOCKET {
         return fail(FileSystemErrorKind::NotSupported);
     }
@@ -50,9 +50,7 @@ pub fn setsockopt(call: &mut Call<'_>) -> Result<u64> {
     if (size as i32) < 4 {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    let mut value = [0; 4];
-    user_memory::read(at, &mut value)?;
-    let value = u32::from_le_bytes(value);
+    let value = at.read_u32()?;
     match option {
         SO_SNDBUF => socket.charge().set_limit(value as usize),
         SO_RCVBUF => socket.change_settings(|settings| settings.receive_buffer = doubled(value as usize)),
@@ -67,11 +65,11 @@ pub fn setsockopt(call: &mut Call<'_>) -> Result<u64> {
 }
 
 /// Sets how long receiving or sending waits: for ever if the time is 0.
-fn set_limit(socket: &Socket, option: u32, at: u64, size: u32) -> Result<()> {
+fn set_limit(socket: &Socket, option: u32, at: UserAddress, size: u32) -> Result<()> {
     if size < TIME_SIZE {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    let [seconds, microseconds] = user_memory::read_words(at)?;
+    let [seconds, microseconds] = at.read_words()?;
     if microseconds >= 1_000_000 {
         return fail(FileSystemErrorKind::OutOfDomain);
     }
@@ -90,15 +88,11 @@ fn set_limit(socket: &Socket, option: u32, at: u64, size: u32) -> Result<()> {
 pub fn getsockopt(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     let socket = stream(&file)?.socket();
-    let (level, option, at, size_at) = (call.word(1), call.word(2), call.arguments[3], call.arguments[4]);
+    let (level, option, at, size_at) = (call.word(1), call.word(2), call.address(3), call.address(4));
     if level != SOL_SOCKET {
         return fail(FileSystemErrorKind::NotSupported);
     }
-    let mut room = [0; 4];
-    user_memory::read(size_at, &mut room)?;
-    let Ok(room) = usize::try_from(i32::from_le_bytes(room)) else {
-        return fail(FileSystemErrorKind::InvalidArgument);
-    };
+    let room = room_at(size_at)?;
     let settings = socket.settings();
     let limit = |limit: Option<Duration>| timeval(limit.unwrap_or_default()).map(u64::to_le_bytes);
     let words = match option {
@@ -134,9 +128,9 @@ fn number(socket: &Socket, option: u32) -> Result<u32> {
 }
 
 /// Writes an answer, as far as there is room, and how long it is then.
-fn answer(bytes: &[u8], room: usize, at: u64, size_at: u64) -> Result<u64> {
+fn answer(bytes: &[u8], room: usize, at: UserAddress, size_at: UserAddress) -> Result<u64> {
     let bytes = &bytes[..room.min(bytes.len())];
-    user_memory::write(at, bytes)?;
-    user_memory::write(size_at, &(bytes.len() as u32).to_le_bytes())?;
+    at.write(bytes)?;
+    size_at.write_u32(bytes.len() as u32)?;
     Ok(0)
 }

@@ -8,7 +8,7 @@ use vfs::file::{FileObject, OpenFlags};
 
 use super::call::Call;
 use super::flags::{O_CLOEXEC, O_NONBLOCK};
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::socket::message::Sender;
 use crate::socket::name::{self, Name, Wanted};
 use crate::socket::{self, Directions, Kind, Socket, SocketStream};
@@ -118,13 +118,13 @@ pub enum Address {
 ///
 /// # Errors
 /// `EINVAL`, `EFAULT`.
-pub fn address(address: u64, size: u32) -> Result<Address> {
+pub fn address(address: UserAddress, size: u32) -> Result<Address> {
     if size > ADDRESS_MAX {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     let mut bytes = [0; ADDRESS_MAX as usize];
     let bytes = &mut bytes[..size as usize];
-    user_memory::read(address, bytes)?;
+    address.read(bytes)?;
     let Some((&family, path)) = bytes.split_first_chunk() else { return fail(FileSystemErrorKind::InvalidArgument) };
     if u16::from_le_bytes(family) == AF_UNSPEC {
         return Ok(Address::Nothing);
@@ -143,7 +143,7 @@ pub fn address(address: u64, size: u32) -> Result<Address> {
 ///
 /// # Errors
 /// Those of [`address`] and of [`name::find`].
-pub fn addressed(call: &Call<'_>, kind: Kind, at: u64, size: u32) -> Result<Option<Arc<Socket>>> {
+pub fn addressed(call: &Call<'_>, kind: Kind, at: UserAddress, size: u32) -> Result<Option<Arc<Socket>>> {
     let Address::Of(wanted) = address(at, size)? else { return Ok(None) };
     let place = call.process.place()?;
     name::find(kind, &place.manager, &place.context, &wanted).map(Some)
@@ -156,24 +156,28 @@ pub fn told(name: Option<&Name>) -> Vec<u8> {
     bytes
 }
 
+/// How much room there is for an answer, by the word at an address.
+///
+/// # Errors
+/// `EINVAL` for a negative size, `EFAULT`.
+pub fn room_at(address: UserAddress) -> Result<usize> {
+    usize::try_from(address.read_u32()? as i32).map_err(|_| FileSystemErrorKind::InvalidArgument.into())
+}
+
 /// Writes a name to `at`, as far as there is room by the word at `size_at`, and its whole size there.
 ///
 /// # Errors
 /// `EINVAL` for a negative size, `EFAULT`.
-pub fn tell(bytes: &[u8], at: u64, size_at: u64) -> Result<()> {
-    let mut room = [0; 4];
-    user_memory::read(size_at, &mut room)?;
-    let Ok(room) = usize::try_from(i32::from_le_bytes(room)) else {
-        return fail(FileSystemErrorKind::InvalidArgument);
-    };
-    user_memory::write(at, &bytes[..room.min(bytes.len())])?;
-    user_memory::write(size_at, &(bytes.len() as u32).to_le_bytes())
+pub fn tell(bytes: &[u8], at: UserAddress, size_at: UserAddress) -> Result<()> {
+    let room = room_at(size_at)?;
+    at.write(&bytes[..room.min(bytes.len())])?;
+    size_at.write_u32(bytes.len() as u32)
 }
 
 pub fn bind(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     let socket = stream(&file)?.socket();
-    let Address::Of(wanted) = address(call.arguments[1], call.word(2))? else {
+    let Address::Of(wanted) = address(call.address(1), call.word(2))? else {
         return fail(FileSystemErrorKind::InvalidArgument);
     };
     let place = call.process.place()?;
@@ -191,7 +195,7 @@ pub fn connect(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     let stream = stream(&file)?;
     let socket = stream.socket();
-    let to = addressed(call, socket.kind(), call.arguments[1], call.word(2))?;
+    let to = addressed(call, socket.kind(), call.address(1), call.word(2))?;
     if !socket.kind().is_connected() {
         socket.connect_datagrams(to)?;
         return Ok(0);
@@ -215,8 +219,8 @@ fn accept_as(call: &Call<'_>, flags: u32) -> Result<u64> {
     let listening = call.file(0)?;
     let stream = stream(&listening)?;
     let (file, name) = stream.socket().accept(flags, stream.receive_patience(true))?;
-    if call.arguments[1] != 0 {
-        tell(&told(name.as_deref()), call.arguments[1], call.arguments[2])?;
+    if let Some(address) = call.given(1) {
+        tell(&told(name.as_deref()), address, call.address(2))?;
     }
     call.process.files().add(Descriptor { file, close_on_exec }, 0)
 }
@@ -236,13 +240,13 @@ pub fn shutdown(call: &mut Call<'_>) -> Result<u64> {
 pub fn getsockname(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     let name = stream(&file)?.socket().name();
-    tell(&told(name.as_deref()), call.arguments[1], call.arguments[2])?;
+    tell(&told(name.as_deref()), call.address(1), call.address(2))?;
     Ok(0)
 }
 
 pub fn getpeername(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     let name = stream(&file)?.socket().peer()?.name();
-    tell(&told(name.as_deref()), call.arguments[1], call.arguments[2])?;
+    tell(&told(name.as_deref()), call.address(1), call.address(2))?;
     Ok(0)
 }

@@ -7,7 +7,7 @@ use super::call::Call;
 use super::pieces::{self, At};
 use super::transfer::{BYTES_MAX, offset_at, tell_broken_pipe, vector, write_pieces};
 use crate::fs::pipe::End;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 
 /// What can be asked for: to move and not to copy, not to wait, that more comes, that pages are given away. But for the
 /// second it makes no difference.
@@ -24,9 +24,9 @@ fn check_open(file: &FileObject, access: OpenFlags) -> Result<()> {
 }
 
 pub fn splice(call: &mut Call<'_>) -> Result<u64> {
-    let [_, from_at, _, to_at, count, _] = call.arguments;
+    let (from_at, to_at) = (call.given(1), call.given(3));
     let flags = call.flags(5, FLAGS)?;
-    let count = count.min(BYTES_MAX) as usize;
+    let count = call.arguments[4].min(BYTES_MAX) as usize;
     if count == 0 {
         return Ok(0);
     }
@@ -34,7 +34,7 @@ pub fn splice(call: &mut Call<'_>) -> Result<u64> {
     check_open(&from, OpenFlags::READ)?;
     check_open(&to, OpenFlags::WRITE)?;
     let may_wait = flags & SPLICE_F_NONBLOCK == 0;
-    let has_place = from_at != 0 && end(&from).is_some() || to_at != 0 && end(&to).is_some();
+    let has_place = from_at.is_some() && end(&from).is_some() || to_at.is_some() && end(&to).is_some();
     if has_place {
         return fail(FileSystemErrorKind::IllegalSeek);
     }
@@ -61,8 +61,8 @@ pub fn splice(call: &mut Call<'_>) -> Result<u64> {
     Ok(moved? as u64)
 }
 
-fn write_offset(at: u64, offset: Option<u64>, moved: usize) -> Result<()> {
-    offset.map_or(Ok(()), |offset| user_memory::write_words(at, [offset + moved as u64]))
+fn write_offset(at: Option<UserAddress>, offset: Option<u64>, moved: usize) -> Result<()> {
+    at.zip(offset).map_or(Ok(()), |(at, offset)| at.write_words([offset + moved as u64]))
 }
 
 pub fn tee(call: &mut Call<'_>) -> Result<u64> {

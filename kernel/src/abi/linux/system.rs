@@ -6,7 +6,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use crate::arch::{random, user};
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::session;
 use crate::task::thread::ThreadName;
 use crate::task::{number, scheduler};
@@ -32,7 +32,7 @@ pub fn arch_prctl(call: &mut Call<'_>) -> Result<u64> {
 pub fn set_tid_address(call: &mut Call<'_>) -> Result<u64> {
     let thread = call.thread();
     let user = call.user_side(&thread)?;
-    user.set_cleared_at_end(call.arguments[0]);
+    user.set_cleared_at_end(UserAddress::given(call.arguments[0]));
     Ok(user.tid().into())
 }
 
@@ -70,14 +70,14 @@ const RANDOM_FLAGS: u32 = 7;
 
 pub fn getrandom(call: &mut Call<'_>) -> Result<u64> {
     call.flags(2, RANDOM_FLAGS)?;
-    let [address, length, ..] = call.arguments;
+    let (address, length) = (call.address(0), call.arguments[1]);
     let length = length.min(0x7fff_ffff);
     let mut done = 0;
     let mut chunk = [0; 256];
     while done < length {
         let step = (length - done).min(chunk.len() as u64);
         random::fill(&mut chunk[..step as usize]);
-        match user_memory::write(address.wrapping_add(done), &chunk[..step as usize]) {
+        match address.plus(done).write(&chunk[..step as usize]) {
             Err(error) if done == 0 => return Err(error),
             Err(_) => break,
             Ok(()) => done += step,
@@ -91,13 +91,13 @@ const PR_GET_NAME: u32 = 16;
 
 /// The name, and what parents and children want of each other; all else is refused.
 pub fn prctl(call: &mut Call<'_>) -> Result<u64> {
-    let address = call.arguments[1];
     match call.word(0) {
         PR_SET_NAME => {
+            let address = call.address(1);
             let mut name = ThreadName::default();
             let mut length = 0;
             while length < name.len() - 1 {
-                user_memory::read(address.wrapping_add(length as u64), &mut name[length..length + 1])?;
+                address.plus(length as u64).read(&mut name[length..length + 1])?;
                 if name[length] == 0 {
                     break;
                 }
@@ -120,7 +120,7 @@ pub fn prctl(call: &mut Call<'_>) -> Result<u64> {
                 name[..length].copy_from_slice(&shown[..length]);
                 name
             });
-            user_memory::write(address, &name)?;
+            call.address(1).write(&name)?;
             Ok(0)
         }
         _ => super::jobs::prctl(call),
@@ -129,21 +129,21 @@ pub fn prctl(call: &mut Call<'_>) -> Result<u64> {
 
 /// Which processors: the only one.
 pub fn sched_getaffinity(call: &mut Call<'_>) -> Result<u64> {
-    let [pid, size, address, ..] = call.arguments;
+    let [pid, size, ..] = call.arguments;
     if size < 8 || !size.is_multiple_of(8) {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     if pid as u32 != 0 && number::thread(pid as u32).is_none() {
         return fail(FileSystemErrorKind::NoProcess);
     }
-    user_memory::write_words(address, [1])?;
+    call.write_words(2, [1])?;
     Ok(8)
 }
 
 /// Which processor runs the caller: the only one, which is the only node's.
 pub fn getcpu(call: &mut Call<'_>) -> Result<u64> {
-    for address in call.arguments[..2].iter().filter(|&&address| address != 0) {
-        user_memory::write(*address, &[0; 4])?;
+    for address in [0, 1].map(|index| call.given(index)).into_iter().flatten() {
+        address.write_u32(0)?;
     }
     Ok(0)
 }

@@ -9,7 +9,6 @@ use super::flags::O_NOCTTY;
 use crate::fs::devices;
 use crate::fs::terminal::settings::{CHARACTERS, Input, Local, Output, Settings, Special};
 use crate::fs::terminal::{self, jobs};
-use crate::mm::user_memory;
 use crate::task::process::Process;
 
 const TCGETS: u32 = 0x5401;
@@ -50,10 +49,10 @@ pub fn ioctl(call: &Call<'_>, file: &FileObject) -> Result<u64> {
         return fail(FileSystemErrorKind::Io);
     }
     let process = call.process;
-    let write_word = |word: u32| user_memory::write(call.arguments[2], &word.to_le_bytes());
+    let write_word = |word: u32| call.address(2).write_u32(word);
     match call.word(1) {
-        TCGETS => user_memory::write(call.arguments[2], &to_bytes(&terminal::settings())[..SIZE])?,
-        TCGETS2 => user_memory::write(call.arguments[2], &to_bytes(&terminal::settings()))?,
+        TCGETS => call.address(2).write(&to_bytes(&terminal::settings())[..SIZE])?,
+        TCGETS2 => call.address(2).write(&to_bytes(&terminal::settings()))?,
         // What is written is out at once: nothing is to be waited for.
         TCSETS | TCSETSW => set_settings(call, SIZE, false)?,
         TCSETS2 | TCSETSW2 => set_settings(call, SIZE_WITH_SPEEDS, false)?,
@@ -74,9 +73,8 @@ pub fn ioctl(call: &Call<'_>, file: &FileObject) -> Result<u64> {
         TIOCNOTTY => jobs::give_up(process)?,
         TIOCGPGRP => write_word(jobs::foreground_for(process)?)?,
         TIOCSPGRP => {
-            let mut group = [0; 4];
-            user_memory::read(call.arguments[2], &mut group)?;
-            jobs::set_foreground(process, i32::from_le_bytes(group))?;
+            let group = call.address(2).read_u32()?;
+            jobs::set_foreground(process, group as i32)?;
         }
         TIOCGSID => write_word(jobs::session_for(process)?)?,
         // It is a way to type for others, which nobody has any more (`dev.tty.legacy_tiocsti`).
@@ -85,10 +83,10 @@ pub fn ioctl(call: &Call<'_>, file: &FileObject) -> Result<u64> {
         FIONREAD => write_word(terminal::readable() as u32)?,
         TIOCGWINSZ => {
             let size = terminal::size().map(u16::to_le_bytes);
-            user_memory::write(call.arguments[2], size.as_flattened())?;
+            call.address(2).write(size.as_flattened())?;
         }
         TIOCSWINSZ => {
-            let [size] = user_memory::read_words(call.arguments[2])?;
+            let [size] = call.address(2).read_words()?;
             terminal::set_size([0, 16, 32, 48].map(|shift| (size >> shift) as u16));
         }
         _ => return fail(FileSystemErrorKind::NotATerminal),
@@ -128,7 +126,7 @@ fn flow(action: u32) -> Result<()> {
 fn set_settings(call: &Call<'_>, size: usize, flush: bool) -> Result<()> {
     jobs::check_set()?;
     let mut bytes = to_bytes(&terminal::settings());
-    user_memory::read(call.arguments[2], &mut bytes[..size])?;
+    call.address(2).read(&mut bytes[..size])?;
     terminal::set_settings(from_bytes(&bytes), flush);
     Ok(())
 }

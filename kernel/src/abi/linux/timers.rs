@@ -7,7 +7,6 @@ use super::call::Call;
 use super::flags::{O_CLOEXEC, O_NONBLOCK};
 use super::structures::{duration, timespec};
 use crate::fs::timer::{self, Setting, Timer};
-use crate::mm::user_memory;
 use crate::task::files::Descriptor;
 use crate::time;
 
@@ -42,9 +41,8 @@ fn told(setting: Setting) -> [u64; 4] {
 }
 
 pub fn timerfd_settime(call: &mut Call<'_>) -> Result<u64> {
-    let [_, _, new_at, old_at, ..] = call.arguments;
     let flags = call.flags(1, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)?;
-    let [seconds, rest, next_seconds, next_rest] = user_memory::read_words(new_at)?;
+    let [seconds, rest, next_seconds, next_rest] = call.address(2).read_words()?;
     let (interval, value) = (duration([seconds, rest])?, duration([next_seconds, next_rest])?);
     let file = call.file(0)?;
     let timer = timer(&file)?;
@@ -52,10 +50,7 @@ pub fn timerfd_settime(call: &mut Call<'_>) -> Result<u64> {
     let wait = if is_absolute { value.saturating_sub(timer.now()) } else { value };
     let next = (!value.is_zero()).then(|| time::monotonic().saturating_add(wait));
     let old = timer.set(Setting { next, interval });
-    if old_at != 0 {
-        user_memory::write_words(old_at, told(old))?;
-    }
-    Ok(0)
+    call.tell_words(3, told(old))
 }
 
 pub fn timerfd_gettime(call: &mut Call<'_>) -> Result<u64> {

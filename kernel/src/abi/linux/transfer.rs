@@ -10,7 +10,7 @@ use vfs::metadata::FileType;
 use super::call::Call;
 use super::limits;
 use super::pieces::{self, At};
-use crate::mm::user_memory;
+use crate::mm::user_memory::{Piece, UserAddress};
 use crate::socket::{Kind, SocketStream};
 use crate::task::signal::Signal;
 
@@ -24,13 +24,7 @@ pub const PIECES_MAX: u64 = 1024;
 ///
 /// # Errors
 /// What the file answers, `EFAULT`.
-pub fn write_pieces(
-    call: &Call<'_>,
-    file: &FileObject,
-    pieces: &[(u64, u64)],
-    at: At,
-    flags: TransferFlags,
-) -> Result<u64> {
+pub fn write_pieces(call: &Call<'_>, file: &FileObject, pieces: &[Piece], at: At, flags: TransferFlags) -> Result<u64> {
     let wanted = pieces.iter().fold(0u64, |sum, (_, length)| sum.saturating_add(*length));
     let mut room = limits::room_in_file(call, file, at.offset(0), wanted)?;
     let mut shortened = Vec::new();
@@ -63,35 +57,35 @@ pub fn tell_broken_pipe<T>(call: &Call<'_>, result: &Result<T>) {
 }
 
 /// The one piece that arguments 1 and 2 are.
-fn piece(call: &Call<'_>) -> [(u64, u64); 1] {
-    [(call.arguments[1], call.arguments[2].min(BYTES_MAX))]
+pub fn piece(call: &Call<'_>) -> [Piece; 1] {
+    [(call.address(1), call.arguments[2].min(BYTES_MAX))]
 }
 
 /// The pieces that arguments 1 and 2 lead to.
 ///
 /// # Errors
 /// Those of [`pieces_at`].
-pub fn vector(call: &Call<'_>) -> Result<Vec<(u64, u64)>> {
-    pieces_at(call.arguments[1], u64::from(call.word(2)))
+pub fn vector(call: &Call<'_>) -> Result<Vec<Piece>> {
+    pieces_at(call.address(1), u64::from(call.word(2)))
 }
 
 /// The pieces of a vector of `count` at `address`.
 ///
 /// # Errors
 /// `EINVAL`, `EFAULT`, `ENOMEM`.
-pub fn pieces_at(address: u64, count: u64) -> Result<Vec<(u64, u64)>> {
+pub fn pieces_at(address: UserAddress, count: u64) -> Result<Vec<Piece>> {
     if count > PIECES_MAX {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    page::admit(count as usize * size_of::<(u64, u64)>())?;
+    page::admit(count as usize * size_of::<Piece>())?;
     let mut pieces = Vec::with_capacity(count as usize);
     let mut left = BYTES_MAX;
     for index in 0..count {
-        let [address, length] = user_memory::read_words(address.wrapping_add(16 * index))?;
+        let [address, length] = address.plus(16 * index).read_words()?;
         if (length as i64) < 0 {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
-        pieces.push((address, length.min(left)));
+        pieces.push((UserAddress::new(address), length.min(left)));
         left -= length.min(left);
     }
     Ok(pieces)
@@ -167,21 +161,19 @@ pub fn pwritev2(call: &mut Call<'_>) -> Result<u64> {
 /// What `sendfile` moves at a time.
 const CHUNK: usize = 16 << 10;
 
-/// An offset at an address, which is moved on in place of the file's position; `None` at address 0.
+/// An offset at an address, which is moved on in place of the file's position.
 ///
 /// # Errors
 /// `EFAULT`, `EINVAL` for a negative one.
-pub fn offset_at(address: u64) -> Result<Option<u64>> {
-    if address == 0 {
-        return Ok(None);
-    }
-    let [offset] = user_memory::read_words(address)?;
+pub fn offset_at(address: Option<UserAddress>) -> Result<Option<u64>> {
+    let Some(address) = address else { return Ok(None) };
+    let [offset] = address.read_words()?;
     if (offset as i64) < 0 { fail(FileSystemErrorKind::InvalidArgument) } else { Ok(Some(offset)) }
 }
 
 pub fn sendfile(call: &mut Call<'_>) -> Result<u64> {
     let (to, from) = (call.file(0)?, call.file(1)?);
-    let given = offset_at(call.arguments[2])?;
+    let given = offset_at(call.given(2))?;
     let count = call.arguments[3].min(BYTES_MAX);
     if to.flags().contains(OpenFlags::APPEND) || from.seek(SeekFrom::Current(0)).is_err() {
         return fail(FileSystemErrorKind::InvalidArgument);
@@ -211,28 +203,28 @@ pub fn sendfile(call: &mut Call<'_>) -> Result<u64> {
         tell_broken_pipe(call, &result);
         result?;
     }
-    move_on(&from, call.arguments[2], given, start + done)?;
+    move_on(&from, call.given(2), start + done)?;
     Ok(done)
 }
 
 /// Moves on the offset that was given, or the file's position.
-fn move_on(file: &FileObject, address: u64, given: Option<u64>, to: u64) -> Result<()> {
-    match given {
-        Some(_) => user_memory::write_words(address, [to]),
+fn move_on(file: &FileObject, given_at: Option<UserAddress>, to: u64) -> Result<()> {
+    match given_at {
+        Some(address) => address.write_words([to]),
         None => file.seek(SeekFrom::Start(to as i64)).map(|_| ()),
     }
 }
 
 pub fn copy_file_range(call: &mut Call<'_>) -> Result<u64> {
     let (from, to) = (call.file(0)?, call.file(2)?);
-    let (given, to_given) = (offset_at(call.arguments[1])?, offset_at(call.arguments[3])?);
+    let (given, to_given) = (offset_at(call.given(1))?, offset_at(call.given(3))?);
     call.flags(5, 0)?;
     let start = given.unwrap_or_else(|| from.position());
     let to_start = to_given.unwrap_or_else(|| to.position());
     let length = limits::room_in_file(call, &to, Some(to_start), call.arguments[4].min(BYTES_MAX))?;
     let copied = from.copy_range(&call.credentials()?, start, &to, to_start, length)?;
-    move_on(&from, call.arguments[1], given, start + copied)?;
-    move_on(&to, call.arguments[3], to_given, to_start + copied)?;
+    move_on(&from, call.given(1), start + copied)?;
+    move_on(&to, call.given(3), to_start + copied)?;
     Ok(copied)
 }
 

@@ -5,7 +5,6 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use super::call::Call;
 use super::handles::process_of;
 use super::usage;
-use crate::mm::user_memory;
 use crate::task::children::Asked;
 use crate::task::process::Process;
 use crate::task::signal::Signal;
@@ -71,18 +70,14 @@ impl Which {
     }
 }
 
-/// Tells what a child and those below it have used, if that is asked for.
-fn tell_usage(address: u64, child: &Process) -> Result<()> {
-    if address == 0 {
-        return Ok(());
-    }
-    user_memory::write_words(address, usage::words(&child.figures().with(child.figures_of_children())))
+/// Tells what a child and those below it have used, if that is asked for by argument `index`.
+fn tell_usage(call: &Call<'_>, index: usize, child: &Process) -> Result<u64> {
+    call.tell_words(index, usage::words(&child.figures().with(child.figures_of_children())))
 }
 
 pub fn wait4(call: &mut Call<'_>) -> Result<u64> {
-    let [pid, status_at, _, usage_at, ..] = call.arguments;
     let flags = call.flags(2, WNOHANG | WUNTRACED | WCONTINUED | NO_THREAD | ALL | CLONED)?;
-    let which = Which::of_pid(call, pid as i32)?;
+    let which = Which::of_pid(call, call.word(0) as i32)?;
     let asked = Asked {
         which: &|child| is_of_kind(child, flags) && which.is(child),
         ended: true,
@@ -92,21 +87,20 @@ pub fn wait4(call: &mut Call<'_>) -> Result<u64> {
         keep: false,
     };
     let Some((child, event)) = call.process.wait_for_child(&asked)? else { return Ok(0) };
-    if status_at != 0 {
-        user_memory::write(status_at, &event.wait_status().to_le_bytes())?;
+    if let Some(address) = call.given(1) {
+        address.write_u32(event.wait_status())?;
     }
-    tell_usage(usage_at, &child)?;
+    tell_usage(call, 3, &child)?;
     Ok(u64::from(child.pid()))
 }
 
 pub fn waitid(call: &mut Call<'_>) -> Result<u64> {
-    let [kind, number, told_at, _, usage_at, _] = call.arguments;
     let known = WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT | NO_THREAD | ALL | CLONED;
     let flags = call.flags(3, known)?;
     if flags & (WUNTRACED | WEXITED | WCONTINUED) == 0 {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    let which = Which::of_kind(call, kind as u32, number as u32)?;
+    let which = Which::of_kind(call, call.word(0), call.word(1))?;
     let asked = Asked {
         which: &|child| is_of_kind(child, flags) && which.is(child),
         ended: flags & WEXITED != 0,
@@ -117,13 +111,10 @@ pub fn waitid(call: &mut Call<'_>) -> Result<u64> {
     };
     let found = call.process.wait_for_child(&asked)?;
     if let Some((child, _)) = &found {
-        tell_usage(usage_at, child)?;
+        tell_usage(call, 4, child)?;
     }
-    if told_at != 0 {
-        // What is behind is not this call's to write.
-        let told = found.map(|(child, event)| child.about(Signal::CHILD, event).to_words());
-        let [signal, code, who, status, ..] = told.unwrap_or_default();
-        user_memory::write_words(told_at, [signal, code, who, status])?;
-    }
-    Ok(0)
+    // What is behind is not this call's to write.
+    let told = found.map(|(child, event)| child.about(Signal::CHILD, event).to_words());
+    let [signal, code, who, status, ..] = told.unwrap_or_default();
+    call.tell_words(2, [signal, code, who, status])
 }

@@ -9,7 +9,6 @@ use vfs::mount::Path;
 use vfs::node::SetXattr;
 
 use super::call::Call;
-use crate::mm::user_memory;
 
 /// The longest name with its NUL (`XATTR_NAME_MAX`).
 const NAME_MAX: usize = 256;
@@ -21,7 +20,7 @@ const XATTR_CREATE: u32 = 1;
 const XATTR_REPLACE: u32 = 2;
 
 fn name(call: &Call<'_>) -> Result<Vec<u8>> {
-    user_memory::read_text(call.arguments[1], NAME_MAX, FileSystemErrorKind::OutOfRange)
+    call.address(1).read_text(NAME_MAX, FileSystemErrorKind::OutOfRange)
 }
 
 /// Writes an answer to the room at arguments `index` and the next; one without room only asks for the size.
@@ -31,7 +30,7 @@ fn answer(call: &Call<'_>, index: usize, bytes: &[u8]) -> Result<u64> {
         if (bytes.len() as u64) > room {
             return fail(FileSystemErrorKind::OutOfRange);
         }
-        user_memory::write(call.arguments[index], bytes)?;
+        call.address(index).write(bytes)?;
     }
     Ok(bytes.len() as u64)
 }
@@ -50,7 +49,7 @@ fn set(call: &Call<'_>, path: &Path) -> Result<u64> {
     }
     page::admit(length as usize)?;
     let mut value = vec![0; length as usize];
-    user_memory::read(call.arguments[2], &mut value)?;
+    call.address(2).read(&mut value)?;
     VfsManager::set_xattr_at(&call.credentials()?, path, &name, &value, how)?;
     Ok(0)
 }

@@ -15,7 +15,7 @@ use super::{Information, Set};
 use crate::arch::floating_point::{self, FloatingPoint};
 use crate::arch::trap::TrapFrame;
 use crate::arch::user;
-use crate::mm::user_memory;
+use crate::mm::user_memory::UserAddress;
 use crate::task::thread::UserSide;
 
 /// What is below the stack pointer is the interrupted function's as far as this (System V ABI for AMD64, 3.2.2).
@@ -127,8 +127,8 @@ pub fn push(user: &UserSide, frame: &mut TrapFrame, told: Information, action: A
     context[FLOATING_POINT] = floating_point;
     context[MASK] = mask.0;
     words[1 + CONTEXT_WORDS..].copy_from_slice(&told.to_words());
-    user_memory::write(floating_point, user.copy_floating_point().frame())?;
-    user_memory::write_words(pointer, words)?;
+    UserAddress::new(floating_point).write(user.copy_floating_point().frame())?;
+    UserAddress::new(pointer).write_words(words)?;
 
     user.reset_floating_point();
     let context_at = pointer + 8;
@@ -147,7 +147,7 @@ pub fn push(user: &UserSide, frame: &mut TrapFrame, told: Information, action: A
 /// # Errors
 /// `EFAULT` for what is no frame.
 pub fn pop(user: &UserSide, frame: &mut TrapFrame) -> Result<()> {
-    let words: [u64; CONTEXT_WORDS] = user_memory::read_words(frame.rsp)?;
+    let words: [u64; CONTEXT_WORDS] = UserAddress::new(frame.rsp).read_words()?;
     let registers = &words[REGISTERS..];
     let (pointer, rip) = (registers[15], registers[16]);
     if rip >= user::USER_END {
@@ -155,7 +155,7 @@ pub fn pop(user: &UserSide, frame: &mut TrapFrame) -> Result<()> {
     }
     let floating_point = match words[FLOATING_POINT] {
         0 => FloatingPoint::default(),
-        address => read_floating_point(address)?,
+        address => read_floating_point(UserAddress::new(address))?,
     };
     floating_point.load();
     user.set_mask(Set(words[MASK]));
@@ -176,13 +176,13 @@ pub fn pop(user: &UserSide, frame: &mut TrapFrame) -> Result<()> {
 }
 
 /// The floating-point registers that a frame has at `address`.
-fn read_floating_point(address: u64) -> Result<FloatingPoint> {
+fn read_floating_point(address: UserAddress) -> Result<FloatingPoint> {
     let mut bytes = [0; FloatingPoint::FRAME_MAX];
     let (start, rest) = bytes.split_at_mut(FloatingPoint::FRAME_MIN);
-    user_memory::read(address, start)?;
+    address.read(start)?;
     let length = FloatingPoint::frame_length(start);
-    let behind = address.wrapping_add(FloatingPoint::FRAME_MIN as u64);
-    user_memory::read(behind, &mut rest[..length - FloatingPoint::FRAME_MIN])?;
+    let behind = address.plus(FloatingPoint::FRAME_MIN as u64);
+    behind.read(&mut rest[..length - FloatingPoint::FRAME_MIN])?;
     FloatingPoint::from_frame(&bytes[..length]).ok_or(FileSystemErrorKind::BadAddress.into())
 }
 

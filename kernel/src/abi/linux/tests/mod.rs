@@ -1,6 +1,6 @@
 //! What programs are promised, in the guest.
 
-mod addresses;
+pub mod addresses;
 mod bad_programs;
 mod beginnings;
 mod credentials;

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::program::{Act, Argument, DATA_END, Machine, Program, Slot, run};
-use super::{EAGAIN, EINTR, EINVAL, ENOMEM, EPERM, ESRCH, error};
+use super::{EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM, EPERM, ESRCH, error};
 use crate::ktest;
 use crate::task::process::Ending;
 use crate::task::signal::Signal;
@@ -299,7 +299,7 @@ ktest! {
     /// A handler ends a sleep even with `SA_RESTART`, and says what was left; stopping and going on does not.
     fn a_sleep_is_interrupted_by_handlers_only() {
         let mut program = Program::new();
-        let notes = program.notes(1);
+        let notes = program.notes(2);
         program.handle(USR1, Act::Handler, SA_RESTART, 0);
         let (nap, long) = (program.words(&[0, 20_000_000]), program.words(&[100, 0]));
         program.begin("fork", |child| {
@@ -310,14 +310,18 @@ ktest! {
             child.call("kill", &[parent.into(), 18.into()]);
             child.call("nanosleep", &[nap.into(), 0.into()]);
             child.call("kill", &[parent.into(), USR1.into()]);
+            child.call("nanosleep", &[nap.into(), 0.into()]);
+            child.call("kill", &[parent.into(), USR1.into()]);
             child.exit(0);
         });
         let left = program.room(2);
         let slept = program.call("nanosleep", &[long.into(), left.0.into()]);
+        let told_nowhere = program.call("clock_nanosleep", &[1.into(), 0.into(), long.into(), 8.into()]);
         let (machine, ending) = run(program);
         assert_eq!(ending, Ending::Exited(0));
         assert_eq!((machine.result(slept), machine.note(notes, 0)[0]), (error(EINTR), 10));
         assert_eq!(machine.result(left), 99);
+        assert_eq!(machine.result(told_nowhere), error(EFAULT));
     }
 
     /// While `sigsuspend` waits another mask counts; the handler's end brings the old one back.
