@@ -45,6 +45,7 @@ pub use mapping::{ALL_PAGES, Mapped, Mappers, PageMapper, Shown};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::io::{Sink, Source};
 use core::fmt;
+use core::ops::Range;
 use page::Page;
 use tree::{Found, Tree};
 
@@ -100,6 +101,18 @@ impl Content {
     /// How many pages it owns: what it was charged for and has not given back.
     pub const fn owned(&self) -> u64 {
         self.tree.owned()
+    }
+
+    /// How many of the pages that a range touches have data.
+    pub fn pages_in(&self, range: Range<u64>) -> u64 {
+        let last = range.end.saturating_sub(1) / PAGE_SIZE;
+        let (mut at, mut pages) = (range.start / PAGE_SIZE * PAGE_SIZE, 0);
+        while let Some(data) = self.next_data(at).filter(|data| data / PAGE_SIZE <= last) {
+            let hole = self.next_hole(data).unwrap_or(self.len);
+            pages += pages_for(hole).min(last + 1) - data / PAGE_SIZE;
+            at = hole;
+        }
+        pages
     }
 
     /// For changing it on somebody's account.

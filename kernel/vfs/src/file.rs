@@ -34,7 +34,7 @@ bitflags! {
         const READ = 1 << 0;
         /// Write (`O_WRONLY`, `O_RDWR`).
         const WRITE = 1 << 1;
-        /// `O_CREAT`: made if it is not there.
+        /// `O_CREAT`: made if it is not there. Of an open file: made by opening it.
         const CREATE = 1 << 2;
         /// `O_EXCL`: with [`OpenFlags::CREATE`], it must not be there.
         const EXCLUSIVE = 1 << 3;

@@ -28,6 +28,12 @@ pub fn fstat(call: &mut Call<'_>) -> Result<u64> {
     show(call, 1, &call.place_file(0)?.metadata()?)
 }
 
+/// As [`named`], for calls that need no path at all to be about the file itself.
+fn named_or_itself(call: &Call<'_>, flags: usize, more: u32) -> Result<Path> {
+    let flags = call.flags(flags, AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW | more)?;
+    call.named_or(0, 1, follow_unless(flags, AT_SYMLINK_NOFOLLOW), flags, |call| call.place_of(0))
+}
+
 /// What a path at arguments 0 and 1 names, under the usual flags, which argument `flags` is.
 fn named(call: &Call<'_>, flags: usize, more: u32) -> Result<Path> {
     let flags = call.flags(flags, AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW | more)?;
@@ -35,7 +41,7 @@ fn named(call: &Call<'_>, flags: usize, more: u32) -> Result<Path> {
 }
 
 pub fn newfstatat(call: &mut Call<'_>) -> Result<u64> {
-    show(call, 2, &named(call, 3, 0)?.node()?.metadata()?)
+    show(call, 2, &named_or_itself(call, 3, 0)?.node()?.metadata()?)
 }
 
 /// `AT_STATX_FORCE_SYNC` and `AT_STATX_DONT_SYNC`: what is known is always true here.
@@ -46,7 +52,7 @@ pub fn statx(call: &mut Call<'_>) -> Result<u64> {
     if both || call.word(3) & STATX_RESERVED != 0 {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    let path = named(call, 2, AT_STATX_SYNC)?;
+    let path = named_or_itself(call, 2, AT_STATX_SYNC)?;
     let metadata = path.node()?.metadata()?;
     call.write_words(4, structures::statx(&metadata, path.mount.id(), path.is_mount_root()))
 }
@@ -206,7 +212,11 @@ const FALLOC_FL_PUNCH_HOLE: u32 = 2;
 const FALLOC_FL_ZERO_RANGE: u32 = 16;
 
 pub fn fallocate(call: &mut Call<'_>) -> Result<u64> {
+    let file = call.file(0)?;
     let (offset, length) = (call.offset(2)?, call.offset(3)?);
+    if length == 0 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
     let mode = call.word(1);
     let keep_size = mode & FALLOC_FL_KEEP_SIZE != 0;
     let what = match mode & !FALLOC_FL_KEEP_SIZE {
@@ -216,8 +226,8 @@ pub fn fallocate(call: &mut Call<'_>) -> Result<u64> {
         _ => return fail(FileSystemErrorKind::NotSupported),
     };
     if !keep_size {
-        limits::check_length(call, offset.saturating_add(length), || Ok(call.file(0)?.metadata()?.size))?;
+        limits::check_length(call, offset.saturating_add(length), || Ok(file.metadata()?.size))?;
     }
-    call.file(0)?.allocate(&call.credentials()?, what, offset, length)?;
+    file.allocate(&call.credentials()?, what, offset, length)?;
     Ok(0)
 }

@@ -11,7 +11,6 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use crate::arch::user::USER_END;
-use crate::mm::PAGE_SIZE;
 use crate::mm::space::SharedSpace;
 use crate::mm::user_memory::UserAddress;
 use crate::task::number::Number;
@@ -90,24 +89,7 @@ const ARGUMENTS_MIN: u64 = 8;
 const ARGUMENTS: usize = 11;
 
 pub fn clone3(call: &mut Call<'_>) -> Result<u64> {
-    let size = call.arguments[1];
-    if size > PAGE_SIZE as u64 {
-        return fail(FileSystemErrorKind::ArgumentListTooLong);
-    }
-    if size < 8 * ARGUMENTS_MIN {
-        return fail(FileSystemErrorKind::InvalidArgument);
-    }
-    let mut bytes = [0; PAGE_SIZE];
-    let bytes = &mut bytes[..size as usize];
-    call.address(0).read(bytes)?;
-    let mut words = [[0; 8]; ARGUMENTS];
-    let (known, later) = bytes.split_at(bytes.len().min(8 * ARGUMENTS));
-    words.as_flattened_mut()[..known.len()].copy_from_slice(known);
-    // What a later kernel would know, and what this one should not ignore.
-    if later.iter().any(|&byte| byte != 0) {
-        return fail(FileSystemErrorKind::ArgumentListTooLong);
-    }
-    let words = words.map(u64::from_le_bytes);
+    let words: [u64; ARGUMENTS] = call.growing(0, 1, 8 * ARGUMENTS_MIN)?;
     let [flags, _, child_identity_at, parent_identity_at, signal, stack, stack_size, thread_base, ..] = words;
     let [.., wanted_numbers, wanted_count, _] = words;
     let is_sound = flags & CLONE_SIGNAL == 0

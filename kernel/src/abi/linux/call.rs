@@ -161,11 +161,58 @@ impl Call<'_> {
         if text.is_empty() && flags & AT_EMPTY_PATH != 0 {
             return self.place_of(directory);
         }
+        self.resolve_at(directory, &text, follow)
+    }
+
+    /// As [`Call::named_at`], but that `AT_EMPTY_PATH` lets there be no path at all (an address of 0) too, and `itself` says
+    /// what an empty one is.
+    ///
+    /// # Errors
+    /// As [`Call::named_at`], and those of `itself`.
+    pub fn named_or(
+        &self,
+        directory: usize,
+        path: usize,
+        follow: Follow,
+        flags: u32,
+        itself: impl FnOnce(&Self) -> Result<Path>,
+    ) -> Result<Path> {
+        let may_be_empty = flags & AT_EMPTY_PATH != 0;
+        let text = if may_be_empty && self.arguments[path] == 0 { Vec::new() } else { self.path(path)? };
+        if text.is_empty() && may_be_empty { itself(self) } else { self.resolve_at(directory, &text, follow) }
+    }
+
+    fn resolve_at(&self, directory: usize, path: &[u8], follow: Follow) -> Result<Path> {
         let place = self.process.place()?;
-        match self.directory(directory, &text)? {
-            None => place.manager.resolve(&place.context, &text, follow),
-            Some(start) => place.manager.resolve(&place.context.at(start), &text, follow),
+        match self.directory(directory, path)? {
+            None => place.manager.resolve(&place.context, path, follow),
+            Some(start) => place.manager.resolve(&place.context.at(start), path, follow),
         }
+    }
+
+    /// The structure of `N` words at the address that argument `index` is, which is as long as argument `size` says: what
+    /// an older program does not know is 0, and what a newer one knows must be (`copy_struct_from_user`).
+    ///
+    /// # Errors
+    /// `EINVAL` for less than `least` bytes; `E2BIG` for more than a page, and for what is not 0; `EFAULT`.
+    pub fn growing<const N: usize>(&self, index: usize, size: usize, least: u64) -> Result<[u64; N]> {
+        let size = self.arguments[size];
+        if size < least {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        if size > page::SIZE as u64 {
+            return fail(FileSystemErrorKind::ArgumentListTooLong);
+        }
+        let mut bytes = [0; page::SIZE];
+        let bytes = &mut bytes[..size as usize];
+        self.address(index).read(bytes)?;
+        let mut words = [[0; 8]; N];
+        let (known, later) = bytes.split_at(bytes.len().min(8 * N));
+        words.as_flattened_mut()[..known.len()].copy_from_slice(known);
+        if later.iter().any(|&byte| byte != 0) {
+            return fail(FileSystemErrorKind::ArgumentListTooLong);
+        }
+        Ok(words.map(u64::from_le_bytes))
     }
 
     /// The place of the file whose number an argument is; the current directory is one too.

@@ -1,5 +1,7 @@
 //! The numbers of open files.
 
+use alloc::sync::Arc;
+
 use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
@@ -17,6 +19,8 @@ const F_GETFD: u32 = 1;
 const F_SETFD: u32 = 2;
 const F_GETFL: u32 = 3;
 const F_SETFL: u32 = 4;
+const F_DUPFD_QUERY: u32 = 1027;
+const F_CREATED_QUERY: u32 = 1028;
 const F_DUPFD_CLOEXEC: u32 = 1030;
 const F_SETPIPE_SZ: u32 = 1031;
 const F_GETPIPE_SZ: u32 = 1032;
@@ -119,6 +123,9 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
     match command {
         F_DUPFD => duplicate(call, least()?, false),
         F_DUPFD_CLOEXEC => duplicate(call, least()?, true),
+        // Whether the other number is the same open file's, and whether opening this one made the file.
+        F_DUPFD_QUERY => Ok(u64::from(Arc::ptr_eq(&file, &call.place_file(2)?))),
+        F_CREATED_QUERY => Ok(u64::from(file.flags().contains(OpenFlags::CREATE))),
         F_GETFD => Ok(if call.process.files().get(number)?.close_on_exec { FD_CLOEXEC } else { 0 }),
         F_SETFD => {
             call.process.files().get_mut(number)?.close_on_exec = argument & FD_CLOEXEC != 0;

@@ -8,7 +8,7 @@ use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::manager::Follow;
 use vfs::manager::mounts::{MountArguments, MountError, Propagation, UnmountFlags};
-use vfs::mount::{MountFlags, Path};
+use vfs::mount::{MountFlags, MountPoint, Path};
 
 use super::call::Call;
 use super::identity::change_place;
@@ -143,6 +143,15 @@ pub fn statfs(call: &mut Call<'_>) -> Result<u64> {
 
 pub fn fstatfs(call: &mut Call<'_>) -> Result<u64> {
     show_figures(call, call.place_file(0)?.path())
+}
+
+/// `struct ustat`: free blocks and nodes of the mounted file system that has that device number.
+pub fn ustat(call: &mut Call<'_>) -> Result<u64> {
+    let mounts = call.process.place()?.manager.tree().mounts();
+    let is_it = |mount: &&Arc<MountPoint>| mount.superblock().operations().id().0 == u64::from(call.word(0));
+    let mount = mounts.iter().find(is_it).ok_or(FileSystemErrorKind::InvalidArgument)?;
+    let figures = mount.superblock().operations().statistics()?;
+    call.write_words(1, [figures.blocks_free & 0xffff_ffff, figures.nodes_free, 0, 0])
 }
 
 pub fn sync(call: &mut Call<'_>) -> Result<u64> {

@@ -15,7 +15,6 @@ use super::flags::{
     open_flags,
 };
 use super::{structures, terminals};
-use crate::mm::user_memory::UserAddress;
 use crate::task::files::Descriptor;
 
 /// What `creat` opens with.
@@ -36,27 +35,12 @@ pub fn openat(call: &mut Call<'_>) -> Result<u64> {
     call.with_path_at(0, 1, |manager, context, path| open_file(call, manager, context, path, flags, mode))
 }
 
-/// `struct open_how`, as long as it was at first.
+/// Bytes of `struct open_how`.
 const OPEN_HOW_SIZE: u64 = 24;
-/// Longer ones are refused: what is behind must be zeros, and a page of them is enough.
-const OPEN_HOW_SIZE_MAX: u64 = 4096;
 
 /// What `openat2` is asked: flags, mode, and what the path may not lead through.
-fn open_how(address: UserAddress, size: u64) -> Result<(u32, u32, ResolveFlags)> {
-    if size < OPEN_HOW_SIZE {
-        return fail(FileSystemErrorKind::InvalidArgument);
-    }
-    if size > OPEN_HOW_SIZE_MAX {
-        return fail(FileSystemErrorKind::ArgumentListTooLong);
-    }
-    let [flags, mode, resolve] = address.read_words()?;
-    for at in OPEN_HOW_SIZE..size {
-        let mut byte = [0];
-        address.plus(at).read(&mut byte)?;
-        if byte != [0] {
-            return fail(FileSystemErrorKind::ArgumentListTooLong);
-        }
-    }
+fn open_how(call: &Call<'_>) -> Result<(u32, u32, ResolveFlags)> {
+    let [flags, mode, resolve] = call.growing(2, 3, OPEN_HOW_SIZE)?;
     let resolve = ResolveFlags::from_bits(resolve).ok_or(FileSystemErrorKind::InvalidArgument)?;
     let known = u32::try_from(flags).is_ok_and(|flags| flags & !OPEN_KNOWN == 0);
     let made = flags & u64::from(O_CREAT | O_TMPFILE) != 0;
@@ -68,7 +52,7 @@ fn open_how(address: UserAddress, size: u64) -> Result<(u32, u32, ResolveFlags)>
 }
 
 pub fn openat2(call: &mut Call<'_>) -> Result<u64> {
-    let (flags, mode, resolve) = open_how(call.address(2), call.arguments[3])?;
+    let (flags, mode, resolve) = open_how(call)?;
     call.with_path_at(0, 1, |manager, context, path| {
         open_file(call, manager, &context.resolving(resolve), path, flags, mode)
     })
@@ -220,7 +204,24 @@ const LISTING_MAX: usize = 32 << 10;
 /// What an entry takes besides its name: number, cursor, length, type and a NUL.
 const ENTRY_SIZE: usize = 20;
 
+/// How entries are written: where their type stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// Behind the name and its NUL, at the end of the entry (`struct linux_dirent`).
+    Old,
+    /// Before the name (`struct linux_dirent64`).
+    Wide,
+}
+
+pub fn getdents(call: &mut Call<'_>) -> Result<u64> {
+    list(call, Layout::Old)
+}
+
 pub fn getdents64(call: &mut Call<'_>) -> Result<u64> {
+    list(call, Layout::Wide)
+}
+
+fn list(call: &Call<'_>, layout: Layout) -> Result<u64> {
     let file = call.file(0)?;
     let room = (call.word(2) as usize).min(LISTING_MAX);
     page::admit(room)?;
@@ -235,12 +236,18 @@ pub fn getdents64(call: &mut Call<'_>) -> Result<u64> {
             return false;
         }
         let end = listing.len() + size;
+        let kind = (item.kind.mode_bits() >> 12) as u8;
         listing.extend_from_slice(&item.inode.to_le_bytes());
         listing.extend_from_slice(&item.next.to_le_bytes());
         listing.extend_from_slice(&(size as u16).to_le_bytes());
-        listing.push((item.kind.mode_bits() >> 12) as u8);
+        if layout == Layout::Wide {
+            listing.push(kind);
+        }
         listing.extend_from_slice(item.name);
         listing.resize(end, 0);
+        if layout == Layout::Old {
+            listing[end - 1] = kind;
+        }
         true
     })?;
     if listing.is_empty() && is_full {

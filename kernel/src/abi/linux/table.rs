@@ -86,7 +86,7 @@ pub fn all() -> impl Iterator<Item = (u64, &'static Entry)> {
     TABLE.iter().enumerate().map(|(number, entry)| (number as u64, entry)).filter(|(_, entry)| !entry.name.is_empty())
 }
 
-const NUMBERS: usize = 453;
+const NUMBERS: usize = 470;
 
 macro_rules! table {
     ($($number:literal $name:ident $($function:path)? $(, $word:ident $note:literal)*;)*) => {
@@ -177,13 +177,13 @@ table! {
     69 msgsnd;
     70 msgrcv;
     71 msgctl;
-    72 fcntl descriptors::fcntl, but "no leases, owners or notices (`EINVAL`)";
+    72 fcntl descriptors::fcntl, but "no leases, owners, notices or hints of use (`EINVAL`)";
     73 flock locks::flock;
     74 fsync transfer::fsync;
     75 fdatasync transfer::fdatasync;
     76 truncate attributes::truncate;
     77 ftruncate attributes::ftruncate;
-    78 getdents;
+    78 getdents names::getdents;
     79 getcwd identity::getcwd;
     80 chdir identity::chdir;
     81 fchdir identity::fchdir;
@@ -241,7 +241,7 @@ table! {
     133 mknod names::mknod;
     134 uselib;
     135 personality machine::personality, flags "PER_LINUX ADDR_NO_RANDOMIZE", but "no other (`EINVAL`)";
-    136 ustat;
+    136 ustat mounts::ustat;
     137 statfs mounts::statfs;
     138 fstatfs mounts::fstatfs;
     139 sysfs;
@@ -292,7 +292,7 @@ table! {
     184 tuxcall;
     185 security;
     186 gettid identity::gettid;
-    187 readahead;
+    187 readahead transfer::readahead;
     188 setxattr xattrs::setxattr, flags "XATTR_CREATE XATTR_REPLACE";
     189 lsetxattr xattrs::lsetxattr, flags "XATTR_CREATE XATTR_REPLACE";
     190 fsetxattr xattrs::fsetxattr, flags "XATTR_CREATE XATTR_REPLACE";
@@ -390,7 +390,7 @@ table! {
     282 signalfd handles::signalfd;
     283 timerfd_create timers::timerfd_create;
     284 eventfd events::eventfd;
-    285 fallocate attributes::fallocate, flags "FALLOC_FL_KEEP_SIZE FALLOC_FL_PUNCH_HOLE FALLOC_FL_ZERO_RANGE", but "no collapsing, inserting or unsharing (`EOPNOTSUPP`)";
+    285 fallocate attributes::fallocate, flags "FALLOC_FL_KEEP_SIZE FALLOC_FL_PUNCH_HOLE FALLOC_FL_ZERO_RANGE";
     286 timerfd_settime timers::timerfd_settime;
     287 timerfd_gettime timers::timerfd_gettime;
     288 accept4 sockets::accept4;
@@ -467,6 +467,23 @@ table! {
     448 process_mrelease;
     449 futex_waitv;
     450 set_mempolicy_home_node;
-    451 cachestat;
+    451 cachestat transfer::cachestat;
     452 fchmodat2 attributes::fchmodat2;
+    453 map_shadow_stack;
+    454 futex_wake;
+    455 futex_wait;
+    456 futex_requeue;
+    457 statmount;
+    458 listmount;
+    459 lsm_get_self_attr;
+    460 lsm_set_self_attr;
+    461 lsm_list_modules;
+    462 mseal;
+    463 setxattrat xattrs::setxattrat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH XATTR_CREATE XATTR_REPLACE";
+    464 getxattrat xattrs::getxattrat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
+    465 listxattrat xattrs::listxattrat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
+    466 removexattrat xattrs::removexattrat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
+    467 open_tree_attr;
+    468 file_getattr;
+    469 file_setattr;
 }

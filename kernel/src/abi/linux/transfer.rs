@@ -250,6 +250,34 @@ pub fn fadvise64(call: &mut Call<'_>) -> Result<u64> {
     Ok(0)
 }
 
+/// What is read is in memory already.
+pub fn readahead(call: &mut Call<'_>) -> Result<u64> {
+    let file = call.file(0)?;
+    if !file.flags().contains(OpenFlags::READ) {
+        return fail(FileSystemErrorKind::BadFileDescriptor);
+    }
+    match file.node().kind() {
+        FileType::Regular | FileType::BlockDevice => Ok(0),
+        _ => fail(FileSystemErrorKind::InvalidArgument),
+    }
+}
+
+/// Of a range of the file its pages that have data: all of them are in memory, and nowhere else. A length of 0 is all that
+/// follows.
+pub fn cachestat(call: &mut Call<'_>) -> Result<u64> {
+    let file = call.file(0)?;
+    let [offset, length] = call.address(1).read_words()?;
+    call.flags(3, 0)?;
+    let pages = match file.node().kind() {
+        FileType::Regular => {
+            let end = if length == 0 { u64::MAX } else { offset.wrapping_add(length) };
+            file.node().content().map_or(0, |content| content.pages_in(offset..end))
+        }
+        _ => 0,
+    };
+    call.write_words(2, [pages, 0, 0, 0, 0])
+}
+
 pub fn sync_file_range(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     let (offset, length) = (call.offset(1)?, call.offset(2)?);

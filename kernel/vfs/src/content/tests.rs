@@ -192,6 +192,8 @@ vfs_test! {
         content.punch(P + 1, 3 * P).unwrap();
         assert_eq!((content.len(), content.pages(), content.owned()), (9 * P, 7, 2));
         assert_eq!((content.next_hole(0), content.next_data(2 * P)), (Some(2 * P), Some(4 * P)));
+        let counted = [0..u64::MAX, 0..2 * P, P..2 * P + 1, P - 1..P + 1, 2 * P..4 * P, 4 * P + 1..4 * P + 2];
+        assert_eq!(counted.map(|range| content.pages_in(range)), [content.pages(), 2, 1, 2, 0, 1]);
         let bytes = read(&content, 0, 9 * P as usize);
         let zeros = P as usize + 1..4 * P as usize + 1;
         assert!(bytes.iter().enumerate().all(|(at, &byte)| (byte == 0) == zeros.contains(&at)));

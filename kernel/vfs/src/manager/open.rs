@@ -64,7 +64,7 @@ impl VfsManager {
                 if place.entry.is_directory() {
                     return fail(FileSystemErrorKind::IsADirectory);
                 }
-                return self.open_at(context, place, flags);
+                return self.open_at(context, place, flags - OpenFlags::CREATE);
             }
             let target = end.name_or(if exclusive {
                 FileSystemErrorKind::AlreadyExists
@@ -82,7 +82,7 @@ impl VfsManager {
                 if place.entry.is_directory() {
                     return fail(FileSystemErrorKind::IsADirectory);
                 }
-                return self.open_at(context, place, flags);
+                return self.open_at(context, place, flags - OpenFlags::CREATE);
             }
             target.parent.mount.check_writable()?;
             let mode = mode & 0o7777;

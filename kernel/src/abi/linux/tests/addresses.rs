@@ -39,6 +39,8 @@ const ZEROS: u64 = 0x900d_0000;
 const HEADER: u64 = 0x900d_4ead;
 /// In place of an argument: the address of a set of signals, of which one has come.
 const SIGNALS: u64 = 0x900d_5167;
+/// In place of an argument: the device number of the file system.
+const DEVICE: u64 = 0x900d_de71;
 /// In place of a directory's number: the current one.
 const CWD: u64 = 0xffff_ff9c;
 
@@ -161,7 +163,10 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("readlink", &[LINK, BAD, 64]),
     ("readlinkat", &[CWD, BAD, PATH, 64]),
     ("readlinkat", &[CWD, LINK, BAD, 64]),
+    ("getdents", &[6, BAD, 4096]),
     ("getdents64", &[6, BAD, 4096]),
+    ("cachestat", &[4, BAD, PATH, 0]),
+    ("cachestat", &[4, ZEROS, BAD, 0]),
     ("statx", &[CWD, BAD, 0, 0, PATH]),
     ("statx", &[CWD, PATH, 0, 0, BAD]),
     ("access", &[BAD, 0]),
@@ -207,6 +212,16 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("lremovexattr", &[BAD, NAME]),
     ("lremovexattr", &[PATH, BAD]),
     ("fremovexattr", &[4, BAD]),
+    ("setxattrat", &[CWD, BAD, 0, NAME, ZEROS, 16]),
+    ("setxattrat", &[CWD, PATH, 0, BAD, ZEROS, 16]),
+    ("setxattrat", &[CWD, PATH, 0, NAME, BAD, 16]),
+    ("getxattrat", &[CWD, BAD, 0, NAME, ZEROS, 16]),
+    ("getxattrat", &[CWD, PATH, 0, BAD, ZEROS, 16]),
+    ("getxattrat", &[CWD, PATH, 0, NAME, BAD, 16]),
+    ("listxattrat", &[CWD, BAD, 0, PATH, 64]),
+    ("listxattrat", &[CWD, PATH, 0, BAD, 64]),
+    ("removexattrat", &[CWD, BAD, 0, NAME]),
+    ("removexattrat", &[CWD, PATH, 0, BAD]),
     ("mount", &[BAD, PATH, NAME, 0, 0]),
     ("mount", &[PATH, BAD, NAME, 0, 0]),
     ("mount", &[PATH, PATH, BAD, 0, 0]),
@@ -218,6 +233,7 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("statfs", &[BAD, PATH]),
     ("statfs", &[PATH, BAD]),
     ("fstatfs", &[4, BAD]),
+    ("ustat", &[DEVICE, BAD]),
     ("preadv", &[4, BAD, 1, 0]),
     ("pwritev", &[1, BAD, 1, 0]),
     ("preadv2", &[4, BAD, 1, 0, 0, 0]),
@@ -385,6 +401,7 @@ ktest! {
                     ZEROS => zeros,
                     HEADER => header,
                     SIGNALS => signals,
+                    DEVICE => machine.manager.tree().root().superblock().operations().id().0,
                     other => other,
                 };
                 let arguments: Vec<Argument> = arguments.iter().map(address).map(Argument::Is).collect();

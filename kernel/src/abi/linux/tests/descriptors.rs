@@ -163,6 +163,21 @@ ktest! {
         assert_eq!(results.map(|call| machine.result(call)), [error(EBADF), 1]);
     }
 
+    /// `F_DUPFD_QUERY`: numbers of one open file; `F_CREATED_QUERY`: whether it made what it opened.
+    fn what_an_open_file_can_be_asked_of_itself() {
+        let mut program = Program::new();
+        let path = program.bytes(b"/new");
+        let made = program.call("open", &[path.into(), 0o102.into(), 0o600.into()]);
+        let there = program.call("open", &[path.into(), 0o102.into(), 0o600.into()]);
+        program.call("dup", &[made.into()]);
+        let queries = [(4u64, 1027u64, 6u64), (4, 1027, 5), (4, 1027, 99), (99, 1027, 4), (4, 1028, 0), (6, 1028, 0), (5, 1028, 0)];
+        let asked = queries.map(|(file, query, other)| program.call("fcntl", &[file.into(), query.into(), other.into()]));
+        let (machine, ending) = run(program);
+        assert_eq!(ending, Ending::Exited(0));
+        assert_eq!([made, there].map(|call| machine.result(call)), [4, 5]);
+        assert_eq!(asked.map(|call| machine.result(call)), [1, 0, error(EBADF), error(EBADF), 1, 1, 0]);
+    }
+
     /// `FIONBIO`, `FIOCLEX`, `FIONCLEX`: as `fcntl` does it.
     fn what_every_file_knows_of_ioctl() {
         let mut program = Program::new();

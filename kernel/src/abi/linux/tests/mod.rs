@@ -6,6 +6,7 @@ mod beginnings;
 mod credentials;
 mod descriptors;
 mod events;
+mod figures;
 mod file_mappings;
 mod first;
 mod floating_point;
@@ -35,6 +36,7 @@ mod terminals;
 mod threads;
 mod usage;
 mod watches;
+mod xattrs;
 
 use self::program::{Program, run};
 use crate::ktest;
@@ -72,6 +74,8 @@ const EPIPE: i64 = 32;
 const ERANGE: i64 = 34;
 const ENOSYS: i64 = 38;
 const ELOOP: i64 = 40;
+const ENODATA: i64 = 61;
+const EOPNOTSUPP: i64 = 95;
 const ETIMEDOUT: i64 = 110;
 
 ktest! {

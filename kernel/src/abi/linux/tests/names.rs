@@ -71,6 +71,27 @@ ktest! {
         assert_eq!(word(8), [24, 0, 8, b'f', b'i', b'l', b'e', 0]);
     }
 
+    /// The type stands at the end of the entry.
+    fn a_listing_of_old() {
+        let machine = Machine::new();
+        let root = machine.manager.root_context();
+        machine.manager.make_directory(&root, b"/d", 0o755).expect("it can be made");
+        machine.write("/d/file", b"");
+        let mut program = Program::new();
+        let path = program.bytes(b"/d");
+        let room = program.room(12);
+        let number = program.call("open", &[path.into(), DIRECTORY.into()]);
+        let small = program.call("getdents", &[number.into(), room.0.into(), 23.into()]);
+        let all = program.call("getdents", &[number.into(), room.0.into(), 96.into()]);
+        let end = program.call("getdents", &[number.into(), room.0.into(), 96.into()]);
+        assert_eq!(machine.run(program), Ending::Exited(0));
+        assert_eq!([small, all, end].map(|call| machine.result(call)), [error(EINVAL), 72, 0]);
+        let word = |index: u64| machine.result(Slot(room.0 + 8 * index)).to_le_bytes();
+        assert_eq!(word(2), [24, 0, b'.', 0, 0, 0, 0, 4]);
+        assert_eq!(word(5), [24, 0, b'.', b'.', 0, 0, 0, 4]);
+        assert_eq!(word(8), [24, 0, b'f', b'i', b'l', b'e', 0, 8]);
+    }
+
     fn an_empty_path_is_the_file_itself_when_that_is_asked_for() {
         let machine = Machine::new();
         machine.write("/f", b"12345");
