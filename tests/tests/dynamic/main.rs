@@ -14,7 +14,7 @@ use tests::skipping::skip;
 /// What no program of the script looks at, and is large.
 const LEFT_OUT: [&str; 4] = ["usr/share", "usr/lib/x86_64-linux-gnu/gconv", "usr/lib/x86_64-linux-gnu/audit", "var"];
 
-/// The packages' tree without what nobody needs, and with the script.
+/// The packages' tree without what nobody needs, and with the scripts.
 fn make_root(packages: &Path, root: &Path) -> Result<()> {
     let copied = Command::new("cp").arg("-a").arg(packages.join("data")).arg(root).status().context("cannot run cp")?;
     ensure!(copied.success(), "cp: {copied}");
@@ -27,6 +27,7 @@ fn make_root(packages: &Path, root: &Path) -> Result<()> {
     for directory in ["dev", "proc", "tmp"] {
         fs::create_dir_all(root.join(directory))?;
     }
+    fs::write(root.join("jobs.sh"), include_str!("jobs.sh"))?;
     fs::write(root.join("run.sh"), include_str!("run.sh")).context("cannot write the script")
 }
 

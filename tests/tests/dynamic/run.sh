@@ -57,4 +57,6 @@ stdbuf -o0 echo unbuffered; yes | head -n 3; printenv HOME; (sleep 5 & kill $!; 
 for i in 1 2 3 4 5 6 7 8; do (seq "$i" | wc -l) & done | sort -n | tr '\n' ' '; echo
 LD_BIND_NOW=1 env true; LD_PRELOAD=/missing.so env true; /lib64/ld-linux-x86-64.so.2 /bin/echo by its interpreter
 /lib64/ld-linux-x86-64.so.2 --list /bin/ls | cut -d' ' -f1 | sort | head -n 2
+echo "## jobs"
+bash /jobs.sh
 echo "the end"

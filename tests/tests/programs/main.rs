@@ -19,7 +19,8 @@ use tests::skipping::skip;
 use tools::busybox;
 
 /// What the programs are tested with, by subject.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
+    ("example", include_str!("cases/example.sh")),
     ("files", include_str!("cases/files.sh")),
     ("find and tar", include_str!("cases/find_and_tar.sh")),
     ("overlay", include_str!("cases/overlay.sh")),

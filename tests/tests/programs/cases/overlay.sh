@@ -1,25 +1,3 @@
-## the first example, as far as BusyBox knows its options
-cd /tmp
-mkdir todel
-cd todel
-mkdir base diff overlay workdir
-echo "test data" > base/test1
-mount \
--t overlay \
--o lowerdir=base,upperdir=diff,workdir=workdir \
-overlay \
-overlay
-touch overlay/test2
-ls overlay/
-ls diff/
-echo "modified test data" >> overlay/test1
-cat diff/test1
-cat base/test1
-umount overlay
-cd ..
-rm -r todel
-ls
-
 ## layers merge, the topmost decides
 mkdir -p t l1/d l2/d l3 m u w; mount -t tmpfs none t; cd t; mkdir -p l1/d l2/d l3 u w m; echo 1 > l1/f; echo 2 > l2/f; echo 2 > l2/d/two; echo 1 > l1/d/one; echo 3 > l3/d; mount -t overlay -o lowerdir=l1:l2:l3,upperdir=u,workdir=w none m; cat m/f; ls m m/d; umount m; cd ..; umount t
 
