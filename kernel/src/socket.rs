@@ -45,6 +45,7 @@ use self::name::{Name, Wanted};
 pub use self::receiving::{ReceiveFlags, Received};
 pub use self::sending::To;
 use crate::fs::{readiness, unnamed};
+use crate::task::scheduler;
 use crate::task::wait::WaitQueue;
 use crate::time;
 
@@ -98,6 +99,12 @@ pub struct Settings {
     pub receive_limit: Option<Duration>,
     /// How long sending and connecting wait (`SO_SNDTIMEO`).
     pub send_limit: Option<Duration>,
+    /// How much of a stream receiving waits for (`SO_RCVLOWAT`).
+    pub receive_least: usize,
+    /// Where looking begins, which goes on with what is looked at; `None` for always at the first (`SO_PEEK_OFF`).
+    pub peek_offset: Option<usize>,
+    /// Whether closing waits for what is under way, and for how many seconds: none here has to (`SO_LINGER`).
+    pub linger: (bool, u32),
     /// How much may wait to be read, which only the sender's own limit decides here (`SO_RCVBUF`).
     pub receive_buffer: usize,
     /// Options that are on and change nothing, by their numbers.
@@ -153,12 +160,23 @@ impl Patience {
     /// Waits, if it may, until `condition` holds.
     ///
     /// # Errors
-    /// `EAGAIN` when it does not, in time; `EINTR`.
+    /// `EAGAIN` when it does not, in time; `EINTR`, with which the call ends for good if there is an end to its time
+    /// (`signal(7)`).
     fn wait(self, queue: &WaitQueue, condition: impl Fn() -> bool) -> Result<()> {
-        if condition() || self.may_wait && queue.wait_before(self.end, &condition)? {
+        if condition() {
             return Ok(());
         }
-        fail(FileSystemErrorKind::WouldBlock)
+        if !self.may_wait {
+            return fail(FileSystemErrorKind::WouldBlock);
+        }
+        let waited = queue.wait_before(self.end, &condition).inspect_err(|_| {
+            if let Some(user) = scheduler::current().user()
+                && self.end.is_some()
+            {
+                user.note_final();
+            }
+        });
+        if waited? { Ok(()) } else { fail(FileSystemErrorKind::WouldBlock) }
     }
 }
 
@@ -186,6 +204,9 @@ impl Socket {
                     tells_sender: false,
                     receive_limit: None,
                     send_limit: None,
+                    receive_least: 1,
+                    peek_offset: None,
+                    linger: (false, 0),
                     receive_buffer: message::LIMIT,
                     without_effect: 0,
                 },
@@ -286,6 +307,11 @@ impl Socket {
     /// What whoever uses it next is to be told, who asks for it is told (`SO_ERROR`).
     pub fn take_error(&self) -> Option<FileSystemErrorKind> {
         self.state.lock().error.take()
+    }
+
+    /// Lets whoever uses it next be told that.
+    pub fn note_error(&self, error: FileSystemErrorKind) {
+        self.state.lock().error = Some(error);
     }
 
     fn ready(&self) -> Ready {

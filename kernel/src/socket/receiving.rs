@@ -9,7 +9,7 @@ use vfs::io::Sink;
 use super::in_flight::InFlight;
 use super::message::{Message, Sender};
 use super::name::Name;
-use super::{Directions, Kind, Patience, Phase, Socket};
+use super::{Directions, Kind, Patience, Phase, Socket, State};
 
 bitflags! {
     /// How something is received.
@@ -35,6 +35,18 @@ pub struct Received {
     pub files: Option<Arc<InFlight>>,
     /// Who sent it, if that was told.
     pub sender: Option<Sender>,
+}
+
+impl State {
+    /// Whether there is something behind the first `skipped` bytes; a message may have none.
+    fn has_behind(&self, skipped: usize) -> bool {
+        let mut left = self.used + skipped;
+        self.messages.iter().any(|message| {
+            let is_behind = skipped == 0 || message.bytes().len() > left;
+            left = left.saturating_sub(message.bytes().len());
+            is_behind
+        })
+    }
 }
 
 impl Socket {
@@ -69,11 +81,28 @@ impl Socket {
         }
     }
 
-    /// Waits until something has come; whether something may still come.
-    fn wait_for_more(&self, patience: Patience) -> Result<bool> {
+    /// Where what is received with these flags begins: how many bytes behind the first that nobody has taken.
+    fn begin(&self, flags: ReceiveFlags) -> usize {
+        let offset = self.settings().peek_offset.filter(|_| flags.contains(ReceiveFlags::PEEK));
+        offset.unwrap_or_default()
+    }
+
+    /// Notes that so many bytes were looked at, or taken, where looking begins.
+    fn move_begin(&self, flags: ReceiveFlags, count: usize) {
+        self.change_settings(|settings| {
+            let moved = |offset: usize| match flags.contains(ReceiveFlags::PEEK) {
+                true => offset.saturating_add(count).min(i32::MAX as usize),
+                false => offset.saturating_sub(count),
+            };
+            settings.peek_offset = settings.peek_offset.map(moved);
+        });
+    }
+
+    /// Waits until something has come behind the first `skipped` bytes; whether something may still come.
+    fn wait_for_more(&self, patience: Patience, skipped: usize) -> Result<bool> {
         loop {
             let mut state = self.state.lock();
-            if !state.messages.is_empty() {
+            if state.has_behind(skipped) {
                 return Ok(true);
             }
             if let Some(error) = state.error.take() {
@@ -85,22 +114,23 @@ impl Socket {
             drop(state);
             patience.wait(&self.arriving, || {
                 let state = self.state.lock();
-                !state.messages.is_empty() || state.error.is_some() || state.shut.contains(Directions::RECEIVE)
+                state.has_behind(skipped) || state.error.is_some() || state.shut.contains(Directions::RECEIVE)
             })?;
         }
     }
 
     fn receive_stream(&self, sink: &mut dyn Sink, flags: ReceiveFlags, patience: Patience) -> Result<Received> {
         let mut received = Received::default();
+        let least = if flags.contains(ReceiveFlags::ALL) { usize::MAX } else { self.settings().receive_least };
         while sink.room() > 0 {
-            let more = self.wait_for_more(patience);
+            let more = self.wait_for_more(patience, self.begin(flags));
             match more {
                 Ok(true) => {}
                 Err(error) if received.count == 0 => return Err(error),
                 _ => break,
             }
             let is_over = self.take_bytes(sink, flags, &mut received)?;
-            if is_over || received.count > 0 && !flags.contains(ReceiveFlags::ALL) {
+            if is_over || received.count >= least {
                 break;
             }
         }
@@ -111,7 +141,7 @@ impl Socket {
     /// Takes what has come, as far as it goes together; whether nothing may be added to it.
     fn take_bytes(&self, sink: &mut dyn Sink, flags: ReceiveFlags, received: &mut Received) -> Result<bool> {
         let turn = self.reading.lock();
-        let (mut index, mut used) = (0, self.state.lock().used);
+        let (mut index, mut used) = self.place_behind(self.begin(flags));
         while let Some(message) = self.message(index) {
             let is_new = received.count == 0;
             if !is_new && self.settings().tells_sender && received.sender != message.sender {
@@ -125,6 +155,7 @@ impl Socket {
                 return if is_new { Err(error) } else { Ok(true) };
             }
             received.count += count;
+            self.move_begin(flags, count);
             if is_new {
                 (received.sender, received.from) = (message.sender, message.from.clone());
             }
@@ -141,6 +172,16 @@ impl Socket {
         }
         drop(turn);
         Ok(flags.contains(ReceiveFlags::PEEK))
+    }
+
+    /// The message in which what is behind the first `skipped` bytes begins, and where in it.
+    fn place_behind(&self, skipped: usize) -> (usize, usize) {
+        let state = self.state.lock();
+        let (mut index, mut at) = (0, state.used + skipped);
+        while let Some(message) = state.messages.get(index).filter(|message| message.bytes().len() <= at) {
+            (index, at) = (index + 1, at - message.bytes().len());
+        }
+        (index, at)
     }
 
     fn message(&self, index: usize) -> Option<Arc<Message>> {
@@ -161,21 +202,25 @@ impl Socket {
 
     fn receive_message(&self, sink: &mut dyn Sink, flags: ReceiveFlags, patience: Patience) -> Result<Received> {
         loop {
-            if !self.wait_for_more(patience)? {
+            let skipped = self.begin(flags);
+            if !self.wait_for_more(patience, skipped)? {
                 return Ok(Received::default());
             }
-            let mut state = self.state.lock();
             let is_to_stay = flags.contains(ReceiveFlags::PEEK);
-            let message = if is_to_stay { state.messages.front().cloned() } else { state.messages.pop_front() };
+            let (index, at) = if skipped == 0 { (0, 0) } else { self.place_behind(skipped) };
+            let mut state = self.state.lock();
+            let message = if is_to_stay { state.messages.get(index).cloned() } else { state.messages.pop_front() };
             drop(state);
             let Some(message) = message else { continue };
             if !is_to_stay {
                 self.leaving.wake_all();
                 crate::fs::readiness::tell();
             }
-            let length = message.bytes().len();
+            let bytes = message.bytes().get(at..).unwrap_or_default();
+            let length = bytes.len();
             let count = length.min(sink.room());
-            sink.put(&message.bytes()[..count])?;
+            sink.put(&bytes[..count])?;
+            self.move_begin(flags, if is_to_stay { count } else { length });
             let files = message.files(!is_to_stay);
             return Ok(Received { count, length, from: message.from.clone(), files, sender: message.sender });
         }

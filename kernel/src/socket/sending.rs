@@ -70,6 +70,14 @@ impl Socket {
         if is_told || tells(self) { Sender::current() } else { None }
     }
 
+    /// How much it has sent that nobody has read yet, with what that costs besides (`SIOCOUTQ`).
+    ///
+    /// # Errors
+    /// `EINVAL` for one that listens.
+    pub fn unread(&self) -> Result<usize> {
+        if self.is_listening() { fail(FileSystemErrorKind::InvalidArgument) } else { Ok(self.charge.bytes()) }
+    }
+
     fn is_shut(&self, direction: Directions) -> bool {
         self.state.lock().shut.contains(direction)
     }

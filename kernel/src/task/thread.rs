@@ -68,6 +68,8 @@ pub struct UserSide {
     last_exception: Mutex<[u64; 3]>,
     /// The wait that a signal has interrupted.
     unfinished: Mutex<Option<Unfinished>>,
+    /// Whether the call that a signal has interrupted is not made again.
+    is_final: AtomicBool,
     /// Floating-point registers, while another thread runs.
     floating_point: FloatingPoint,
     /// Where thread-local storage begins.
@@ -234,6 +236,16 @@ impl UserSide {
         *self.unfinished.lock() = Some(wait);
     }
 
+    /// Says that the call that a signal has just interrupted is not made again, whatever becomes of the signal.
+    pub fn note_final(&self) {
+        self.is_final.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was said of the call that ends now.
+    pub fn take_final(&self) -> bool {
+        self.is_final.swap(false, Ordering::Relaxed)
+    }
+
     /// The wait that a signal has interrupted.
     pub fn take_unfinished(&self) -> Option<Unfinished> {
         self.unfinished.lock().take()
@@ -361,6 +373,7 @@ impl Thread {
             alternate_stack: Mutex::new(start.alternate_stack),
             last_exception: Mutex::new([0; 3]),
             unfinished: Mutex::new(None),
+            is_final: AtomicBool::new(false),
             floating_point,
             thread_base: AtomicU64::new(thread_base),
             cleared_at_end: AtomicU64::new(start.cleared_at_end.map_or(0, UserAddress::value)),

@@ -9,8 +9,9 @@ use super::call::Call;
 use super::cloning;
 use super::flags::{self, O_CLOEXEC, O_NONBLOCK};
 use super::locks;
-use super::terminals;
+use super::terminals::{self, TIOCOUTQ};
 use crate::fs::pipe as pipes;
+use crate::socket::SocketStream;
 use crate::task::files::{Descriptor, LIMIT};
 use vfs::file::{FileObject, OpenFlags};
 
@@ -163,7 +164,7 @@ const FIONCLEX: u32 = 0x5450;
 const FIOCLEX: u32 = 0x5451;
 
 /// What every file knows: to give way to another program, not to be waited for, how much can be read. The rest is for
-/// terminals, or for files that are cloned.
+/// terminals and sockets, or for files that are cloned.
 pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     match call.word(1) {
@@ -177,6 +178,10 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
             file.set_flags(&call.credentials()?, flags)?;
         }
         _ if file.is_terminal() => return terminals::ioctl(call, &file),
+        TIOCOUTQ => {
+            let stream: &SocketStream = file.stream_as().ok_or(FileSystemErrorKind::NotATerminal)?;
+            call.address(2).write_u32(stream.socket().unread()? as u32)?;
+        }
         FIONREAD => call.address(2).write_u32(file.readable()? as u32)?,
         _ => return cloning::ioctl(call, &file).unwrap_or(fail(FileSystemErrorKind::NotATerminal)),
     }

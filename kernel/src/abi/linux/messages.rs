@@ -22,10 +22,13 @@ const MSG_OOB: u32 = 1;
 const MSG_PEEK: u32 = 2;
 const MSG_CTRUNC: u32 = 8;
 const MSG_TRUNC: u32 = 0x20;
-const MSG_DONTWAIT: u32 = 0x40;
+/// It fails rather than to wait.
+pub const MSG_DONTWAIT: u32 = 0x40;
 const MSG_WAITALL: u32 = 0x100;
 const MSG_NOSIGNAL: u32 = 0x4000;
 const MSG_CMSG_CLOEXEC: u32 = 0x4000_0000;
+/// The kernel's own, which no program says.
+const MSG_CMSG_COMPAT: u32 = 0x8000_0000;
 
 const SOL_SOCKET: u32 = 1;
 const SCM_RIGHTS: u32 = 1;
@@ -106,11 +109,28 @@ pub fn sendto(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn sendmsg(call: &mut Call<'_>) -> Result<u64> {
+    let flags = message_flags(call, 2)?;
     let file = call.file(0)?;
-    let stream = stream(&file)?;
-    let header = Header::read(call.address(1))?;
+    send_message(call, stream(&file)?, call.address(1), flags)
+}
+
+/// The flags that an argument is, for messages.
+///
+/// # Errors
+/// `EINVAL` for one that is not for programs.
+pub fn message_flags(call: &Call<'_>, index: usize) -> Result<u32> {
+    let flags = call.word(index);
+    if flags & MSG_CMSG_COMPAT != 0 { fail(FileSystemErrorKind::InvalidArgument) } else { Ok(flags) }
+}
+
+/// Sends what the `struct msghdr` at `at` says; how much went.
+///
+/// # Errors
+/// Those of `sendmsg(2)`.
+pub fn send_message(call: &Call<'_>, stream: &SocketStream, at: UserAddress, flags: u32) -> Result<u64> {
+    let header = Header::read(at)?;
     let attached = read_control(call, &header)?;
-    send(call, stream, &header.pieces, attached, header.name, call.word(2))
+    send(call, stream, &header.pieces, attached, header.name, flags)
 }
 
 /// What goes with a message by its control messages.
@@ -214,10 +234,17 @@ pub fn recvfrom(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn recvmsg(call: &mut Call<'_>) -> Result<u64> {
+    let flags = message_flags(call, 2)?;
     let file = call.file(0)?;
-    let stream = stream(&file)?;
-    let header = Header::read(call.address(1))?;
-    let flags = call.word(2);
+    receive_message(call, stream(&file)?, call.address(1), flags)
+}
+
+/// Receives into what the `struct msghdr` at `at` says; how much came.
+///
+/// # Errors
+/// Those of `recvmsg(2)`.
+pub fn receive_message(call: &Call<'_>, stream: &SocketStream, at: UserAddress, flags: u32) -> Result<u64> {
+    let header = Header::read(at)?;
     let (received, count) = receive(stream, &header.pieces, flags)?;
     let mut told_flags = flags & MSG_CMSG_CLOEXEC;
     if received.length > received.count {

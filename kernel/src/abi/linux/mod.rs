@@ -8,7 +8,8 @@
 //! | `descriptors` | numbers of open files |
 //! | `transfer`, `pieces`, `splicing` | reading and writing; moving by way of a pipe |
 //! | `polling`, `selecting`, `events` | waiting until one of many files can be read or written |
-//! | `sockets`, `messages`, `socket_options` | sockets: how they come together, sending and receiving, settings |
+//! | `sockets`, `socket_options` | sockets: how they come together, settings |
+//! | `messages`, `message_rows` | sending and receiving by sockets |
 //! | `timers`, `handles` | times, processes and signals as open files |
 //! | `cloning` | files that share content |
 //! | `locks`, `watches` | advisory locks on files; who is told of what happens to them |
@@ -49,6 +50,7 @@ mod limits;
 mod locks;
 pub mod machine;
 mod memory;
+mod message_rows;
 mod messages;
 mod mounts;
 mod names;
@@ -82,8 +84,7 @@ use self::call::Call;
 use crate::arch::trap::TrapFrame;
 use crate::arch::{interrupts, user};
 use crate::log;
-use crate::task::signal::delivery::{Interrupted, before_user_mode};
-use crate::task::thread::UserSide;
+use crate::task::signal::delivery::{Interrupted, Restart, before_user_mode};
 use crate::task::{self, process, scheduler};
 
 /// Called by the entry of system calls with the program's registers; whether it must go back by `iret`.
@@ -119,16 +120,12 @@ fn answer(frame: &mut TrapFrame) -> Option<Interrupted> {
         }
         Err(error) => {
             frame.rax = i64::from(-error.errno()) as u64;
+            let user = thread.user().filter(|_| error.kind() == FileSystemErrorKind::Interrupted)?;
             let (restart, number) = signals::restart(number, &arguments);
-            (error.kind() == FileSystemErrorKind::Interrupted && is_interrupted())
-                .then_some(Interrupted { number, restart })
+            let restart = if user.take_final() { Restart::Never } else { restart };
+            user.is_interrupted().then_some(Interrupted { number, restart })
         }
     }
-}
-
-/// Whether a signal has come to the running thread.
-fn is_interrupted() -> bool {
-    scheduler::current().user().is_some_and(UserSide::is_interrupted)
 }
 
 /// Numbers from here on are noted as one.

@@ -20,6 +20,7 @@ const SO_BROADCAST: u32 = 6;
 const SO_SNDBUF: u32 = 7;
 const SO_RCVBUF: u32 = 8;
 const SO_KEEPALIVE: u32 = 9;
+const SO_LINGER: u32 = 13;
 const SO_PASSCRED: u32 = 16;
 const SO_PEERCRED: u32 = 17;
 const SO_RCVLOWAT: u32 = 18;
@@ -29,6 +30,7 @@ const SO_SNDTIMEO: u32 = 21;
 const SO_ACCEPTCONN: u32 = 30;
 const SO_PROTOCOL: u32 = 38;
 const SO_DOMAIN: u32 = 39;
+const SO_PEEK_OFF: u32 = 42;
 
 /// In place of a user or group: nobody.
 const NOBODY: u32 = u32::MAX;
@@ -50,8 +52,21 @@ pub fn setsockopt(call: &mut Call<'_>) -> Result<u64> {
     if (size as i32) < 4 {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
+    if option == SO_LINGER {
+        set_linger(socket, at, size)?;
+        return Ok(0);
+    }
     let value = at.read_u32()?;
     match option {
+        SO_RCVLOWAT => socket.change_settings(|settings| {
+            // As much as there can be for what is negative.
+            let least = if (value as i32) < 0 { i32::MAX as u32 } else { value.max(1) };
+            settings.receive_least = least as usize;
+        }),
+        SO_PEEK_OFF => socket.change_settings(|settings| {
+            let offset = Some(value as usize).filter(|_| value as i32 >= 0);
+            settings.peek_offset = offset;
+        }),
         SO_SNDBUF => socket.charge().set_limit(value as usize),
         SO_RCVBUF => socket.change_settings(|settings| settings.receive_buffer = doubled(value as usize)),
         SO_PASSCRED => socket.change_settings(|settings| settings.tells_sender = value != 0),
@@ -62,6 +77,20 @@ pub fn setsockopt(call: &mut Call<'_>) -> Result<u64> {
         _ => return fail(FileSystemErrorKind::NoSocketOption),
     }
     Ok(0)
+}
+
+/// Sets whether closing waits, and how long, which is kept while it does not.
+fn set_linger(socket: &Socket, at: UserAddress, size: u32) -> Result<()> {
+    let mut words = [[0; 4]; 2];
+    if (size as usize) < size_of_val(&words) {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    at.read(words.as_flattened_mut())?;
+    let [is_on, seconds] = words.map(u32::from_le_bytes);
+    socket.change_settings(|settings| {
+        settings.linger = if is_on == 0 { (false, settings.linger.1) } else { (true, seconds) };
+    });
+    Ok(())
 }
 
 /// Sets how long receiving or sending waits: for ever if the time is 0.
@@ -98,6 +127,10 @@ pub fn getsockopt(call: &mut Call<'_>) -> Result<u64> {
     let words = match option {
         SO_RCVTIMEO => return answer(limit(settings.receive_limit).as_flattened(), room, at, size_at),
         SO_SNDTIMEO => return answer(limit(settings.send_limit).as_flattened(), room, at, size_at),
+        SO_LINGER => {
+            let (is_on, seconds) = settings.linger;
+            [u32::from(is_on), seconds, 0]
+        }
         SO_PEERCRED => match socket.peer_credentials() {
             Some(peer) => [peer.pid, peer.uid, peer.gid],
             None => [0, NOBODY, NOBODY],
@@ -105,7 +138,11 @@ pub fn getsockopt(call: &mut Call<'_>) -> Result<u64> {
         other => [number(socket, other)?, 0, 0],
     };
     let words = words.map(u32::to_le_bytes);
-    let count = if option == SO_PEERCRED { words.len() } else { 1 };
+    let count = match option {
+        SO_PEERCRED => 3,
+        SO_LINGER => 2,
+        _ => 1,
+    };
     answer(words[..count].as_flattened(), room, at, size_at)
 }
 
@@ -118,7 +155,9 @@ fn number(socket: &Socket, option: u32) -> Result<u32> {
         SO_SNDBUF => socket.charge().limit() as u32,
         SO_RCVBUF => settings.receive_buffer as u32,
         SO_PASSCRED => u32::from(settings.tells_sender),
-        SO_RCVLOWAT | SO_SNDLOWAT => 1,
+        SO_RCVLOWAT => settings.receive_least as u32,
+        SO_SNDLOWAT => 1,
+        SO_PEEK_OFF => settings.peek_offset.map_or(u32::MAX, |offset| offset as u32),
         SO_ACCEPTCONN => u32::from(socket.is_listening()),
         SO_PROTOCOL => 0,
         SO_DOMAIN => u32::from(AF_UNIX),

@@ -7,8 +7,8 @@ use vfs::error::Result;
 use super::call::Call;
 use super::{
     alarms, attributes, beginnings, clocks, credentials, descriptors, events, futexes, handles, identity, jobs, limits,
-    locks, machine, memory, messages, mounts, names, namespaces, polling, processes, scheduling, selecting, signals,
-    socket_options, sockets, splicing, system, timers, transfer, usage, waiting, watches, xattrs,
+    locks, machine, memory, message_rows, messages, mounts, names, namespaces, polling, processes, scheduling,
+    selecting, signals, socket_options, sockets, splicing, system, timers, transfer, usage, waiting, watches, xattrs,
 };
 
 /// What answers a call.
@@ -159,8 +159,8 @@ table! {
     51 getsockname sockets::getsockname;
     52 getpeername sockets::getpeername;
     53 socketpair sockets::socketpair, flags "SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET SOCK_NONBLOCK SOCK_CLOEXEC";
-    54 setsockopt socket_options::setsockopt, but "no `SO_LINGER`, no `SO_PEEK_OFF`";
-    55 getsockopt socket_options::getsockopt, but "no `SO_LINGER`, no `SO_PEEK_OFF`";
+    54 setsockopt socket_options::setsockopt, flags "SO_REUSEADDR SO_BROADCAST SO_SNDBUF SO_RCVBUF SO_KEEPALIVE SO_LINGER SO_PASSCRED SO_RCVLOWAT SO_RCVTIMEO SO_SNDTIMEO SO_PEEK_OFF", but "no other option (`ENOPROTOOPT`)";
+    55 getsockopt socket_options::getsockopt, flags "SO_REUSEADDR SO_TYPE SO_ERROR SO_BROADCAST SO_SNDBUF SO_RCVBUF SO_KEEPALIVE SO_LINGER SO_PASSCRED SO_PEERCRED SO_RCVLOWAT SO_SNDLOWAT SO_RCVTIMEO SO_SNDTIMEO SO_ACCEPTCONN SO_PROTOCOL SO_DOMAIN SO_PEEK_OFF", but "no other option (`ENOPROTOOPT`)";
     56 clone beginnings::clone, flags "CLONE_VM CLONE_VFORK CLONE_THREAD CLONE_NEWNS CLONE_SYSVSEM CLONE_SETTLS CLONE_PARENT_SETTID CLONE_CHILD_CLEARTID CLONE_CHILD_SETTID CLONE_DETACHED", but "`CLONE_FS`, `CLONE_FILES` and `CLONE_SIGHAND` with `CLONE_THREAD` only, and that with them";
     57 fork beginnings::fork;
     58 vfork beginnings::vfork;
@@ -404,7 +404,7 @@ table! {
     296 pwritev transfer::pwritev;
     297 rt_tgsigqueueinfo;
     298 perf_event_open;
-    299 recvmmsg;
+    299 recvmmsg message_rows::recvmmsg, flags "MSG_DONTWAIT MSG_PEEK MSG_TRUNC MSG_WAITALL MSG_CMSG_CLOEXEC MSG_WAITFORONE", but "no `MSG_OOB`";
     300 fanotify_init;
     301 fanotify_mark;
     302 prlimit64 limits::prlimit64, flags "RLIMIT_CPU RLIMIT_FSIZE RLIMIT_DATA RLIMIT_STACK RLIMIT_CORE RLIMIT_NPROC RLIMIT_NOFILE RLIMIT_AS RLIMIT_NICE", but "a stack has the size that its limit had when the program began, from 256 KiB to 128 MiB; the other limits are kept and have no effect";
@@ -412,7 +412,7 @@ table! {
     304 open_by_handle_at;
     305 clock_adjtime clocks::clock_adjtime, but "as `adjtimex`";
     306 syncfs mounts::syncfs;
-    307 sendmmsg;
+    307 sendmmsg message_rows::sendmmsg, flags "MSG_DONTWAIT MSG_NOSIGNAL", but "no `MSG_OOB` (`EOPNOTSUPP`)";
     308 setns namespaces::setns, flags "CLONE_NEWNS", but "by `/proc/PID/ns/mnt`; no other namespaces, no process descriptors (`EINVAL`)";
     309 getcpu system::getcpu;
     310 process_vm_readv;

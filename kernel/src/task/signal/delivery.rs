@@ -73,6 +73,8 @@ fn look(frame: &mut TrapFrame, interrupted: &mut Option<Interrupted>) -> Next {
     if user.is_to_leave() {
         return Next::Leave;
     }
+    // Said of a call that then had something to answer.
+    user.take_final();
     interrupts::enable();
     if user.process.stop.is_stopped() {
         user.process.wait_while_stopped(user);

@@ -1,0 +1,66 @@
+//! Makes system calls that no library has a safe name for, and says what they answer: the same on Linux and in the
+//! guest.
+//!
+//! Every address that a call is given is that of memory of this program that lives as long as the call, or of none.
+
+mod sockets;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// What a call answers: an errno is negative.
+type Answer = i64;
+
+/// Makes a call.
+///
+/// # Safety
+/// What its arguments are addresses of must be the program's to be read and written as the call says.
+unsafe fn raw(number: libc::c_long, arguments: [usize; 6]) -> Answer {
+    let [a, b, c, d, e, f] = arguments;
+    // SAFETY: the caller's.
+    let answer = unsafe { libc::syscall(number, a, b, c, d, e, f) };
+    if answer == -1 { -Answer::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(0)) } else { answer }
+}
+
+/// Makes a call with up to six numbers or addresses.
+macro_rules! call {
+    ($number:ident $(, $argument:expr)* $(,)?) => {{
+        let mut arguments = [0usize; 6];
+        let given: &[usize] = &[$($argument as usize),*];
+        arguments[..given.len()].copy_from_slice(given);
+        // SAFETY: as the head of this program says.
+        unsafe { $crate::raw(libc::$number, arguments) }
+    }};
+}
+pub(crate) use call;
+
+/// The address of something.
+fn at<T: ?Sized>(of: &mut T) -> usize {
+    std::ptr::from_mut(of).cast::<u8>().addr()
+}
+
+/// How often the handler ran.
+static HANDLED: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn handler(_: libc::c_int) {
+    HANDLED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Lets a signal be handled after which calls are made again.
+fn handle(signal: libc::c_int) {
+    // SAFETY: an action of zeros is one, and the handler does what a handler may.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as *const () as usize;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+    }
+}
+
+fn main() {
+    sockets::rows();
+    sockets::peeking();
+    sockets::options();
+    sockets::interrupted();
+    sockets::under_way();
+    println!("done");
+}
