@@ -19,7 +19,8 @@ use crate::fs::{devices, terminal, unnamed};
 use crate::task::exec::{self, Prepared};
 use crate::task::files::{Descriptor, Files};
 use crate::task::number::{self, Number};
-use crate::task::process::{Ending, Place};
+use crate::task::place::Place;
+use crate::task::process::Ending;
 use crate::task::signal::Signal;
 
 /// What an image may have to begin with, the first that is there (Linux's order).
@@ -103,7 +104,7 @@ fn prepare(manager: &Arc<VfsManager>, path: &'static str, script: Option<&[u8]>)
             [file_of(text)?, console.clone(), console]
         }
     };
-    let mut files = Files::default();
+    let files = Files::default();
     for file in streams {
         files.add(Descriptor { file, close_on_exec: false }, 0)?;
     }

@@ -25,7 +25,8 @@ use crate::init::{self, Init};
 use crate::mm::PAGE_SIZE;
 use crate::task::files::{Descriptor, Files};
 use crate::task::number::Number;
-use crate::task::process::{self, Place};
+use crate::task::place::Place;
+use crate::task::process;
 use crate::task::{exec, timer};
 use crate::{console, log, mm, println, root, time};
 
@@ -172,7 +173,7 @@ impl Machine for ThisMachine {
     }
 
     fn execute(&self, program: Program<'_>) -> Result<u8> {
-        let mut files = Files::default();
+        let files = Files::default();
         for (number, stream) in program.streams.into_iter().enumerate() {
             let file = match stream {
                 Some(file) => file,

@@ -21,7 +21,8 @@ use crate::task::exec::{self, Prepared};
 use crate::task::files::{Descriptor, Files};
 use crate::task::making;
 use crate::task::number::Number;
-use crate::task::process::{Ending, Place};
+use crate::task::place::Place;
+use crate::task::process::Ending;
 
 global_asm!(
     r#"
@@ -327,7 +328,7 @@ fn measure(name: &str, entry: *const u8, manager: &Arc<VfsManager>, context: &Co
     let file = program(entry);
     assert_eq!(open(b"/program", write, 0o755).write(&root.credentials, &mut &file[..]), Ok(file.len()));
     let out = open(b"/out", write, 0o644);
-    let mut files = Files::default();
+    let files = Files::default();
     for _ in 0..3 {
         assert!(files.add(Descriptor { file: out.clone(), close_on_exec: false }, 0).is_ok());
     }

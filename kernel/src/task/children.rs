@@ -164,6 +164,13 @@ impl Family {
         self.told_by.load(Ordering::Relaxed)
     }
 
+    /// Goes on as another program: it and its children tell by `SIGCHLD`, whatever those before had agreed on.
+    pub(super) fn forget_signals(&self) {
+        let tell = |family: &Self| family.told_by.store(Signal::CHILD.number(), Ordering::Relaxed);
+        tell(self);
+        self.children.lock().iter().for_each(|child| tell(&child.family));
+    }
+
     /// Whether the parent is told by `SIGCHLD` (as opposed to `__WCLONE`'s children).
     pub fn tells_by_child_signal(&self) -> bool {
         self.told_by() == Signal::CHILD.number()

@@ -19,7 +19,8 @@ use vfs::mount::{MountFlags, Path};
 use super::files::Files;
 use super::limits::Limits;
 use super::number::Number;
-use super::process::{Parts, Place, Process, Running};
+use super::place::Place;
+use super::process::{Parts, Process, Running};
 use super::signal::Set;
 use super::signal::actions::Actions;
 use super::signal::frame::AlternateStack;
@@ -53,23 +54,50 @@ pub struct Loaded {
     pub program: Arc<Running>,
 }
 
-/// Loads the program at `path`, to run within `limits`.
+/// The program that is wanted.
+pub struct Wanted<'a> {
+    /// Its file.
+    pub file: Path,
+    /// What it is started as. A script's interpreter finds the script by that.
+    pub path: &'a [u8],
+    /// Where that says only by which number the file was open (`fexecve(3)`).
+    pub is_number: bool,
+    /// Whether that leads nowhere when the program has begun.
+    pub is_lost: bool,
+}
+
+impl<'a> Wanted<'a> {
+    /// The program at `path`.
+    ///
+    /// # Errors
+    /// Those of resolving the path.
+    pub fn at(place: &Place, path: &'a [u8]) -> Result<Self> {
+        let file = place.manager.resolve(&place.context, path, Follow::Yes)?;
+        Ok(Self { file, path, is_number: false, is_lost: false })
+    }
+}
+
+/// Loads a program, to run within `limits`.
 ///
 /// # Errors
-/// Those of resolving the path; `EACCES` for what is no regular file or may not be executed, `ENOEXEC` for what is no
-/// program, `ELOOP` for scripts that lead to no program, `ELIBBAD` for an interpreter that is no program, `E2BIG`,
-/// `ENOMEM`.
+/// Those of [`open`]; `ENOEXEC` for what is no program, `ENOENT` for a script that is lost, `ELOOP` for scripts that lead
+/// to no program, `ELIBBAD` for an interpreter that is no program, `E2BIG`, `ENOMEM`.
 pub fn load(
     place: &Place,
-    path: &[u8],
+    wanted: &Wanted<'_>,
     mut arguments: Vec<Vec<u8>>,
     environment: &[Vec<u8>],
     limits: &Limits,
 ) -> Result<Loaded> {
+    let path = wanted.path;
     let mut file = path.to_vec();
-    let (mut executable, mut content) = open(place, &file)?;
+    let mut executable = wanted.file.clone();
+    let mut content = open(place, &executable)?;
     let mut scripts = 0;
     while let Some(ScriptLine { interpreter, argument }) = script_line(&content)? {
+        if wanted.is_lost {
+            return fail(FileSystemErrorKind::NotFound);
+        }
         scripts += 1;
         if scripts > SCRIPTS_MAX {
             return fail(FileSystemErrorKind::TooManySymlinks);
@@ -78,7 +106,8 @@ pub fn load(
         // The script's own name takes the place of the first argument.
         arguments.splice(..arguments.len().min(1), words);
         file = interpreter;
-        (executable, content) = open(place, &file)?;
+        executable = place.manager.resolve(&place.context, &file, Follow::Yes)?;
+        content = open(place, &executable)?;
     }
     let elf = Elf::parse(&content, MAPPINGS_END)?;
     let moved_by = if elf.movable { MOVED_TO } else { 0 };
@@ -112,7 +141,10 @@ pub fn load(
     let (pointer, arguments, environment, auxiliary) = (stack.pointer, stack.arguments, stack.environment, stack.told);
     let stack = Mapping::private(stack.content, 0, Rights::READ | Rights::WRITE)?;
     space.map(space::Place::IfFree(STACK_TOP - told.stack_size), told.stack_size, stack)?;
-    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path).to_vec();
+    let name = match wanted.is_number {
+        true => executable.entry.name().to_vec(),
+        false => path.rsplit(|&byte| byte == b'/').next().unwrap_or(path).to_vec(),
+    };
     page::admit(size_of::<Running>())?;
     let program = Arc::new(Running { executable, arguments, environment, told: auxiliary });
     // An address that is not the user's cannot be returned to.
@@ -136,7 +168,7 @@ impl Prepared {
     /// # Errors
     /// `ENOMEM`.
     pub fn begin(self) -> Result<Arc<Process>> {
-        self.process.start_thread(self.process.number.clone(), self.start)?;
+        self.process.begin(self.start)?;
         Ok(self.process)
     }
 }
@@ -144,7 +176,7 @@ impl Prepared {
 /// Prepares the program at `path` to run as a process of that number that is nobody's child.
 ///
 /// # Errors
-/// Those of [`load`]; `EAGAIN` when there are too many processes.
+/// Those of [`Wanted::at`] and [`load`]; `EAGAIN` when there are too many processes.
 pub fn prepare(
     number: Arc<Number>,
     place: Place,
@@ -153,9 +185,12 @@ pub fn prepare(
     environment: &[Vec<u8>],
     files: Files,
 ) -> Result<Prepared> {
-    let Loaded { space, frame, name, place, program } = load(&place, path, arguments, environment, &Limits::default())?;
+    let wanted = Wanted::at(&place, path)?;
+    let Loaded { space, frame, name, place, program } =
+        load(&place, &wanted, arguments, environment, &Limits::default())?;
     let place = Place::clone(&place);
-    let parts = Parts { space, files, place, name, program, actions: Actions::default(), told_by: None };
+    let actions = Actions::default();
+    let parts = Parts { space, files, parent: None, place, company: None, name, program, actions, told_by: None };
     let start = UserStart {
         frame,
         floating_point: FloatingPoint::default(),
@@ -171,7 +206,8 @@ pub fn prepare(
 
 /// The program that loads others' libraries.
 fn open_interpreter(place: &Place, path: &[u8]) -> Result<(Elf, Content)> {
-    let (_, content) = open(place, path).map_err(of_library)?;
+    let file = place.manager.resolve(&place.context, path, Follow::Yes).map_err(of_library)?;
+    let content = open(place, &file).map_err(of_library)?;
     Ok((Elf::parse(&content, MAPPINGS_END).map_err(of_library)?, content))
 }
 
@@ -191,19 +227,23 @@ fn of_library(error: FileSystemError) -> FileSystemError {
     }
 }
 
-/// A file that may be executed, and what it holds.
-fn open(place: &Place, path: &[u8]) -> Result<(Path, Content)> {
-    let path = place.manager.resolve(&place.context, path, Follow::Yes)?;
+/// What a file holds that may be executed.
+///
+/// # Errors
+/// `ELOOP` for a link that is not to be followed, `EACCES` for what else is no regular file or may not be executed.
+pub fn open(place: &Place, path: &Path) -> Result<Content> {
     let node = path.node()?;
+    if node.kind() == FileType::Symlink {
+        return fail(FileSystemErrorKind::TooManySymlinks);
+    }
     if node.kind() != FileType::Regular || path.mount.flags().contains(MountFlags::NO_EXECUTE) {
         return fail(FileSystemErrorKind::PermissionDenied);
     }
     place.context.credentials.check(&**node, AccessMode::EXECUTE)?;
-    let content = match node.content() {
+    match node.content() {
         Err(error) if error.kind() == FileSystemErrorKind::NotSupported => fail(FileSystemErrorKind::NotExecutable),
         content => content,
-    }?;
-    Ok((path, content))
+    }
 }
 
 const SET_USER: u32 = 0o4000;

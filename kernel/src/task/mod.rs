@@ -7,6 +7,7 @@
 //! | [`wait`] | waiting until something is so |
 //! | [`timer`] | waiting until a time |
 //! | [`process`] | what a program has while it runs |
+//! | [`place`] | where it stands, and who with it |
 //! | [`ending`] | how threads and processes end |
 //! | [`futex`], [`robust_list`] | waiting for a word of memory; telling of locks whose holder has ended |
 //! | [`children`] | parents told what becomes of their children, and asking |
@@ -42,6 +43,7 @@ pub mod load;
 #[cfg(any(test, feature = "bench"))]
 pub mod making;
 pub mod number;
+pub mod place;
 pub mod process;
 pub mod robust_list;
 pub mod scheduler;

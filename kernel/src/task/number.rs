@@ -58,12 +58,29 @@ impl Number {
     /// The one of the first process.
     ///
     /// # Errors
-    /// `EAGAIN` where it is taken, `ENOMEM`.
+    /// `EEXIST` where it is taken, `ENOMEM`.
     pub fn first() -> Result<Arc<Self>> {
+        Self::with_value(FIRST)
+    }
+
+    /// One that the caller chooses.
+    ///
+    /// # Errors
+    /// `EINVAL` for what is no number, `EEXIST` where it is taken, `ENOMEM`.
+    pub fn chosen(value: u32) -> Result<Arc<Self>> {
+        match value {
+            // Whoever had it would be taken for the first process.
+            FIRST => fail(FileSystemErrorKind::AlreadyExists),
+            0 | END.. => fail(FileSystemErrorKind::InvalidArgument),
+            _ => Self::with_value(value),
+        }
+    }
+
+    fn with_value(value: u32) -> Result<Arc<Self>> {
         page::admit(MEMORY)?;
-        match NUMBERS.lock().entry(FIRST) {
-            Entry::Vacant(vacant) => Ok(Self::take(vacant, FIRST)),
-            Entry::Occupied(_) => fail(FileSystemErrorKind::WouldBlock),
+        match NUMBERS.lock().entry(value) {
+            Entry::Vacant(vacant) => Ok(Self::take(vacant, value)),
+            Entry::Occupied(_) => fail(FileSystemErrorKind::AlreadyExists),
         }
     }
 

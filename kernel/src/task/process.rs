@@ -15,9 +15,7 @@ use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
 use spin::Mutex;
-use vfs::context::{Capabilities, Context};
 use vfs::error::{FileSystemErrorKind, Result, fail};
-use vfs::manager::VfsManager;
 use vfs::mount::Path;
 use vfs::sync;
 
@@ -25,9 +23,9 @@ use super::alarm::{self, Alarm};
 use super::children::{Family, Stop};
 use super::files::Files;
 use super::groups::Membership;
-use super::identity::Identity;
 use super::limits::Limits;
 use super::number::{self, Number};
+use super::place::{Company, Place, Standing};
 use super::scheduler;
 use super::signal::Signal;
 use super::signal::actions::Actions;
@@ -80,43 +78,18 @@ impl Ending {
     }
 }
 
-/// Where a process stands.
-#[derive(Clone)]
-pub struct Place {
-    /// Its namespace.
-    pub manager: Arc<VfsManager>,
-    /// Who it is for files, and its directories.
-    pub context: Context,
-    /// Who it is besides.
-    pub identity: Identity,
-}
-
-impl Place {
-    /// In a namespace, as who the context says in all things.
-    pub fn new(manager: Arc<VfsManager>, context: Context) -> Self {
-        let identity = Identity::of(&context.credentials);
-        Self { manager, context, identity }
-    }
-
-    /// The same place in a namespace of its own (`CLONE_NEWNS`).
-    ///
-    /// # Errors
-    /// `EPERM` without `CAP_SYS_ADMIN`.
-    pub fn in_own_namespace(&self) -> Result<Self> {
-        self.context.credentials.require(Capabilities::SYS_ADMIN)?;
-        let (manager, context) = self.manager.duplicate(&self.context);
-        Ok(Self { manager, context, identity: self.identity })
-    }
-}
-
 /// What a process is made of.
 pub struct Parts {
     /// Its memory.
     pub space: Arc<SharedSpace>,
     /// Its open files.
     pub files: Files,
+    /// Its parent, if it has one.
+    pub parent: Option<Arc<Process>>,
     /// Where it stands.
     pub place: Place,
+    /// Who stands there with it, if anybody does.
+    pub company: Option<Company>,
     /// What it is called, for messages.
     pub name: Vec<u8>,
     /// The program.
@@ -172,8 +145,7 @@ pub struct Process {
     /// `None` once it has ended.
     space: Mutex<Option<Arc<SharedSpace>>>,
     files: sync::Mutex<Files>,
-    /// `None` once it has ended. Replaced as a whole.
-    place: sync::Mutex<Option<Arc<Place>>>,
+    pub(super) standing: Standing,
     actions: sync::Mutex<Actions>,
     /// Signals that have come to it, whichever of its threads takes them.
     pub(super) pending: Pending,
@@ -187,14 +159,14 @@ pub struct Process {
 }
 
 impl Process {
-    /// A process that has not begun to run; a child of `parent`, if there is one.
+    /// A process that has not begun to run, and takes after `beginner`, if there is one.
     ///
     /// # Errors
-    /// `ENOMEM`; `EAGAIN` when there are too many.
-    pub(super) fn new(number: Arc<Number>, parent: Option<&Arc<Self>>, parts: Parts) -> Result<Arc<Self>> {
+    /// `ENOMEM`.
+    pub fn new(number: Arc<Number>, beginner: Option<&Self>, parts: Parts) -> Result<Arc<Self>> {
         page::admit(PROCESS_MEMORY)?;
-        let membership = match parent {
-            Some(parent) => parent.membership(),
+        let membership = match beginner {
+            Some(beginner) => beginner.membership(),
             None => Membership::of_leader(&number),
         };
         let process = Arc::new(Self {
@@ -202,7 +174,7 @@ impl Process {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             started: time::monotonic(),
             membership: Mutex::new(membership),
-            family: Family::new(parent, parts.told_by),
+            family: Family::new(parts.parent.as_ref(), parts.told_by),
             stop: Stop::default(),
             moved_on: WaitQueue::new(),
             state: AtomicU64::new(RUNS),
@@ -213,12 +185,12 @@ impl Process {
             program: sync::Mutex::new(Some(parts.program)),
             space: Mutex::new(Some(parts.space)),
             files: sync::Mutex::new(parts.files),
-            place: sync::Mutex::new(Some(Arc::new(parts.place))),
+            standing: Standing::new(parts.place, parts.company),
             actions: sync::Mutex::new(parts.actions),
             pending: Pending::default(),
             alarms: Mutex::default(),
-            limits: Mutex::new(parent.map(|parent| parent.limits()).unwrap_or_default()),
-            personality: AtomicU32::new(parent.map_or(0, |parent| parent.personality())),
+            limits: Mutex::new(beginner.map(Self::limits).unwrap_or_default()),
+            personality: AtomicU32::new(beginner.map_or(0, Self::personality)),
             used: Meter::default(),
             used_by_children: Meter::default(),
             has_executed: AtomicBool::new(false),
@@ -227,21 +199,20 @@ impl Process {
         Ok(process)
     }
 
-    /// Makes a process and lets it run; a child of `parent`, if there is one.
+    /// Lets it run, and be its parent's child.
     ///
     /// # Errors
     /// `ENOMEM`; `EAGAIN` when there are too many.
-    pub fn start(parent: Option<&Arc<Self>>, parts: Parts, start: UserStart) -> Result<Arc<Self>> {
-        let process = Self::new(Number::new()?, parent, parts)?;
-        if let Some(parent) = parent {
+    pub fn begin(self: &Arc<Self>, start: UserStart) -> Result<()> {
+        let parent = self.family.parent();
+        if let Some(parent) = &parent {
             parent.family.make_room()?;
         }
-        let number = process.number.clone();
-        process.start_thread(number, start)?;
+        self.start_thread(self.number.clone(), start)?;
         if let Some(parent) = parent {
-            parent.family.add(process.clone());
+            parent.family.add(self.clone());
         }
-        Ok(process)
+        Ok(())
     }
 
     /// Lets one more thread run in it, which goes by `number`.
@@ -285,7 +256,7 @@ impl Process {
     }
 
     /// Whether it is the first, which takes who has lost its parent, and whom no signal ends that it has no handler for.
-    pub(super) fn is_first(&self) -> bool {
+    pub fn is_first(&self) -> bool {
         self.pid() == FIRST
     }
 
@@ -337,25 +308,6 @@ impl Process {
         self.space.lock().clone().ok_or(FileSystemErrorKind::OutOfMemory.into())
     }
 
-    /// Where it stands.
-    ///
-    /// # Errors
-    /// `ENOENT` for one that has ended.
-    pub fn place(&self) -> Result<Arc<Place>> {
-        self.place.lock().clone().ok_or(FileSystemErrorKind::NotFound.into())
-    }
-
-    /// Lets it stand elsewhere.
-    ///
-    /// # Errors
-    /// `ENOMEM`.
-    pub fn set_place(&self, place: Place) -> Result<()> {
-        page::admit(size_of::<Place>())?;
-        let old = self.place.lock().replace(Arc::new(place));
-        drop(old);
-        Ok(())
-    }
-
     /// Makes the processor use its memory.
     pub fn activate(&self) {
         if let Some(space) = self.space.lock().as_ref() {
@@ -365,13 +317,13 @@ impl Process {
 
     /// Goes on as another program, which is the running thread's; it has no other.
     pub fn replace(&self, space: Arc<SharedSpace>, place: Arc<Place>, name: Vec<u8>, program: Arc<Running>) {
-        let old = self.place.lock().replace(place);
-        drop(old);
+        self.become_other(place);
         space.activate();
         let old = self.space.lock().replace(space);
         self.note_pages_of(old);
         *self.name.lock() = name;
         self.actions().forget_handlers();
+        self.family.forget_signals();
         self.has_executed.store(true, Ordering::Relaxed);
         let old = self.program.lock().replace(program);
         drop(old);
@@ -400,6 +352,16 @@ impl Process {
         if let Some(space) = space {
             self.used.note_pages(space.lock().pages_max());
         }
+    }
+
+    /// Has nothing in common with others that another program would change.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn unshare_for_program(&self) -> Result<()> {
+        let former = self.files().unshare()?;
+        drop(former);
+        self.actions().unshare()
     }
 
     /// Waits until it has let go of memory that it shares: until it has gone on as another program or ended. One that is to
@@ -474,7 +436,12 @@ impl Process {
 
     /// Whether others than the running thread see its memory.
     pub(super) fn is_seen(&self) -> bool {
-        !self.is_single() || self.space.lock().as_ref().is_some_and(|space| Arc::strong_count(space) > 1)
+        !self.is_single() || self.shares_memory()
+    }
+
+    /// Whether another process has its memory too.
+    pub fn shares_memory(&self) -> bool {
+        self.space.lock().as_ref().is_some_and(|space| Arc::strong_count(space) > 1)
     }
 
     /// Forgets a thread that ends; whether it was the last.
@@ -491,15 +458,14 @@ impl Process {
 
     /// Lets go of all that it holds.
     pub(super) fn let_go(&self) {
-        let closed = self.files().close_all();
+        let closed = self.files().let_go();
         drop(closed);
         in_flight::collect();
         let space = self.space.lock().take();
         self.note_pages_of(space);
         let program = self.program.lock().take();
         drop(program);
-        let place = self.place.lock().take();
-        drop(place);
+        self.standing.let_go();
     }
 }
 

@@ -49,6 +49,8 @@ bitflags! {
         const MKNOD = 1 << 27;
         /// Clear the kernel's log.
         const SYSLOG = 1 << 34;
+        /// Choose the numbers of processes.
+        const CHECKPOINT_RESTORE = 1 << 40;
         /// All that Linux knows, those included that mean nothing here.
         const _ = (1 << 41) - 1;
     }

@@ -92,7 +92,7 @@ impl Call<'_> {
     /// # Errors
     /// `EBADF`.
     pub fn place_file(&self, index: usize) -> Result<Arc<FileObject>> {
-        Ok(self.process.files().get(u64::from(self.word(index)))?.file.clone())
+        Ok(self.process.files().get(u64::from(self.word(index)))?.file)
     }
 
     /// As [`Call::place_file`], for one that is more than a place (`O_PATH`).
@@ -157,11 +157,18 @@ impl Call<'_> {
     /// # Errors
     /// Those of [`Call::path`], [`Call::directory`] and of a walk.
     pub fn named_at(&self, directory: usize, path: usize, follow: Follow, flags: u32) -> Result<Path> {
-        let text = self.path(path)?;
-        if text.is_empty() && flags & AT_EMPTY_PATH != 0 {
+        self.found_at(directory, &self.path(path)?, follow, flags)
+    }
+
+    /// As [`Call::named_at`], of a path that has been read.
+    ///
+    /// # Errors
+    /// Those of [`Call::directory`] and of a walk.
+    pub fn found_at(&self, directory: usize, path: &[u8], follow: Follow, flags: u32) -> Result<Path> {
+        if path.is_empty() && flags & AT_EMPTY_PATH != 0 {
             return self.place_of(directory);
         }
-        self.resolve_at(directory, &text, follow)
+        self.resolve_at(directory, path, follow)
     }
 
     /// As [`Call::named_at`], but that `AT_EMPTY_PATH` lets there be no path at all (an address of 0) too, and `itself` says

@@ -30,7 +30,7 @@ fn clone_whole(call: &Call<'_>, to: &FileObject) -> Result<u64> {
 /// As on Linux a part begins and ends with pages, or with the file it is of.
 fn clone_range(call: &Call<'_>, to: &FileObject) -> Result<u64> {
     let [number, offset, length, to_offset] = call.address(2).read_words()?;
-    let from = call.process.files().get(u64::from(number as u32))?.file.clone();
+    let from = call.process.files().get(u64::from(number as u32))?.file;
     check_same_file_system(&from, to)?;
     let size = from.metadata()?.size;
     let length = if length == 0 { size.saturating_sub(offset) } else { length };

@@ -12,7 +12,7 @@ use super::locks;
 use super::terminals::{self, TIOCOUTQ};
 use crate::fs::pipe as pipes;
 use crate::socket::SocketStream;
-use crate::task::files::{Descriptor, LIMIT};
+use crate::task::files::Descriptor;
 use vfs::file::{FileObject, OpenFlags};
 
 const F_DUPFD: u32 = 0;
@@ -35,10 +35,20 @@ pub fn close(call: &mut Call<'_>) -> Result<u64> {
     Ok(0)
 }
 
-/// Says that others must not be closed: files are of one process only.
+/// Others who have the same numbers keep what is closed.
 const CLOSE_RANGE_UNSHARE: u32 = 2;
 /// In place of closing them: that another program does not get them.
 const CLOSE_RANGE_CLOEXEC: u32 = 4;
+
+/// Gives the process numbers of its own. The threads of a process have the same in any case (`EINVAL`).
+pub fn unshare(call: &Call<'_>) -> Result<()> {
+    if call.process.threads() > 1 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let former = call.process.files().unshare()?;
+    drop(former);
+    Ok(())
+}
 
 pub fn close_range(call: &mut Call<'_>) -> Result<u64> {
     let (first, last) = (call.word(0), call.word(1));
@@ -46,19 +56,22 @@ pub fn close_range(call: &mut Call<'_>) -> Result<u64> {
     if first > last {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    for number in u64::from(first)..=u64::from(last).min(LIMIT as u64) {
-        let mut files = call.process.files();
+    if flags & CLOSE_RANGE_UNSHARE != 0 {
+        unshare(call)?;
+    }
+    let mut from = first as usize;
+    loop {
+        let files = call.process.files();
+        let Some(number) = files.next(from).filter(|&number| number <= last as usize) else { return Ok(0) };
+        from = number + 1;
         if flags & CLOSE_RANGE_CLOEXEC != 0 {
-            if let Ok(descriptor) = files.get_mut(number) {
-                descriptor.close_on_exec = true;
-            }
+            files.set_close_on_exec(number as u64, true)?;
         } else {
-            let closed = files.remove(number);
+            let closed = files.remove(number as u64);
             drop(files);
             drop(closed);
         }
     }
-    Ok(0)
 }
 
 pub fn dup(call: &mut Call<'_>) -> Result<u64> {
@@ -129,7 +142,7 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
         F_CREATED_QUERY => Ok(u64::from(file.flags().contains(OpenFlags::CREATE))),
         F_GETFD => Ok(if call.process.files().get(number)?.close_on_exec { FD_CLOEXEC } else { 0 }),
         F_SETFD => {
-            call.process.files().get_mut(number)?.close_on_exec = argument & FD_CLOEXEC != 0;
+            call.process.files().set_close_on_exec(number, argument & FD_CLOEXEC != 0)?;
             Ok(0)
         }
         F_GETFL => Ok(u64::from(flags::shown_flags(file.flags()))),
@@ -169,7 +182,7 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     match call.word(1) {
         request @ (FIOCLEX | FIONCLEX) => {
-            call.process.files().get_mut(u64::from(call.word(0)))?.close_on_exec = request == FIOCLEX;
+            call.process.files().set_close_on_exec(u64::from(call.word(0)), request == FIOCLEX)?;
         }
         FIONBIO => {
             let on = call.address(2).read_u32()?;

@@ -17,7 +17,7 @@ use crate::task::number;
 /// # Errors
 /// `EBADF` for a number that is no process.
 pub fn process_of(call: &Call<'_>, number: u32) -> Result<u32> {
-    let file = call.process.files().get(u64::from(number))?.file.clone();
+    let file = call.process.files().get(u64::from(number))?.file;
     let handle = file.stream_as::<Handle>().ok_or(FileSystemErrorKind::BadFileDescriptor)?;
     Ok(handle.process().pid())
 }

@@ -5,7 +5,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::metadata::FileType;
 
 use super::call::Call;
-use crate::task::process::Place;
+use crate::task::place::Place;
 
 pub fn getpid(call: &mut Call<'_>) -> Result<u64> {
     Ok(u64::from(call.process.pid()))

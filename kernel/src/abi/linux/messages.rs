@@ -181,7 +181,7 @@ fn add_files(call: &Call<'_>, numbers: &[u8], files: &mut Vec<Arc<FileObject>>) 
     }
     page::admit(size_of_val(numbers) * 2)?;
     for &number in numbers {
-        let file = call.process.files().get(u64::from(u32::from_le_bytes(number)))?.file.clone();
+        let file = call.process.files().get(u64::from(u32::from_le_bytes(number)))?.file;
         files.push(file);
     }
     Ok(())

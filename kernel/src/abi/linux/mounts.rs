@@ -15,7 +15,7 @@ use super::identity::change_place;
 use super::structures;
 use crate::log;
 use crate::task::number;
-use crate::task::process::Place;
+use crate::task::place::Place;
 
 const MS_REMOUNT: u32 = 0x20;
 const MS_BIND: u32 = 0x1000;

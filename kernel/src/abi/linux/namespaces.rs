@@ -6,27 +6,44 @@ use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
+use super::descriptors;
 use super::identity::change_place;
 use crate::fs::namespaces;
 
+const CLONE_VM: u64 = 0x100;
 const CLONE_FS: u64 = 0x200;
 const CLONE_FILES: u64 = 0x400;
+const CLONE_SIGHAND: u64 = 0x800;
+const CLONE_THREAD: u64 = 0x1_0000;
 const CLONE_NEWNS: u64 = 0x2_0000;
+/// There are no semaphores of that kind that could be undone.
+const CLONE_SYSVSEM: u64 = 0x4_0000;
 
-/// A namespace of its own; open files and directories are a process's own already. The other namespaces of Linux's are
-/// refused (`EINVAL`, as by a kernel built without them).
+const KNOWN: u64 = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_NEWNS | CLONE_SYSVSEM;
+
+/// Has what others had too for itself. Memory, handlers and threads can only be so already, and threads of one process
+/// have all the rest in common; the other namespaces of Linux's are refused as by a kernel built without them (`EINVAL`).
 pub fn unshare(call: &mut Call<'_>) -> Result<u64> {
     let flags = call.arguments[0];
-    if flags & !(CLONE_FS | CLONE_FILES | CLONE_NEWNS) != 0 {
+    let has = |flag| flags & flag != 0;
+    let in_common = call.process.threads() > 1 && flags & !CLONE_SYSVSEM != 0
+        || has(CLONE_SIGHAND | CLONE_VM) && call.process.actions().are_shared()
+        || has(CLONE_VM) && call.process.shares_memory();
+    if flags & !KNOWN != 0 || in_common {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    if flags & CLONE_NEWNS == 0 {
-        return Ok(0);
+    if has(CLONE_NEWNS) {
+        let place = call.process.place()?.in_own_namespace()?;
+        call.process.leave_company();
+        call.process.set_place(place)?;
     }
-    change_place(call, |place| {
-        *place = place.in_own_namespace()?;
-        Ok(())
-    })
+    if has(CLONE_FS) {
+        call.process.leave_company();
+    }
+    if has(CLONE_FILES) {
+        descriptors::unshare(call)?;
+    }
+    Ok(0)
 }
 
 /// Goes to the root of the namespace that `/proc/PID/ns/mnt` was opened for.
@@ -37,7 +54,7 @@ pub fn setns(call: &mut Call<'_>) -> Result<u64> {
     let manager = manager.ok_or(FileSystemErrorKind::InvalidArgument)?;
     call.credentials()?.require(Capabilities::SYS_ADMIN | Capabilities::SYS_CHROOT)?;
     // The others would go along.
-    if call.process.threads() > 1 {
+    if call.process.threads() > 1 || call.process.has_company() {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     change_place(call, |place| {

@@ -58,7 +58,7 @@ impl Question {
         let number = entry as u32 as i32;
         let file = u64::try_from(number).ok().map(|number| {
             let files = call.process.files();
-            files.get(number).map(|descriptor| descriptor.file.clone())
+            files.get(number).map(|descriptor| descriptor.file)
         });
         Self { entry, file }
     }

@@ -68,7 +68,7 @@ fn questions(call: &Call<'_>, sets: &[Set; 3], count: usize) -> Result<Vec<Quest
     for number in 0..count {
         let asked = [0, 1, 2].map(|set: usize| sets[set][number / IN_WORD] >> (number % IN_WORD) & 1 != 0);
         if asked != [false; 3] {
-            let file = call.process.files().get(number as u64)?.file.clone();
+            let file = call.process.files().get(number as u64)?.file;
             questions.push(Question { number, asked, file });
         }
     }

@@ -75,7 +75,7 @@ pub fn rt_sigaction(call: &mut Call<'_>) -> Result<u64> {
     if wanted.is_some() && !signal.can_be_handled() {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    let mut actions = call.process.actions();
+    let actions = call.process.actions();
     let former = actions.get(signal);
     if let Some(wanted) = wanted {
         actions.set(signal, wanted);

@@ -161,7 +161,7 @@ table! {
     53 socketpair sockets::socketpair, flags "SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET SOCK_NONBLOCK SOCK_CLOEXEC";
     54 setsockopt socket_options::setsockopt, flags "SO_REUSEADDR SO_BROADCAST SO_SNDBUF SO_RCVBUF SO_KEEPALIVE SO_LINGER SO_PASSCRED SO_RCVLOWAT SO_RCVTIMEO SO_SNDTIMEO SO_PEEK_OFF", but "no other option (`ENOPROTOOPT`)";
     55 getsockopt socket_options::getsockopt, flags "SO_REUSEADDR SO_TYPE SO_ERROR SO_BROADCAST SO_SNDBUF SO_RCVBUF SO_KEEPALIVE SO_LINGER SO_PASSCRED SO_PEERCRED SO_RCVLOWAT SO_SNDLOWAT SO_RCVTIMEO SO_SNDTIMEO SO_ACCEPTCONN SO_PROTOCOL SO_DOMAIN SO_PEEK_OFF", but "no other option (`ENOPROTOOPT`)";
-    56 clone beginnings::clone, flags "CLONE_VM CLONE_VFORK CLONE_THREAD CLONE_NEWNS CLONE_SYSVSEM CLONE_SETTLS CLONE_PARENT_SETTID CLONE_CHILD_CLEARTID CLONE_CHILD_SETTID CLONE_DETACHED", but "`CLONE_FS`, `CLONE_FILES` and `CLONE_SIGHAND` with `CLONE_THREAD` only, and that with them";
+    56 clone beginnings::clone, flags "CLONE_VM CLONE_FS CLONE_FILES CLONE_SIGHAND CLONE_PIDFD CLONE_PTRACE CLONE_VFORK CLONE_PARENT CLONE_THREAD CLONE_NEWNS CLONE_SYSVSEM CLONE_SETTLS CLONE_PARENT_SETTID CLONE_CHILD_CLEARTID CLONE_DETACHED CLONE_UNTRACED CLONE_CHILD_SETTID CLONE_IO", but "a thread shares all (`CLONE_FS`, `CLONE_FILES`) and has no descriptor; no other namespaces (`EINVAL`)";
     57 fork beginnings::fork;
     58 vfork beginnings::vfork;
     59 execve processes::execve;
@@ -377,7 +377,7 @@ table! {
     269 faccessat attributes::faccessat;
     270 pselect6 selecting::pselect6;
     271 ppoll polling::ppoll;
-    272 unshare namespaces::unshare, flags "CLONE_FS CLONE_FILES CLONE_NEWNS", but "no other namespaces (`EINVAL`)";
+    272 unshare namespaces::unshare, flags "CLONE_VM CLONE_FS CLONE_FILES CLONE_SIGHAND CLONE_THREAD CLONE_NEWNS CLONE_SYSVSEM", but "not by one of several threads; no other namespaces (`EINVAL`)";
     273 set_robust_list futexes::set_robust_list;
     274 get_robust_list futexes::get_robust_list;
     275 splice splicing::splice;
@@ -427,7 +427,7 @@ table! {
     319 memfd_create memory::memfd_create, flags "MFD_CLOEXEC MFD_NOEXEC_SEAL MFD_EXEC", but "no sealing, no huge pages (`EINVAL`)";
     320 kexec_file_load;
     321 bpf;
-    322 execveat;
+    322 execveat processes::execveat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH AT_EXECVE_CHECK";
     323 userfaultfd;
     324 membarrier;
     325 mlock2 memory::mlock2;
@@ -451,7 +451,7 @@ table! {
     432 fsmount;
     433 fspick;
     434 pidfd_open handles::pidfd_open;
-    435 clone3 beginnings::clone3, flags "CLONE_VM CLONE_VFORK CLONE_THREAD CLONE_NEWNS CLONE_SYSVSEM CLONE_SETTLS CLONE_PARENT_SETTID CLONE_CHILD_CLEARTID CLONE_CHILD_SETTID CLONE_CLEAR_SIGHAND", but "`CLONE_FS`, `CLONE_FILES` and `CLONE_SIGHAND` with `CLONE_THREAD` only, and that with them; no process descriptors, no chosen numbers";
+    435 clone3 beginnings::clone3, flags "CLONE_VM CLONE_FS CLONE_FILES CLONE_SIGHAND CLONE_PIDFD CLONE_PTRACE CLONE_VFORK CLONE_PARENT CLONE_THREAD CLONE_NEWNS CLONE_SYSVSEM CLONE_SETTLS CLONE_PARENT_SETTID CLONE_CHILD_CLEARTID CLONE_UNTRACED CLONE_CHILD_SETTID CLONE_IO CLONE_CLEAR_SIGHAND", but "as `clone`; no `CLONE_INTO_CGROUP` (`EINVAL`)";
     436 close_range descriptors::close_range;
     437 openat2 names::openat2, flags "RESOLVE_NO_XDEV RESOLVE_NO_MAGICLINKS RESOLVE_NO_SYMLINKS RESOLVE_BENEATH RESOLVE_IN_ROOT RESOLVE_CACHED";
     438 pidfd_getfd;

@@ -14,6 +14,7 @@ use x86_64::structures::DescriptorTablePointer;
 use x86_64::structures::idt::{Entry, HandlerFunc};
 use x86_64::{PrivilegeLevel, VirtAddr};
 
+use super::trap::{restore_registers, save_registers};
 use super::{gdt, pic, pit, serial};
 
 const GATES: usize = 256;
@@ -51,42 +52,18 @@ interrupt_stubs:
 
     .balign 16
 interrupt_entry:
-    pushq %rax
-    pushq %rbx
-    pushq %rcx
-    pushq %rdx
-    pushq %rsi
-    pushq %rdi
-    pushq %rbp
-    pushq %r8
-    pushq %r9
-    pushq %r10
-    pushq %r11
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    "#,
+    save_registers!(),
+    r#"
     # Whatever user mode left in the flags: no direction, and no access to its memory (alignment-check flag, under SMAP).
     pushq $2
     popfq
     # The processor aligned the stack before its five words; two more and fifteen registers keep it aligned for the call.
     movq %rsp, %rdi
     call interrupt_dispatch
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %r11
-    popq %r10
-    popq %r9
-    popq %r8
-    popq %rbp
-    popq %rdi
-    popq %rsi
-    popq %rdx
-    popq %rcx
-    popq %rbx
-    popq %rax
+    "#,
+    restore_registers!(),
+    r#"
     addq $16, %rsp
     iretq
     "#,

@@ -7,7 +7,7 @@ use x86_64::registers::rflags::RFlags;
 
 use super::{gdt, interrupts, pic, probe, user_copy};
 
-/// The interrupted program's registers, in the order the entry pushes them (last pushed first).
+/// The interrupted program's registers, in the order in which entries push them ([`save_registers`]; last pushed first).
 #[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub struct TrapFrame {
@@ -34,6 +34,54 @@ pub struct TrapFrame {
     pub rsp: u64,
     pub ss: u64,
 }
+
+/// Instructions that push the registers which the processor does not, as [`TrapFrame`] has them.
+macro_rules! save_registers {
+    () => {
+        "
+    pushq %rax
+    pushq %rbx
+    pushq %rcx
+    pushq %rdx
+    pushq %rsi
+    pushq %rdi
+    pushq %rbp
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+        "
+    };
+}
+
+/// Instructions that take back what [`save_registers`] has pushed; no flag changes.
+macro_rules! restore_registers {
+    () => {
+        "
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rbp
+    popq %rdi
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rbx
+    popq %rax
+        "
+    };
+}
+
+pub(super) use {restore_registers, save_registers};
 
 const VECTOR_NMI: u64 = 2;
 const VECTOR_BREAKPOINT: u64 = 3;

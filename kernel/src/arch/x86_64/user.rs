@@ -13,7 +13,7 @@ use x86_64::registers::rflags::RFlags;
 use x86_64::structures::gdt::SegmentSelector;
 
 use super::gdt;
-use super::trap::TrapFrame;
+use super::trap::{TrapFrame, restore_registers, save_registers};
 
 /// In place of an interrupt's vector: the frame is a system call's.
 pub const SYSTEM_CALL: u64 = 0x100;
@@ -45,40 +45,16 @@ system_call_entry:
     pushq %rcx
     pushq $0
     pushq ${vector}
-    pushq %rax
-    pushq %rbx
-    pushq %rcx
-    pushq %rdx
-    pushq %rsi
-    pushq %rdi
-    pushq %rbp
-    pushq %r8
-    pushq %r9
-    pushq %r10
-    pushq %r11
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    "#,
+    save_registers!(),
+    r#"
     movq %rsp, %rdi
     call system_call_dispatch
     # What `sysret` cannot restore goes by `iret`: the dispatcher says so.
     testb %al, %al
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %r11
-    popq %r10
-    popq %r9
-    popq %r8
-    popq %rbp
-    popq %rdi
-    popq %rsi
-    popq %rdx
-    popq %rcx
-    popq %rbx
-    popq %rax
+    "#,
+    restore_registers!(),
+    r#"
     jnz 1f
     movq 16(%rsp), %rcx
     movq 32(%rsp), %r11
@@ -90,21 +66,9 @@ system_call_entry:
 .global enter_user_mode
 enter_user_mode:                # rdi: the frame
     movq %rdi, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %r11
-    popq %r10
-    popq %r9
-    popq %r8
-    popq %rbp
-    popq %rdi
-    popq %rsi
-    popq %rdx
-    popq %rcx
-    popq %rbx
-    popq %rax
+    "#,
+    restore_registers!(),
+    r#"
     addq $16, %rsp
     iretq
     "#,

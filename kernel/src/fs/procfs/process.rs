@@ -23,7 +23,8 @@ use vfs::node::{DirectoryItem, EmitItem, NodeRef};
 use self::node::{What, inode, node};
 use super::super::generated::{MORE_CURSOR, More, Tree};
 use crate::session;
-use crate::task::process::{self, FIRST, Place, Process};
+use crate::task::place::Place;
+use crate::task::process::{self, FIRST, Process};
 use crate::task::thread::{Thread, UserSide};
 use crate::task::{number, scheduler};
 

@@ -1,5 +1,10 @@
 //! What a process wants done about each signal.
 
+use alloc::sync::Arc;
+
+use vfs::error::Result;
+use vfs::sync;
+
 use super::{COUNT, Default, Set, Signal};
 
 /// The handler that stands for the default.
@@ -76,29 +81,64 @@ impl Action {
     }
 }
 
-/// What is wanted about all signals.
-#[derive(Clone)]
-pub struct Actions([Action; COUNT]);
+/// Bytes of what is wanted about all signals.
+const MEMORY: usize = size_of::<[Action; COUNT]>();
 
-impl core::default::Default for Actions {
+/// What is wanted about all signals. Several processes may want the same (`CLONE_SIGHAND`).
+#[derive(Default)]
+pub struct Actions(Arc<sync::Mutex<List>>);
+
+struct List([Action; COUNT]);
+
+impl core::default::Default for List {
     fn default() -> Self {
         Self([Action([DEFAULT, 0, 0, 0]); COUNT])
     }
 }
 
 impl Actions {
+    /// The same, changes included.
+    pub fn share(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// Whether another process has the same, and every change of them.
+    pub fn are_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// The same as it is now.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn duplicate(&self) -> Result<Self> {
+        page::admit(MEMORY)?;
+        Ok(Self(Arc::new(sync::Mutex::new(List(self.0.lock().0)))))
+    }
+
+    /// Shares them with nobody from now on.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn unshare(&mut self) -> Result<()> {
+        if self.are_shared() {
+            *self = self.duplicate()?;
+        }
+        Ok(())
+    }
+
     /// What is wanted for `signal`.
     pub fn get(&self, signal: Signal) -> Action {
-        self.0[signal.index()]
+        self.0.lock().0[signal.index()]
     }
 
     /// Changes what is wanted for `signal`.
-    pub fn set(&mut self, signal: Signal, action: Action) {
-        self.0[signal.index()] = action;
+    pub fn set(&self, signal: Signal, action: Action) {
+        self.0.lock().0[signal.index()] = action;
     }
 
     /// Wants the default for `signal`.
-    pub fn reset(&mut self, signal: Signal) {
+    pub fn reset(&self, signal: Signal) {
         self.set(signal, Action::default());
     }
 
@@ -109,8 +149,8 @@ impl Actions {
     }
 
     /// Forgets the handlers, which were another program's; what was to be ignored still is.
-    pub fn forget_handlers(&mut self) {
-        for action in &mut self.0 {
+    pub fn forget_handlers(&self) {
+        for action in &mut self.0.lock().0 {
             if action.handler().is_some() {
                 *action = Action::default();
             } else {

@@ -101,7 +101,7 @@ impl UserSide {
     /// its effect then. Whether a handler takes it.
     pub fn force(&self, information: Information) -> bool {
         let signal = information.signal;
-        let mut actions = self.process.actions();
+        let actions = self.process.actions();
         if self.mask().has(signal) || actions.get(signal).is_to_ignore() {
             actions.reset(signal);
             self.set_mask(self.mask().without(signal.set()));

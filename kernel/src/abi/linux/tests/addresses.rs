@@ -107,6 +107,9 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("execve", &[BAD, 0, 0]),
     ("execve", &[PATH, BAD, 0]),
     ("execve", &[PATH, 0, BAD]),
+    ("execveat", &[CWD, BAD, 0, 0, 0]),
+    ("execveat", &[CWD, PATH, BAD, 0, 0]),
+    ("execveat", &[CWD, PATH, 0, BAD, 0]),
     ("uname", &[BAD]),
     ("getcwd", &[BAD, 64]),
     ("chdir", &[BAD]),
@@ -260,6 +263,7 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("prlimit64", &[0, 7, BAD, 0]),
     ("prlimit64", &[0, 7, 0, BAD]),
     ("getrandom", &[BAD, 64, 0]),
+    ("clone", &[0x1011, 0, BAD, 0, 0]),
     ("clone3", &[BAD, 88]),
     ("futex", &[PATH, 0x80, 0, BAD, 0, 0]),
     ("futex", &[BAD_WORD, 0x80, 0, 0, 0, 0]),
@@ -328,7 +332,6 @@ const ELSEWHERE: &[(&str, usize)] = &[
     ("nanosleep", 1),
     ("clock_nanosleep", 3),
     // What has begun is not undone because its number cannot be written.
-    ("clone", 2),
     ("clone", 3),
 ];
 

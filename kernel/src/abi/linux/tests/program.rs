@@ -21,7 +21,8 @@ use crate::fs::{devices, unnamed};
 use crate::session;
 use crate::task::files::{Descriptor, Files};
 use crate::task::number::Number;
-use crate::task::process::{Ending, Place, Process};
+use crate::task::place::Place;
+use crate::task::process::{Ending, Process};
 use crate::task::{exec, making};
 
 global_asm!(
@@ -589,7 +590,7 @@ impl Machine {
         let written = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
         let out = self.open("/out", written | OpenFlags::APPEND)?;
         let results = self.open("/results", written)?;
-        let mut files = Files::default();
+        let files = Files::default();
         let own = [unnamed::open_device(devices::NULL, OpenFlags::READ)?, out.clone(), out, results];
         for file in own.iter().chain(more) {
             files.add(Descriptor { file: file.clone(), close_on_exec: false }, 0)?;

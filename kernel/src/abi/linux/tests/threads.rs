@@ -199,6 +199,34 @@ ktest! {
         assert!(machine.result(waited) > machine.result(pid));
     }
 
+    /// Handlers of one are the other's, until one of both is another program.
+    fn two_processes_may_want_the_same_of_signals() {
+        let machine = Machine::new();
+        let mut other = Program::new();
+        other.exit(0);
+        machine.write("/other", &other.elf());
+        let mut program = Program::new();
+        let (status, stack, seen) = (program.room(1), program.room(64), [program.room(4), program.room(4)]);
+        let (path, nothing) = (program.bytes(b"/other"), program.words(&[0]));
+        let together = VM | 0x800 | CHILD;
+        program.begin_with("clone", &[together.into(), (stack.0 + 8 * 64).into()], |child| {
+            child.handle(USR1, Act::Handler, 0, 0);
+            child.exit(0);
+        });
+        program.call("wait4", &[u64::MAX.into(), status.0.into(), 0.into(), 0.into()]);
+        program.call("rt_sigaction", &[USR1.into(), 0.into(), seen[0].0.into(), 8.into()]);
+        let held = program.call("unshare", &[0x800.into()]);
+        program.begin_with("clone", &[(together | 0x4000).into(), (stack.0 + 8 * 64).into()], |child| {
+            child.call("execve", &[path.into(), nothing.into(), nothing.into()]);
+            child.exit(1);
+        });
+        program.call("wait4", &[u64::MAX.into(), status.0.into(), 0.into(), 0.into()]);
+        program.call("rt_sigaction", &[USR1.into(), 0.into(), seen[1].0.into(), 8.into()]);
+        assert_eq!(machine.run(program), Ending::Exited(0));
+        assert_eq!([held, status].map(|slot| machine.result(slot)), [0; 2]);
+        assert_eq!(seen.map(|slot| machine.result(slot)), [Act::Handler.address() as i64; 2]);
+    }
+
     /// A parent that waits for its `vfork` can be killed, and its child goes on.
     fn who_waits_for_a_vfork_can_be_killed() {
         let mut program = Program::new();
@@ -229,9 +257,9 @@ ktest! {
     fn what_cannot_be_shared_is_refused() {
         let mut program = Program::new();
         let flags = [
-            0x1_0000, 0x1_0800, VM | 0x1_0800, VM | 0x200 | CHILD, VM | 0x400 | CHILD, VM | 0x800 | CHILD, 0x1000 | CHILD,
-            0x8000 | CHILD, 0x2_0200 | CHILD, 0x800_0000 | CHILD, 0x4000_0000 | CHILD, 0x8000_0000 | CHILD, 65,
-            THREAD | 0x4000, THREAD | 0x2_0000,
+            0x1_0000, 0x1_0800, VM | 0x1_0800, VM | 0x1_0a00, 0x800 | CHILD, 0x2_0200 | CHILD, 0x800_0000 | CHILD,
+            0x4000_0000 | CHILD, 0x10_1000 | CHILD, 0x40_1000 | CHILD, 65, THREAD | 0x4000, THREAD | 0x2_0000,
+            (THREAD | 0x1000) & !0x10_0000,
         ];
         let calls = flags.map(|flags| program.call("clone", &[flags.into(), 0.into(), 0.into(), 0.into(), 0.into()]));
         let far = program.call("clone", &[(0x8_0000 | CHILD).into(), 0.into(), 0.into(), 0.into(), (1 << 63).into()]);

@@ -1,0 +1,20 @@
+//! Processes and threads by Linux's own calls: what is printed is the same on each run, so that two systems can be
+//! compared by it.
+
+mod beginning;
+mod call;
+mod executing;
+
+use std::env;
+
+fn main() {
+    let arguments: Vec<_> = env::args().collect();
+    if arguments.get(1).is_some_and(|word| word == executing::AGAIN) {
+        return executing::again(&arguments);
+    }
+    let subjects: [(&str, fn()); 2] = [("executing", executing::all), ("beginning", beginning::all)];
+    for (name, subject) in subjects {
+        println!("--- {name}");
+        subject();
+    }
+}
