@@ -19,12 +19,15 @@ use tests::skipping::skip;
 use tools::busybox;
 
 /// What the programs are tested with, by subject.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 10] = [
+    ("archives", include_str!("cases/archives.sh")),
     ("example", include_str!("cases/example.sh")),
     ("files", include_str!("cases/files.sh")),
     ("find and tar", include_str!("cases/find_and_tar.sh")),
+    ("images", include_str!("cases/images.sh")),
     ("overlay", include_str!("cases/overlay.sh")),
     ("pipes", include_str!("cases/pipes.sh")),
+    ("privileges", include_str!("cases/privileges.sh")),
     ("shell", include_str!("cases/shell.sh")),
     ("text", include_str!("cases/text.sh")),
 ];
