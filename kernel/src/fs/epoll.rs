@@ -5,7 +5,8 @@
 //! for who wants to be told of that only, a file's count of its changes says.
 //!
 //! Locks: an instance's `items` → those of instances that it watches, which cannot come back to it. They are held while
-//! nothing is waited for and nothing is let go of that may be the last of its kind.
+//! nothing is waited for and nothing is let go of that may be the last of its kind but a turn ([`turn`]), whose lock is a
+//! leaf.
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -20,13 +21,18 @@ use vfs::io::{Sink, Source};
 use vfs::manager::Follow;
 use vfs::node::NewKind;
 
+mod turn;
+
+use self::turn::Turn;
 use super::{readiness, unnamed};
 
 /// The most files of one instance.
 const ITEMS_MAX: usize = 4096;
-/// How deep instances watch each other (Linux's `EP_MAX_NESTS`), and how many one may watch.
+/// How deep instances watch each other (Linux's `EP_MAX_NESTS`), and how many one may watch that nobody watches, and any
+/// other: who looks at the first looks at all of them.
 const DEPTH_MAX: usize = 4;
-const NESTED_MAX: usize = 8;
+const NESTED_MAX: usize = 500;
+const NESTED_DEEPER_MAX: usize = 8;
 
 /// Bytes of heap that an instance takes, about.
 const MEMORY: usize = 256;
@@ -39,6 +45,8 @@ bitflags! {
         const EDGE = 1;
         /// Told of once, until it is asked for again (`EPOLLONESHOT`).
         const ONCE = 2;
+        /// Of several instances that wait one is told (`EPOLLEXCLUSIVE`).
+        const EXCLUSIVE = 4;
     }
 }
 
@@ -71,6 +79,10 @@ struct Item {
     is_off: bool,
     /// What the file's count of changes was when it was told of last.
     told_at: Option<u64>,
+    /// Whose turn it is where one of several instances is told.
+    turn: Option<Arc<Turn>>,
+    /// The count of changes that another instance was told of instead.
+    passed_at: Option<u64>,
 }
 
 impl Item {
@@ -84,8 +96,25 @@ impl Item {
         if !ready.intersects(self.asked.ready) {
             return None;
         }
+        if self.passed_at.is_some() && self.passed_at == self.now(&file) {
+            return None;
+        }
         let is_new = !self.asked.mode.contains(Mode::EDGE) || self.told_at.is_none() || self.told_at != self.now(&file);
         is_new.then_some(Told { asked: self.asked, ready })
+    }
+
+    /// What there is to be told of it to `waiter`, who has waited for it: if it is not that one's turn, nothing until
+    /// there is something new.
+    fn told_to(&mut self, waiter: &Epoll) -> Option<Told> {
+        let told = self.told()?;
+        let now = self.file.upgrade().and_then(|file| self.now(&file));
+        if let (Some(turn), Some(now)) = (&self.turn, now)
+            && !turn.take(core::ptr::from_ref(waiter).addr(), now)
+        {
+            self.passed_at = Some(now);
+            return None;
+        }
+        Some(told)
     }
 
     fn now(&self, file: &FileObject) -> Option<u64> {
@@ -137,6 +166,7 @@ impl Epoll {
             return fail(FileSystemErrorKind::NotPermitted);
         }
         page::admit(2 * size_of::<Item>() * (self.items.lock().all.len() + 1))?;
+        let turn = if asked.mode.contains(Mode::EXCLUSIVE) { Some(Turn::of(file)?) } else { None };
         let nested = file.stream_as::<Self>();
         let _nesting = nested.map(|_| NESTING.lock());
         if let Some(nested) = nested {
@@ -153,7 +183,7 @@ impl Epoll {
         }
         items.all.try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
         let file = Arc::downgrade(file);
-        items.all.push(Item { number, file, asked, is_off: false, told_at: None });
+        items.all.push(Item { number, file, asked, is_off: false, told_at: None, turn, passed_at: None });
         let above = items.above;
         drop(items);
         if let Some(nested) = nested {
@@ -197,7 +227,7 @@ impl Epoll {
         let mut told = Vec::with_capacity(room);
         loop {
             self.take(&mut told, room);
-            if !told.is_empty() || !readiness::CHANGED.wait_before(end, || self.has_told())? {
+            if !told.is_empty() || !readiness::CHANGED.wait_before(end, || self.has_told_to_who_waits())? {
                 return Ok(told);
             }
         }
@@ -205,6 +235,11 @@ impl Epoll {
 
     fn has_told(&self) -> bool {
         self.items.lock().all.iter().any(|item| item.told().is_some())
+    }
+
+    fn has_told_to_who_waits(&self) -> bool {
+        // All of them: what is another's to be told is told nobody here later.
+        self.items.lock().all.iter_mut().filter_map(|item| item.told_to(self)).count() > 0
     }
 
     /// Takes what there is to be told of up to `count` files.
@@ -253,15 +288,23 @@ impl Epoll {
             return fail(FileSystemErrorKind::TooManySymlinks);
         }
         let above = self.items.lock().above;
+        let most = if above == 0 { NESTED_MAX } else { NESTED_DEEPER_MAX };
         if above + 1 + nested.depth()? > DEPTH_MAX {
             return fail(FileSystemErrorKind::TooManySymlinks);
         }
+        if self.count_nested() >= most || nested.count_nested() > NESTED_DEEPER_MAX {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        Ok(())
+    }
+
+    fn count_nested(&self) -> usize {
         let mut count = 0;
-        self.each_nested(&mut |_| {
+        let _ = self.each_nested(&mut |_| {
             count += 1;
             Ok(())
-        })?;
-        if count >= NESTED_MAX { fail(FileSystemErrorKind::InvalidArgument) } else { Ok(()) }
+        });
+        count
     }
 
     /// Whether it is that one, or watches it, be it by others.

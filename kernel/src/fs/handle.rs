@@ -50,6 +50,14 @@ impl OpenStream for Handle {
     }
 
     fn ready(&self) -> Ready {
-        if self.process.ending().is_some() { Ready::READ } else { Ready::empty() }
+        let mut ready = Ready::empty();
+        ready.set(Ready::READ, self.process.ending().is_some());
+        ready.set(Ready::HUNG_UP, self.process.family.is_forgotten());
+        ready
+    }
+
+    /// It ends once, and is forgotten once.
+    fn changes(&self, _of: Ready) -> Option<u64> {
+        Some(u64::from(self.process.family.is_forgotten()))
     }
 }

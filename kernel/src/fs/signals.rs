@@ -13,6 +13,7 @@ use vfs::node::NewKind;
 use super::unnamed;
 use crate::task::scheduler;
 use crate::task::signal::{Information, Set, Signal};
+use crate::task::thread::UserSide;
 use crate::task::wait::WaitQueue;
 
 /// Bytes of heap that one takes, about.
@@ -113,5 +114,9 @@ impl OpenStream for Signals {
         let thread = scheduler::current();
         let has_come = thread.user().is_some_and(|user| !user.pending().and(set).is_empty());
         if has_come { Ready::READ } else { Ready::empty() }
+    }
+
+    fn changes(&self, _of: Ready) -> Option<u64> {
+        scheduler::current().user().map(UserSide::signal_changes)
     }
 }

@@ -16,7 +16,7 @@ pub mod output;
 pub mod settings;
 
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use page::OutOfMemory;
 use spin::Mutex;
@@ -54,8 +54,12 @@ fn show(text: &[u8]) {
     COM1.write(text);
 }
 
+/// How often something may have come, or gone out.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+
 /// Lets those look again who wait.
 fn tell() {
+    CHANGES.fetch_add(1, Ordering::Relaxed);
     WAITING.wake_all();
     readiness::CHANGED.wake_all();
 }
@@ -338,6 +342,10 @@ impl OpenStream for Terminal {
         ready.set(Ready::READ, line.is_readable());
         ready.set(Ready::WRITE, !line.output.is_stopped());
         ready
+    }
+
+    fn changes(&self, _of: Ready) -> Option<u64> {
+        Some(CHANGES.load(Ordering::Relaxed))
     }
 
     fn is_terminal(&self) -> bool {

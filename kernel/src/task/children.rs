@@ -16,6 +16,7 @@ use super::signal::{Information, Signal};
 use super::thread::UserSide;
 use super::wait::WaitQueue;
 use super::{groups, number};
+use crate::fs::readiness;
 
 /// A process's parent and its children.
 pub struct Family {
@@ -31,6 +32,8 @@ pub struct Family {
     death_signal: AtomicU8,
     /// Whether it takes the children of those below it who end.
     takes_orphans: AtomicBool,
+    /// Whether it has ended and nobody can ask for it any more.
+    is_forgotten: AtomicBool,
 }
 
 /// Whether a process is stopped, and what of that its parent has not asked for.
@@ -108,6 +111,7 @@ impl Family {
             parent: Mutex::new(parent.map(Arc::downgrade).unwrap_or_default()),
             parent_number: AtomicU32::new(parent.map_or(0, |parent| parent.pid())),
             children: Mutex::new(Vec::new()),
+            is_forgotten: AtomicBool::new(false),
             changed: WaitQueue::new(),
             told_by: AtomicU8::new(told_by.map_or(0, Signal::number)),
             death_signal: AtomicU8::new(0),
@@ -147,6 +151,11 @@ impl Family {
     /// Changes that.
     pub fn set_death_signal(&self, number: u8) {
         self.death_signal.store(number, Ordering::Relaxed);
+    }
+
+    /// Whether it has ended and nobody can ask for it any more.
+    pub fn is_forgotten(&self) -> bool {
+        self.is_forgotten.load(Ordering::Relaxed)
     }
 
     /// Whether it takes the children of those below it who end.
@@ -350,5 +359,7 @@ impl Process {
         let forgotten = forgotten.map(|index| children.swap_remove(index));
         drop(children);
         drop(forgotten);
+        child.family.is_forgotten.store(true, Ordering::Relaxed);
+        readiness::tell();
     }
 }

@@ -191,6 +191,11 @@ impl UserSide {
         self.pending.set().with(self.process.pending.set())
     }
 
+    /// How often a signal has come, to it or to its process.
+    pub fn signal_changes(&self) -> u64 {
+        self.pending.changes() + self.process.pending.changes()
+    }
+
     /// Takes a signal of those in `among`.
     pub fn take_pending(&self, among: Set) -> Option<Information> {
         self.pending.take(among).or_else(|| self.process.pending.take(among))

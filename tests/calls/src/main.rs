@@ -3,6 +3,7 @@
 //!
 //! Every address that a call is given is that of memory of this program that lives as long as the call, or of none.
 
+mod polling;
 mod sockets;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -62,5 +63,9 @@ fn main() {
     sockets::options();
     sockets::interrupted();
     sockets::under_way();
+    polling::signals();
+    polling::processes();
+    polling::exclusive();
+    polling::nested();
     println!("done");
 }

@@ -20,7 +20,7 @@ const EPOLL_CTL_ADD: u32 = 1;
 const EPOLL_CTL_DEL: u32 = 2;
 const EPOLL_CTL_MOD: u32 = 3;
 
-/// Only one of several instances needs to be told; all are, which is allowed.
+/// Of several instances that wait one is told.
 const EPOLLEXCLUSIVE: u32 = 1 << 28;
 const EPOLLWAKEUP: u32 = 1 << 29;
 const EPOLLONESHOT: u32 = 1 << 30;
@@ -65,6 +65,7 @@ fn asked_at(address: UserAddress) -> Result<Asked> {
     let (events, data) = (word(events) as u32, word(data));
     let mut mode = Mode::empty();
     mode.set(Mode::EDGE, events & EPOLLET != 0);
+    mode.set(Mode::EXCLUSIVE, events & EPOLLEXCLUSIVE != 0);
     mode.set(Mode::ONCE, events & EPOLLONESHOT != 0);
     Ok(Asked { ready: states_of(events), events, data, mode })
 }

@@ -338,7 +338,7 @@ table! {
     230 clock_nanosleep clocks::clock_nanosleep, flags "TIMER_ABSTIME", but "not by the time of a process (`EOPNOTSUPP`)";
     231 exit_group processes::exit_group;
     232 epoll_wait events::epoll_wait;
-    233 epoll_ctl events::epoll_ctl, flags "EPOLLIN EPOLLOUT EPOLLPRI EPOLLRDHUP EPOLLERR EPOLLHUP EPOLLET EPOLLONESHOT EPOLLWAKEUP EPOLLEXCLUSIVE", but "`EPOLLEXCLUSIVE` wakes everybody; one may watch 8 others (`EINVAL`)";
+    233 epoll_ctl events::epoll_ctl, flags "EPOLLIN EPOLLOUT EPOLLPRI EPOLLRDHUP EPOLLERR EPOLLHUP EPOLLET EPOLLONESHOT EPOLLWAKEUP EPOLLEXCLUSIVE", but "one may watch 500 others, one that is watched 8 (`EINVAL`)";
     234 tgkill signals::tgkill;
     235 utimes attributes::utimes;
     236 vserver;

@@ -17,12 +17,19 @@ pub struct Pending {
     /// Those in `queue`, for those who only look.
     set: AtomicU64,
     queue: Mutex<Vec<Information>>,
+    /// How often one has come.
+    changes: AtomicU64,
 }
 
 impl Pending {
     /// Which have come.
     pub fn set(&self) -> Set {
         Set(self.set.load(Ordering::Relaxed))
+    }
+
+    /// How often one has come.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 
     /// Notes that one has come. Of a kind that does not queue the first stays, and is all there is.
@@ -39,6 +46,7 @@ impl Pending {
             return fail(FileSystemErrorKind::WouldBlock);
         }
         queue.push(information);
+        self.changes.fetch_add(1, Ordering::Relaxed);
         self.set.store(self.set().with(signal.set()).0, Ordering::Relaxed);
         Ok(())
     }

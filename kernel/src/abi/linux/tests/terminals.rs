@@ -373,4 +373,26 @@ ktest! {
         assert_eq!(results, [0, 0, error(EAGAIN), 1, 1]);
         assert_eq!([events, seen].map(|slot| machine.result(slot) as u64 >> 48), [4, 1]);
     }
+
+    /// What is typed is told of once, though it is not read.
+    fn at_an_edge_what_is_typed_is_told_of_once() {
+        let machine = machine();
+        let mut program = Program::new();
+        let line = open(&mut program, "/line", O_RDWR);
+        let instance = program.call("epoll_create1", &[0.into()]);
+        let asked = program.words(&[1 | 1 << 31, 0]);
+        program.call("epoll_ctl", &[instance.into(), 1.into(), line.into(), asked.into()]);
+        let room = program.room(3);
+        let mut wait = |limit: u64| {
+            program.call("epoll_wait", &[instance.into(), room.0.into(), 1.into(), limit.into()])
+        };
+        let waits = [5000, 0, 5000, 0].map(&mut wait);
+        let process = start_with_terminal(&machine, program);
+        for _ in 0..2 {
+            timer::sleep(Duration::from_millis(40));
+            terminal::type_keys(b"x\r");
+        }
+        assert_eq!(process.wait(), Ending::Exited(0));
+        assert_eq!(waits.map(|wait| machine.result(wait)), [1, 0, 1, 0]);
+    }
 }
