@@ -36,10 +36,10 @@ impl Place {
     /// The same place in a namespace of its own (`CLONE_NEWNS`).
     ///
     /// # Errors
-    /// `EPERM` without `CAP_SYS_ADMIN`.
+    /// `EPERM` without `CAP_SYS_ADMIN`; `ENOMEM`.
     pub fn in_own_namespace(&self) -> Result<Self> {
         self.context.credentials.require(Capabilities::SYS_ADMIN)?;
-        let (manager, context) = self.manager.duplicate(&self.context);
+        let (manager, context) = self.manager.duplicate(&self.context)?;
         Ok(Self { manager, context, identity: self.identity })
     }
 

@@ -58,12 +58,16 @@ impl VfsManager {
         self.id
     }
 
-    /// A namespace of its own with the same mounts (`unshare(2)` with `CLONE_NEWNS`): what is mounted in one later does
-    /// not show in the other. The second is `context` for it.
-    pub fn duplicate(&self, context: &Context) -> (Arc<Self>, Context) {
+    /// A namespace of its own with copies of all mounts (`unshare(2)` with `CLONE_NEWNS`), which are peers of those that
+    /// are shared: what is mounted on one of these in either later shows in both, and nothing else does. The second is
+    /// `context` for it.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn duplicate(&self, context: &Context) -> Result<(Arc<Self>, Context)> {
         let mut context = context.clone();
-        let tree = self.tree.duplicate(&mut [&mut context.root, &mut context.cwd]);
-        (Arc::new(Self::build(tree, self.environment.clone())), context)
+        let tree = self.tree.duplicate(&mut [&mut context.root, &mut context.cwd])?;
+        Ok((Arc::new(Self::build(tree, self.environment.clone())), context))
     }
 
     /// The machine around it.
@@ -78,7 +82,7 @@ impl VfsManager {
 
     /// The superuser at the root, with umask 022.
     pub fn root_context(&self) -> Context {
-        let root = self.tree.cross(Path::root_of(self.tree.root()));
+        let root = Path::root_of(self.tree.root()).crossed();
         Context {
             credentials: Credentials::root(),
             umask: 0o022,

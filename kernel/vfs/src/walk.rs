@@ -41,8 +41,8 @@ impl Target {
     ///
     /// # Errors
     /// `EXDEV` where there are some and the context lets no path lead from mount to mount.
-    pub fn path(&self, tree: &MountTree, context: &Context) -> Result<Path> {
-        cross(tree, context, Path { mount: self.parent.mount.clone(), entry: self.entry.clone() })
+    pub fn path(&self, context: &Context) -> Result<Path> {
+        cross(context, Path { mount: self.parent.mount.clone(), entry: self.entry.clone() })
     }
 }
 
@@ -137,12 +137,12 @@ impl Pending<'_> {
 ///
 /// # Errors
 /// `EXDEV` under [`ResolveFlags::NO_CROSSING`].
-fn cross(tree: &MountTree, context: &Context, path: Path) -> Result<Path> {
+fn cross(context: &Context, path: Path) -> Result<Path> {
     if !path.entry.is_mounted_on() {
         return Ok(path);
     }
     let mount = path.mount.clone();
-    let path = tree.cross(path);
+    let path = path.crossed();
     if context.resolve.contains(ResolveFlags::NO_CROSSING) && !Arc::ptr_eq(&mount, &path.mount) {
         return fail(FileSystemErrorKind::CrossDevice);
     }
@@ -151,7 +151,6 @@ fn cross(tree: &MountTree, context: &Context, path: Path) -> Result<Path> {
 
 /// A walk under way.
 struct Walk<'a> {
-    tree: &'a MountTree,
     context: &'a Context,
     /// Where `/` is, and above which `..` does not lead.
     root: &'a Path,
@@ -213,14 +212,14 @@ impl MountTree {
                 Some(_) => at.entry = child,
             }
             if at.entry.is_mounted_on() {
-                at = self.cross(at);
+                at = at.crossed();
             }
             rest = after;
         }
     }
 
     fn resolve_any(&self, context: &Context, path: &[u8], follow: Follow) -> Result<Path> {
-        let mut walk = Walk::new(self, context, path)?;
+        let mut walk = Walk::new(context, path)?;
         let slash = loop {
             match walk.next()? {
                 Step::Done { slash } => break slash,
@@ -248,7 +247,7 @@ impl MountTree {
     /// # Errors
     /// As [`MountTree::resolve`], but a last name that is bound to nothing is an answer.
     pub(crate) fn resolve_name(&self, context: &Context, path: &[u8], follow: Follow) -> Result<End> {
-        let mut walk = Walk::new(self, context, path)?;
+        let mut walk = Walk::new(context, path)?;
         // What stands for a name, if there is none.
         let mut end: fn(Arc<MountPoint>) -> End = End::Root;
         let mut left = None;
@@ -297,7 +296,7 @@ enum Step {
 }
 
 impl<'a> Walk<'a> {
-    fn new(tree: &'a MountTree, context: &'a Context, path: &'a [u8]) -> Result<Self> {
+    fn new(context: &'a Context, path: &'a [u8]) -> Result<Self> {
         check_path(path)?;
         let resolve = context.resolve;
         if resolve.contains(ResolveFlags::BENEATH | ResolveFlags::IN_ROOT) {
@@ -311,7 +310,7 @@ impl<'a> Walk<'a> {
         let at = if absolute { root } else { &context.cwd };
         let mut pending = SmallVec::new();
         pending.push(Pending { text: Text::Path(path), position: 0 });
-        Ok(Self { tree, context, root, at: at.clone(), pending, links: 0, root_used: absolute || resolve.is_scoped() })
+        Ok(Self { context, root, at: at.clone(), pending, links: 0, root_used: absolute || resolve.is_scoped() })
     }
 
     /// Takes the next part of the path; steps up and stays are dealt with here.
@@ -394,7 +393,7 @@ impl<'a> Walk<'a> {
             _ => {
                 self.at.entry = entry;
                 if self.at.entry.is_mounted_on() {
-                    self.at = cross(self.tree, self.context, self.at.clone())?;
+                    self.at = cross(self.context, self.at.clone())?;
                 }
                 return Ok(false);
             }
@@ -468,7 +467,7 @@ impl<'a> Walk<'a> {
             }
             if let Some(parent) = self.at.entry.parent() {
                 let above = Path { mount: self.at.mount.clone(), entry: parent };
-                self.at = cross(self.tree, self.context, above)?;
+                self.at = cross(self.context, above)?;
             }
             // Who gets out because a directory is being moved may try again.
             return self.check_scope(FileSystemErrorKind::WouldBlock);

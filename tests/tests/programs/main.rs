@@ -19,12 +19,13 @@ use tests::skipping::skip;
 use tools::busybox;
 
 /// What the programs are tested with, by subject.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("archives", include_str!("cases/archives.sh")),
     ("example", include_str!("cases/example.sh")),
     ("files", include_str!("cases/files.sh")),
     ("find and tar", include_str!("cases/find_and_tar.sh")),
     ("images", include_str!("cases/images.sh")),
+    ("mounts", include_str!("cases/mounts.sh")),
     ("overlay", include_str!("cases/overlay.sh")),
     ("pipes", include_str!("cases/pipes.sh")),
     ("privileges", include_str!("cases/privileges.sh")),
@@ -73,9 +74,11 @@ fn make_image(program: &Path, cases: &BTreeMap<String, Case>, root: &Path) -> Re
     busybox::install(program, &image.join("bin"))?;
     fs::write(image.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:100:user:/home:/bin/sh\n")?;
     fs::write(image.join("etc/group"), "root:x:0:\nusers:x:100:\nothers:x:200:user\n")?;
-    let listing = image.join("bin/listing");
-    fs::write(&listing, include_str!("listing.sh"))?;
-    fs::set_permissions(&listing, fs::Permissions::from_mode(0o755))?;
+    for (name, text) in [("listing", include_str!("listing.sh")), ("links", include_str!("links.sh"))] {
+        let script = image.join("bin").join(name);
+        fs::write(&script, text)?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+    }
     for (number, case) in cases {
         fs::write(image.join("cases").join(number), case.script)?;
     }

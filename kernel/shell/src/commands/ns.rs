@@ -72,7 +72,8 @@ fn create(call: &mut Call<'_, '_>, name: &[u8], empty: bool) -> Done {
         let context = manager.root_context();
         (manager, context)
     } else {
-        call.manager().duplicate(&call.context())
+        let made = call.manager().duplicate(&call.context());
+        made.map_err(|error| call.fail(format_args!("cannot copy the mounts: {error}")))?
     };
     call.shell.namespaces.add(Namespace { name: name.to_vec(), manager, context });
     Ok(())
@@ -102,7 +103,7 @@ fn bind(call: &mut Call<'_, '_>, source: &[u8], target: &[u8], recursive: bool) 
         Ok(place) => place,
         Err(error) => return Err(call.fail(format_args!("{}: {error}", Plain(source)))),
     };
-    let result = call.manager().bind_from(&call.context(), &other, &place, target, recursive);
+    let result = call.manager().bind(&call.context(), &place, target, recursive);
     result.map_err(|error| call.fail(format_args!("{}: {error}", Plain(target))))
 }
 

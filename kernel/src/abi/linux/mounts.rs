@@ -33,9 +33,6 @@ const PROPAGATION: u32 = MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED;
 /// directories (`MS_NODIRATIME`), others as `relatime` and `lazytime` say; `MS_MANDLOCK` means nothing any more.
 const ALWAYS_SO: u32 = 0x10 | 0x80 | 0x800 | 1 << 21 | 1 << 25 | 0x40;
 
-/// Properties that a program can ask for.
-const PROPERTIES: MountFlags = MountFlags::all().difference(MountFlags::UNBINDABLE);
-
 /// What the upper half of the flags is for programs from before 1998.
 const MS_MAGIC: u32 = 0xc0ed_0000;
 const MS_MAGIC_MASK: u32 = 0xffff_0000;
@@ -71,10 +68,10 @@ pub fn mount(call: &mut Call<'_>) -> Result<u64> {
     let (manager, context) = (&place.manager, &place.context);
     let has = |flag| asked & flag != 0;
     let forms = MS_REMOUNT | MS_BIND | MS_MOVE | MS_REC | MS_SILENT | PROPAGATION;
-    if asked & !(forms | ALWAYS_SO | PROPERTIES.bits()) != 0 {
+    if asked & !(forms | ALWAYS_SO | MountFlags::all().bits()) != 0 {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    let flags = MountFlags::from_bits_truncate(asked) & PROPERTIES;
+    let flags = MountFlags::from_bits_truncate(asked);
     if has(MS_REMOUNT) {
         // With MS_BIND it is the mount that changes, and not the file system.
         let options = if has(MS_BIND) { &[][..] } else { &options };
@@ -86,7 +83,8 @@ pub fn mount(call: &mut Call<'_>) -> Result<u64> {
             MS_PRIVATE => Propagation::Private,
             MS_SLAVE => Propagation::Slave,
             MS_UNBINDABLE => Propagation::Unbindable,
-            // Shared, or several at once.
+            MS_SHARED => Propagation::Shared,
+            // Several at once.
             _ => return fail(FileSystemErrorKind::InvalidArgument),
         };
         manager.set_propagation(context, &target, propagation, has(MS_REC))?;

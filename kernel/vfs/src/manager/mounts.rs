@@ -5,6 +5,7 @@ use crate::context::{Capabilities, Context};
 use crate::driver::{self, MountRequest};
 use crate::error::{FileSystemError, FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
+use crate::mount::group::PeerGroup;
 use crate::mount::{MountFlags, MountPoint, Path};
 use crate::superblock::SuperBlock;
 use alloc::format;
@@ -68,12 +69,14 @@ bitflags! {
     }
 }
 
-/// How a mount passes on what is mounted below it (`mount_namespaces(7)`). No mount is ever shared here.
+/// How a mount passes on what is mounted on it (`mount_namespaces(7)`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Propagation {
+    /// To its peers, and they to it (`MS_SHARED`); a slave stays one.
+    Shared,
     /// Not at all (`MS_PRIVATE`).
     Private,
-    /// Only from a master (`MS_SLAVE`); a mount that is not shared has none, and stays as it is.
+    /// It gets from those who were its peers, and passes nothing on (`MS_SLAVE`). One that is not shared stays as it is.
     Slave,
     /// Not at all, and it is shown at no second place either (`MS_UNBINDABLE`).
     Unbindable,
@@ -111,6 +114,15 @@ pub struct MountInfo {
     pub options: String,
     /// How many bytes of the options are the mount's own.
     pub own_options: usize,
+    /// The number of its peers' group, if it is shared.
+    pub shared: Option<u64>,
+    /// The number of its master's group, if it is a slave.
+    pub master: Option<u64>,
+    /// The number of the nearest group above its master's that the context can see a mount of, where it sees none of
+    /// that.
+    pub propagate_from: Option<u64>,
+    /// Whether it is shown at no second place.
+    pub unbindable: bool,
     /// The file system.
     pub file_system: Arc<dyn FileSystemOperations>,
 }
@@ -173,43 +185,38 @@ impl VfsManager {
         let superblock = SuperBlock::new(operations);
         let root = superblock.root().clone();
         check_kinds(&root, &target)?;
-        self.tree.attach(MountPoint::new(superblock, root, source, flags), target)
+        self.tree.attach(&MountPoint::admitted(superblock, root, source, flags)?, target)
     }
 
     /// Shows `source` at another place too (`MS_BIND`); with `recursive` also the mounts below it (`MS_REC`). The
-    /// source may be of another namespace: `from` is that one.
+    /// source may be of another namespace.
     ///
     /// # Errors
     /// Those of [`VfsManager::resolve`]; `EPERM`, `EINVAL` for what is unbindable, `ENOTDIR` when one is a directory and
-    /// the other is not.
-    pub fn bind_from(
-        &self,
-        context: &Context,
-        from: &Self,
-        source: &Path,
-        target: &[u8],
-        recursive: bool,
-    ) -> Result<()> {
+    /// the other is not, `ENOSPC` when a namespace has too many mounts, `ENOMEM`.
+    pub fn bind(&self, context: &Context, source: &Path, target: &[u8], recursive: bool) -> Result<()> {
         let target = self.mount_target(context, target, Follow::Yes)?;
-        self.attach_view(from, source, target, recursive)
+        self.attach_view(source, target, recursive)
     }
 
-    fn attach_view(&self, from: &Self, source: &Path, target: Path, recursive: bool) -> Result<()> {
+    fn attach_view(&self, source: &Path, target: Path, recursive: bool) -> Result<()> {
         source.node()?;
-        if source.mount.flags().contains(MountFlags::UNBINDABLE) {
+        if source.mount.is_unbindable() {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
         check_kinds(&source.entry, &target)?;
-        self.tree.attach_copy(&from.tree, source, b"", recursive, target)
+        self.tree.attach_copy(source, recursive, target)
     }
 
     /// As [`VfsManager::bind`], for a source that is a path.
     ///
     /// # Errors
-    /// As [`VfsManager::bind`]; `EINVAL` for an empty path.
+    /// As [`VfsManager::bind`]; `EINVAL` for an empty path, and for one that leads out of the namespace.
     pub fn bind_path(&self, context: &Context, source: &[u8], target: &[u8], recursive: bool) -> Result<()> {
         let target = self.mount_target(context, target, Follow::Yes)?;
-        self.attach_view(self, &self.mount_source(context, source)?, target, recursive)
+        let source = self.mount_source(context, source)?;
+        self.tree.check(&source.mount)?;
+        self.attach_view(&source, target, recursive)
     }
 
     /// What is to be shown elsewhere, or to be moved.
@@ -224,7 +231,8 @@ impl VfsManager {
     ///
     /// # Errors
     /// Those of [`VfsManager::resolve`]; `EPERM`, `EINVAL` for an empty path, where nothing is mounted, for the root of
-    /// the namespace and when one is a directory and the other is not; `ELOOP` for a place below the mount.
+    /// the namespace, for what stands on a shared mount, where something unbindable would come to a shared mount, and
+    /// when one is a directory and the other is not; `ELOOP` for a place below the mount; `ENOSPC`, `ENOMEM`.
     pub fn move_mount(&self, context: &Context, source: &[u8], target: &[u8]) -> Result<()> {
         let target = self.mount_target(context, target, Follow::Yes)?;
         let source = self.mount_source(context, source)?;
@@ -234,8 +242,8 @@ impl VfsManager {
         self.tree.relocate(&source.mount, target)
     }
 
-    /// Changes how what is mounted on `target` passes on mounts below it; with `recursive` (`MS_REC`) that of all that
-    /// stand on it as well.
+    /// Changes how what is mounted on `target` passes on what is mounted on it; with `recursive` (`MS_REC`) that of all
+    /// that stand on it as well.
     ///
     /// # Errors
     /// Those of [`VfsManager::resolve`]; `EPERM`, `EINVAL` where nothing is mounted.
@@ -250,22 +258,14 @@ impl VfsManager {
         if !target.is_mount_root() {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
-        for mount in self.tree.standing_on(&target.mount, recursive) {
-            match propagation {
-                Propagation::Private => mount.set_unbindable(false),
-                Propagation::Unbindable => mount.set_unbindable(true),
-                Propagation::Slave => {}
+        self.tree.for_each(&target.mount, recursive, |mount| match propagation {
+            Propagation::Shared => {
+                mount.share();
             }
-        }
-        Ok(())
-    }
-
-    /// As [`VfsManager::bind_from`], within this namespace.
-    ///
-    /// # Errors
-    /// As [`VfsManager::bind_from`].
-    pub fn bind(&self, context: &Context, source: &Path, target: &[u8], recursive: bool) -> Result<()> {
-        self.bind_from(context, self, source, target, recursive)
+            Propagation::Private => mount.leave(),
+            Propagation::Slave => mount.enslave(),
+            Propagation::Unbindable => mount.leave_unbindable(),
+        })
     }
 
     /// Changes a mount's properties and, when there are options, its file system's (`MS_REMOUNT`).
@@ -329,8 +329,8 @@ impl VfsManager {
     ///
     /// # Errors
     /// Those of [`VfsManager::resolve`]; `EPERM`, `ENOTDIR`, `EINVAL` when `new_root` or the context's root is no mount's
-    /// root, `new_root` is not below that, or `put_old` not below `new_root`; `EBUSY` when one of them is on the present
-    /// root's mount.
+    /// root, `new_root` is not below that, or `put_old` not below `new_root`, and when the mount that one of these three
+    /// stands on is shared; `EBUSY` when one of them is on the present root's mount.
     pub fn pivot_root(&self, context: &mut Context, new_root: &[u8], put_old: &[u8]) -> Result<RootMove> {
         context.credentials.require(Capabilities::SYS_ADMIN)?;
         let directory = |path| {
@@ -339,6 +339,10 @@ impl VfsManager {
         };
         let (new, put_old) = (directory(new_root)?, directory(put_old)?);
         let old = context.root.clone();
+        let shared = |place: Path| place.mount.is_shared();
+        if put_old.mount.is_shared() || [&new, &old].into_iter().filter_map(|path| path.mount.place()).any(shared) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
         if Arc::ptr_eq(&new.mount, &old.mount) || Arc::ptr_eq(&put_old.mount, &old.mount) {
             return fail(FileSystemErrorKind::Busy);
         }
@@ -371,6 +375,9 @@ impl VfsManager {
             let own_options = options.len();
             // Writing to a string does not fail.
             let _ = operations.show_options(&mut options);
+            let links = mount.links();
+            let number = |group: &Option<Arc<PeerGroup>>| group.as_ref().map(|group| group.id());
+            let master = number(&links.master);
             Some(MountInfo {
                 id: mount.id(),
                 parent: mount.place().map_or(mount.id(), |place| place.mount.id()),
@@ -380,10 +387,27 @@ impl VfsManager {
                 root: mount.root().path(),
                 options,
                 own_options,
+                shared: number(&links.group),
+                master,
+                propagate_from: self.nearest_master(context, links.master).filter(|nearest| Some(*nearest) != master),
+                unbindable: links.unbindable,
                 file_system: operations,
             })
         };
         self.tree.mounts().into_iter().filter_map(visible).collect()
+    }
+
+    /// The number of the first group, from `master` upwards, that has a member which the context can see.
+    fn nearest_master(&self, context: &Context, mut master: Option<Arc<PeerGroup>>) -> Option<u64> {
+        while let Some(group) = master {
+            let members = group.members();
+            let visible = |mount: &Arc<MountPoint>| context.root.is_above(&Path::root_of(mount.clone()));
+            if members.iter().any(|mount| self.tree.check(mount).is_ok() && visible(mount)) {
+                return Some(group.id());
+            }
+            master = members.first()?.links().master;
+        }
+        None
     }
 }
 

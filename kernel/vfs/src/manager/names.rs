@@ -231,7 +231,7 @@ impl VfsManager {
             (false, true) => return fail(FileSystemErrorKind::IsADirectory),
             (true, true) | (false, false) => {}
         }
-        if self.tree.is_mounted_on(&Path { mount: parent.mount.clone(), entry: entry.clone() }) {
+        if (Path { mount: parent.mount.clone(), entry: entry.clone() }).is_mounted_on() {
             return fail(FileSystemErrorKind::Busy);
         }
         Ok(())

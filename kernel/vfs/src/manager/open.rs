@@ -78,7 +78,7 @@ impl VfsManager {
                 if exclusive {
                     return fail(FileSystemErrorKind::AlreadyExists);
                 }
-                let place = target.path(&self.tree, context)?;
+                let place = target.path(context)?;
                 if place.entry.is_directory() {
                     return fail(FileSystemErrorKind::IsADirectory);
                 }

@@ -8,6 +8,7 @@ mod mounts;
 mod names;
 mod open;
 mod path_walk;
+mod propagation;
 mod rename;
 mod resolve;
 mod transfer;

@@ -27,8 +27,14 @@ pub(super) fn mountinfo(subject: Subject) -> Result<String> {
         let (own, type_name) = (&mount.options[..mount.own_options], mount.type_name);
         let access = if mount.file_system.read_only() { "ro" } else { "rw" };
         let rest = &mount.options[mount.own_options..];
-        let line = format!("{id} {parent} 0:{device} {root} {target} {own} - {type_name} {source} {access}{rest}");
-        let _ = writeln!(text, "{line}");
+        let links = [("shared", mount.shared), ("master", mount.master), ("propagate_from", mount.propagate_from)];
+        let mut optional: String =
+            links.iter().filter_map(|(word, group)| group.map(|group| format!("{word}:{group} "))).collect();
+        if mount.unbindable {
+            optional += "unbindable ";
+        }
+        let head = format!("{id} {parent} 0:{device} {root} {target} {own}");
+        let _ = writeln!(text, "{head} {optional}- {type_name} {source} {access}{rest}");
     }
     Ok(text)
 }

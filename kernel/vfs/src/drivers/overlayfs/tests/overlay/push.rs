@@ -362,7 +362,7 @@ vfs_test! {
     fn all_namespaces_see_a_push_at_once() {
         let stage = Stage::oci();
         stage.write("/1/f", "f").overlay("/1").write("/m/g", "g");
-        let (vfs, root) = stage.vfs.duplicate(&stage.root);
+        let (vfs, root) = stage.vfs.duplicate(&stage.root).expect("there is memory");
         let other = World { vfs, root };
         stage.push("/u2").append("/m/f", "+");
         assert_eq!(other.read("/m/f"), "f+");
