@@ -69,13 +69,15 @@ impl Signals {
 
 /// What is told of a signal.
 fn told(information: Information) -> [u8; SIZE] {
-    let Information { signal, code, words: [who, value] } = information;
+    let Information { signal, code, words: [who, value], timer } = information;
     let mut bytes = [0; SIZE];
     let mut put = |at: usize, word: u32| bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
     put(0, u32::from(signal.number()));
     put(8, code as u32);
-    put(12, who as u32);
-    put(16, (who >> 32) as u32);
+    // Who sent it, or a timer and how often more its time has come.
+    let [first, second] = if timer.is_some() { [24, 32] } else { [12, 16] };
+    put(first, who as u32);
+    put(second, (who >> 32) as u32);
     if signal == Signal::CHILD {
         put(40, value as u32);
     } else {

@@ -16,51 +16,12 @@ use vfs::manager::Follow;
 use vfs::node::NewKind;
 
 use super::{readiness, unnamed};
+use crate::task::clock::Setting;
 use crate::task::wait::WaitQueue;
 use crate::time;
 
 /// Bytes of heap that one takes, about.
 const MEMORY: usize = 256;
-
-/// When the time comes.
-#[derive(Clone, Copy, Default)]
-pub struct Setting {
-    /// When next (since boot); `None` for never.
-    pub next: Option<Duration>,
-    /// How long after that again, and again; 0 for not.
-    pub interval: Duration,
-}
-
-impl Setting {
-    /// How often it has come until `now`.
-    fn count(&self, now: Duration) -> u64 {
-        match self.next {
-            Some(next) if next <= now && self.interval.is_zero() => 1,
-            Some(next) if next <= now => {
-                let times = (now - next).as_nanos() / self.interval.as_nanos();
-                u64::try_from(times).unwrap_or(u64::MAX).saturating_add(1)
-            }
-            _ => 0,
-        }
-    }
-
-    /// When it comes after `now`.
-    fn after(&self, now: Duration) -> Option<Duration> {
-        let (next, count) = (self.next?, self.count(now));
-        if count == 0 {
-            return Some(next);
-        }
-        // A time that is further away than can be said does not come.
-        let past = self.interval.as_nanos().checked_mul(u128::from(count)).and_then(|past| u64::try_from(past).ok());
-        if self.interval.is_zero() { None } else { next.checked_add(Duration::from_nanos(past?)) }
-    }
-
-    /// How long until it comes next, 0 for never.
-    pub fn left(&self) -> Duration {
-        let now = time::monotonic();
-        self.after(now).map_or(Duration::ZERO, |next| (next - now).max(Duration::from_nanos(1)))
-    }
-}
 
 struct State {
     setting: Setting,

@@ -1,4 +1,4 @@
-//! A signal at a time (`setitimer(2)`): of day, or of the process's own on the processor. As fine as the tick.
+//! A signal at a time (`setitimer(2)`; [`posix_timer`](super::posix_timer)): of day, or of the process's own on the processor. As fine as the tick.
 //!
 //! The tick's handler only says that there was a tick: whoever is next on the way to user mode, or finds nobody who can
 //! run, sends what is due.
@@ -38,12 +38,17 @@ pub struct Alarm {
 /// Whether there was a tick since what is due was sent.
 static TICKED: AtomicBool = AtomicBool::new(false);
 
-/// Whether some process has set one; it is looked for when not needed rather than missed.
+/// Whether some process has set one, or has timers; it is looked for when not needed rather than missed.
 static ANY: AtomicBool = AtomicBool::new(false);
 
 /// Called at every tick.
 pub(super) fn on_tick() {
     TICKED.store(true, Ordering::Relaxed);
+}
+
+/// Notes that some process has set one, or a timer.
+pub(super) fn note_set() {
+    ANY.store(true, Ordering::Relaxed);
 }
 
 /// Sends what is due.
@@ -64,7 +69,8 @@ pub(super) fn send_due() {
         let is_due = alarms[Kind::Real as usize].take_due(now);
         let is_set = alarms[Kind::Real as usize].next.is_some();
         drop(alarms);
-        if is_set {
+        let has_timers = process.send_due_timers();
+        if is_set || has_timers {
             ANY.store(true, Ordering::Relaxed);
         }
         if is_due {
@@ -103,7 +109,7 @@ impl Process {
     /// Changes that; returns what it was.
     pub fn set_alarm(&self, kind: Kind, alarm: Alarm) -> Alarm {
         let old = core::mem::replace(&mut self.alarms.lock()[kind as usize], alarm);
-        ANY.store(true, Ordering::Relaxed);
+        note_set();
         old
     }
 

@@ -266,7 +266,7 @@ impl Process {
     /// What the parent is told.
     pub fn about(&self, signal: Signal, event: Event) -> Information {
         let (code, status) = event.code_and_status();
-        Information { signal, code, words: [u64::from(self.pid()) | u64::from(self.user()) << 32, u64::from(status)] }
+        Information::new(signal, code, [u64::from(self.pid()) | u64::from(self.user()) << 32, u64::from(status)])
     }
 
     /// The user that others see it belong to; 0 for one that has ended.

@@ -6,13 +6,14 @@
 //! | [`scheduler`] | who runs next; giving way, waiting, ending |
 //! | [`wait`] | waiting until something is so |
 //! | [`timer`] | waiting until a time |
+//! | [`clock`] | what time goes by |
 //! | [`process`] | what a program has while it runs |
 //! | [`place`] | where it stands, and who with it |
 //! | [`ending`] | how threads and processes end |
 //! | [`futex`], [`robust_list`] | waiting for a word of memory; telling of locks whose holder has ended |
 //! | [`children`] | parents told what becomes of their children, and asking |
 //! | [`groups`] | groups of processes and sessions |
-//! | [`alarm`] | a signal at a time |
+//! | [`alarm`], [`posix_timer`] | a signal at a time |
 //! | [`number`] | the numbers of processes and threads |
 //! | [`usage`], [`load`] | what is used, by whom; how many want to run |
 //! | [`limits`], [`share`] | how much one may have; of the processor against others |
@@ -32,6 +33,7 @@
 
 pub mod alarm;
 pub mod children;
+pub mod clock;
 pub mod ending;
 pub mod exec;
 pub mod files;
@@ -44,6 +46,7 @@ pub mod load;
 pub mod making;
 pub mod number;
 pub mod place;
+pub mod posix_timer;
 pub mod process;
 pub mod robust_list;
 pub mod scheduler;

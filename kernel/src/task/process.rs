@@ -26,6 +26,7 @@ use super::groups::Membership;
 use super::limits::Limits;
 use super::number::{self, Number};
 use super::place::{Company, Place, Standing};
+use super::posix_timer::Timers;
 use super::scheduler;
 use super::signal::Signal;
 use super::signal::actions::Actions;
@@ -150,6 +151,7 @@ pub struct Process {
     /// Signals that have come to it, whichever of its threads takes them.
     pub(super) pending: Pending,
     pub(super) alarms: Mutex<[Alarm; alarm::KINDS]>,
+    pub(super) timers: Mutex<Timers>,
     pub(super) limits: Mutex<Limits>,
     personality: AtomicU32,
     pub(super) used: Meter,
@@ -189,6 +191,7 @@ impl Process {
             actions: sync::Mutex::new(parts.actions),
             pending: Pending::default(),
             alarms: Mutex::default(),
+            timers: Mutex::default(),
             limits: Mutex::new(beginner.map(Self::limits).unwrap_or_default()),
             personality: AtomicU32::new(beginner.map_or(0, Self::personality)),
             used: Meter::default(),
@@ -322,6 +325,7 @@ impl Process {
         let old = self.space.lock().replace(space);
         self.note_pages_of(old);
         *self.name.lock() = name;
+        self.delete_timers();
         self.actions().forget_handlers();
         self.family.forget_signals();
         self.has_executed.store(true, Ordering::Relaxed);
@@ -466,6 +470,7 @@ impl Process {
         let program = self.program.lock().take();
         drop(program);
         self.standing.let_go();
+        self.delete_timers();
     }
 }
 

@@ -210,29 +210,49 @@ pub struct Information {
     pub code: i32,
     /// What else, as it lies in the structure.
     pub words: [u64; 2],
+    /// The timer of the process that has sent it.
+    pub timer: Option<i32>,
 }
 
 /// `SI_USER`: a process sent it.
 const FROM_USER: i32 = 0;
 /// `SI_KERNEL`.
 pub const FROM_KERNEL: i32 = 0x80;
+/// `SI_TIMER`.
+pub const FROM_TIMER: i32 = -2;
 /// `SI_TKILL`.
 pub const FROM_THREAD: i32 = -6;
 
 impl Information {
+    /// Sent from there, with these words.
+    pub fn new(signal: Signal, code: i32, words: [u64; 2]) -> Self {
+        Self { signal, code, words, timer: None }
+    }
+
     /// Sent by the kernel.
     pub fn of_kernel(signal: Signal) -> Self {
-        Self { signal, code: FROM_KERNEL, words: [0; 2] }
+        Self::new(signal, FROM_KERNEL, [0; 2])
     }
 
     /// Sent by the process `pid` of the user `uid`.
     pub fn of_process(signal: Signal, pid: u32, uid: u32) -> Self {
-        Self { signal, code: FROM_USER, words: [u64::from(pid) | u64::from(uid) << 32, 0] }
+        Self::new(signal, FROM_USER, [u64::from(pid) | u64::from(uid) << 32, 0])
     }
 
     /// Come of an access to `address`, or of the instruction there.
     pub fn of_fault(signal: Signal, code: i32, address: u64) -> Self {
-        Self { signal, code, words: [address, 0] }
+        Self::new(signal, code, [address, 0])
+    }
+
+    /// Sent by the receiver's own timer of that number.
+    pub fn of_timer(signal: Signal, number: i32, value: u64) -> Self {
+        Self { timer: Some(number), ..Self::new(signal, FROM_TIMER, [u64::from(number as u32), value]) }
+    }
+
+    /// The same of a timer whose time has come so often more.
+    pub fn with_overrun(self, overrun: i32) -> Self {
+        let [who, value] = self.words;
+        Self { words: [u64::from(who as u32) | u64::from(overrun as u32) << 32, value], ..self }
     }
 
     /// `siginfo_t`.

@@ -90,7 +90,9 @@ pub type ThreadName = [u8; 16];
 pub enum Unfinished {
     /// For a time.
     Sleep {
-        /// Until when (since boot).
+        /// By which of Linux's clocks.
+        clock: u32,
+        /// Until when by it.
         end: Duration,
         /// Where what is left of it is to be written.
         left_at: Option<UserAddress>,
@@ -198,7 +200,8 @@ impl UserSide {
 
     /// Takes a signal of those in `among`.
     pub fn take_pending(&self, among: Set) -> Option<Information> {
-        self.pending.take(among).or_else(|| self.process.pending.take(among))
+        let taken = self.pending.take(among).or_else(|| self.process.pending.take(among));
+        taken.map(|information| self.with_overrun(information))
     }
 
     /// Takes the signal that is to have its effect next.

@@ -4,6 +4,7 @@
 mod beginning;
 mod call;
 mod executing;
+mod timers;
 
 use std::env;
 
@@ -12,7 +13,8 @@ fn main() {
     if arguments.get(1).is_some_and(|word| word == executing::AGAIN) {
         return executing::again(&arguments);
     }
-    let subjects: [(&str, fn()); 2] = [("executing", executing::all), ("beginning", beginning::all)];
+    let subjects: [(&str, fn()); 3] =
+        [("executing", executing::all), ("beginning", beginning::all), ("timers", timers::all)];
     for (name, subject) in subjects {
         println!("--- {name}");
         subject();

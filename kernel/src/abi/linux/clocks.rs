@@ -1,5 +1,6 @@
 //! Times, and waiting for one.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use vfs::context::Capabilities;
@@ -9,7 +10,8 @@ use super::call::Call;
 use super::futexes;
 use super::structures::{duration, timespec, timeval};
 use crate::mm::user_memory::UserAddress;
-use crate::task::thread::Unfinished;
+use crate::task::clock::{Clock, Mode};
+use crate::task::thread::{Thread, Unfinished};
 use crate::task::{number, timer};
 use crate::time;
 
@@ -21,8 +23,12 @@ const CLOCK_MONOTONIC_RAW: u32 = 4;
 const CLOCK_REALTIME_COARSE: u32 = 5;
 const CLOCK_MONOTONIC_COARSE: u32 = 6;
 const CLOCK_BOOTTIME: u32 = 7;
+const CLOCK_REALTIME_ALARM: u32 = 8;
+const CLOCK_BOOTTIME_ALARM: u32 = 9;
+/// Nobody has said by how many seconds it differs from the time of day.
+const CLOCK_TAI: u32 = 11;
 
-const TIMER_ABSTIME: u32 = 1;
+pub const TIMER_ABSTIME: u32 = 1;
 
 /// What of a clock's number says that it counts the time on the processor of the process or thread whose number is the
 /// complement of the rest (`clock_getcpuclockid(3)`): which time, and whether a thread's.
@@ -31,38 +37,54 @@ const KIND: u32 = 3;
 const KIND_USER: u32 = 1;
 const OF_THREAD: u32 = 4;
 
-/// What a clock of somebody's shows.
-fn of_somebody(call: &Call<'_>, clock: u32) -> Result<Duration> {
-    let number = !((clock as i32 >> 3) as u32);
-    let figures = match (number, clock & OF_THREAD != 0) {
-        (0, true) => Some(call.thread().figures()),
-        (0, false) => Some(call.process.figures()),
-        (_, true) => number::thread(number)
-            .filter(|thread| thread.user().is_some_and(|user| core::ptr::eq(&*user.process, &**call.process)))
-            .map(|thread| thread.figures()),
-        (_, false) => number::process(number).map(|process| process.figures()),
+/// A clock of somebody's.
+fn of_somebody(call: &Call<'_>, number: u32) -> Result<Clock> {
+    let who = !((number as i32 >> 3) as u32);
+    let mode = match number & KIND {
+        KIND => return fail(FileSystemErrorKind::InvalidArgument),
+        KIND_USER => Mode::User,
+        _ => Mode::Any,
     };
-    let figures = figures.ok_or(FileSystemErrorKind::InvalidArgument)?;
-    match clock & KIND {
-        KIND => fail(FileSystemErrorKind::InvalidArgument),
-        KIND_USER => Ok(figures.user()),
-        _ => Ok(figures.time()),
+    let of_thread = |thread: &Arc<Thread>| Clock::OfThread(Arc::downgrade(thread), mode);
+    let clock = match (who, number & OF_THREAD != 0) {
+        (0, true) => Some(of_thread(&call.thread())),
+        (0, false) => Some(Clock::OfProcess(Arc::downgrade(call.process), mode)),
+        (_, true) => number::thread(who)
+            .filter(|thread| thread.user().is_some_and(|user| Arc::ptr_eq(&user.process, call.process)))
+            .map(|thread| of_thread(&thread)),
+        (_, false) => number::process(who).map(|process| Clock::OfProcess(Arc::downgrade(&process), mode)),
+    };
+    clock.ok_or(FileSystemErrorKind::InvalidArgument.into())
+}
+
+/// The clock of that number. What would wake the machine is not there, as on one whose real-time clock cannot.
+///
+/// # Errors
+/// `EINVAL` for a clock that is not there.
+pub fn clock(call: &Call<'_>, number: u32) -> Result<Clock> {
+    match number {
+        CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI => Ok(Clock::Wall),
+        CLOCK_MONOTONIC | CLOCK_MONOTONIC_RAW | CLOCK_MONOTONIC_COARSE | CLOCK_BOOTTIME => Ok(Clock::Boot),
+        CLOCK_PROCESS => Ok(Clock::OfProcess(Arc::downgrade(call.process), Mode::Any)),
+        CLOCK_THREAD => Ok(Clock::OfThread(Arc::downgrade(&call.thread()), Mode::Any)),
+        OF_SOMEBODY.. => of_somebody(call, number),
+        _ => fail(FileSystemErrorKind::InvalidArgument),
     }
+}
+
+/// Whether nobody can wait by the clock of that number, nor make a timer (`EOPNOTSUPP`).
+pub fn is_for_reading_only(number: u32) -> bool {
+    let is_of_device = number >= OF_SOMEBODY && number & (KIND | OF_THREAD) == KIND;
+    let fixed = CLOCK_MONOTONIC_RAW..=CLOCK_MONOTONIC_COARSE;
+    fixed.contains(&number) || matches!(number, CLOCK_REALTIME_ALARM | CLOCK_BOOTTIME_ALARM) || is_of_device
 }
 
 /// What a clock shows.
 ///
 /// # Errors
 /// `EINVAL` for a clock that is not there.
-pub fn now(call: &Call<'_>, clock: u32) -> Result<Duration> {
-    match clock {
-        CLOCK_REALTIME | CLOCK_REALTIME_COARSE => Ok(time::wall()),
-        CLOCK_MONOTONIC | CLOCK_MONOTONIC_RAW | CLOCK_MONOTONIC_COARSE | CLOCK_BOOTTIME => Ok(time::monotonic()),
-        CLOCK_PROCESS => Ok(call.process.figures().time()),
-        CLOCK_THREAD => Ok(call.thread().figures().time()),
-        OF_SOMEBODY.. => of_somebody(call, clock),
-        _ => fail(FileSystemErrorKind::InvalidArgument),
-    }
+pub fn now(call: &Call<'_>, number: u32) -> Result<Duration> {
+    clock(call, number)?.now().ok_or(FileSystemErrorKind::InvalidArgument.into())
 }
 
 /// Until when (since boot) a call waits whose limit is the `struct timespec` at `address`; without one it has no end.
@@ -103,43 +125,55 @@ pub fn time(call: &mut Call<'_>) -> Result<u64> {
     Ok(seconds)
 }
 
-/// Sleeps until a time (since boot). When a signal interrupts it, what is left is written to `left_at`, and it can go on
-/// by `restart_syscall`.
-fn sleep_until(call: &Call<'_>, end: Duration, left_at: Option<UserAddress>) -> Result<u64> {
-    let slept = timer::sleep_until(end);
-    if slept.is_err() {
-        if let Some(left_at) = left_at {
-            left_at.write_words(timespec(end.saturating_sub(time::monotonic())))?;
+/// Sleeps until a time by a clock. When a signal interrupts it, what is left is written to `left_at`, and it can go on by
+/// `restart_syscall`.
+fn sleep_until(call: &Call<'_>, clock: u32, end: Duration, left_at: Option<UserAddress>) -> Result<u64> {
+    loop {
+        let left = end.saturating_sub(now(call, clock)?);
+        if left.is_zero() {
+            return Ok(0);
         }
-        call.user_side(&call.thread())?.note_unfinished(Unfinished::Sleep { end, left_at });
+        // No clock goes faster than the time since boot.
+        let slept = timer::sleep_until(time::monotonic().saturating_add(left));
+        if let Err(error) = slept {
+            if let Some(left_at) = left_at {
+                left_at.write_words(timespec(end.saturating_sub(now(call, clock)?)))?;
+            }
+            call.user_side(&call.thread())?.note_unfinished(Unfinished::Sleep { clock, end, left_at });
+            return Err(error);
+        }
     }
-    slept.map(|()| 0)
 }
 
 pub fn nanosleep(call: &mut Call<'_>) -> Result<u64> {
     let given = duration(call.address(0).read_words()?)?;
-    sleep_until(call, time::monotonic().saturating_add(given), call.given(1))
+    sleep_until(call, CLOCK_MONOTONIC, time::monotonic().saturating_add(given), call.given(1))
 }
 
 pub fn clock_nanosleep(call: &mut Call<'_>) -> Result<u64> {
-    let now = match call.word(0) {
-        // Nobody can wait for its own time to pass, nor here for another's.
-        CLOCK_THREAD => return fail(FileSystemErrorKind::InvalidArgument),
-        CLOCK_PROCESS | OF_SOMEBODY.. => return fail(FileSystemErrorKind::NotSupported),
-        clock => now(call, clock)?,
-    };
-    let flags = call.flags(1, TIMER_ABSTIME)?;
+    let number = call.word(0);
+    if number == CLOCK_THREAD || is_for_reading_only(number) {
+        return fail(FileSystemErrorKind::NotSupported);
+    }
+    let clock = clock(call, number)?;
     let given = duration(call.address(2).read_words()?)?;
-    let absolute = flags & TIMER_ABSTIME != 0;
-    let given = if absolute { given.saturating_sub(now) } else { given };
-    let left_at = if absolute { None } else { call.given(3) };
-    sleep_until(call, time::monotonic().saturating_add(given), left_at)
+    if let Clock::OfThread(thread, _) = &clock
+        && thread.upgrade().is_some_and(|thread| Arc::ptr_eq(&thread, &call.thread()))
+    {
+        // Its own time does not pass while it waits.
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    if call.word(1) & TIMER_ABSTIME != 0 {
+        return sleep_until(call, number, given, None);
+    }
+    let number = if matches!(clock, Clock::Wall) { CLOCK_MONOTONIC } else { number };
+    sleep_until(call, number, now(call, number)?.saturating_add(given), call.given(3))
 }
 
 /// Goes on with a wait that a signal has interrupted.
 pub fn restart_syscall(call: &mut Call<'_>) -> Result<u64> {
     match call.user_side(&call.thread())?.take_unfinished() {
-        Some(Unfinished::Sleep { end, left_at }) => sleep_until(call, end, left_at),
+        Some(Unfinished::Sleep { clock, end, left_at }) => sleep_until(call, clock, end, left_at),
         Some(Unfinished::Word { key, word, bitset, end }) => futexes::wait(call, key, word, bitset, Some(end)),
         None => fail(FileSystemErrorKind::Interrupted),
     }

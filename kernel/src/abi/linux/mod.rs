@@ -21,7 +21,7 @@
 //! | `identity`, `signals` | which and where; signals |
 //! | `futexes` | waiting for a word of memory |
 //! | `credentials` | users, groups, capabilities |
-//! | `jobs`, `alarms` | groups and sessions; timers that send a signal |
+//! | `jobs`, `alarms`, `posix_timers` | groups and sessions; timers that send a signal |
 //! | `terminals` | what a terminal is told |
 //! | `waiting` | what becomes of children |
 //! | `clocks`, `machine` | times; the machine, its names, log and end |
@@ -58,6 +58,7 @@ mod namespaces;
 pub mod page;
 mod pieces;
 mod polling;
+mod posix_timers;
 mod processes;
 mod scheduling;
 mod selecting;

@@ -63,7 +63,7 @@ pub fn hold_back_for_call(call: &Call<'_>, address: Option<UserAddress>, size: u
 }
 
 /// The signal of that number.
-fn signal(number: u32) -> Result<Signal> {
+pub fn signal(number: u32) -> Result<Signal> {
     let signal = u8::try_from(number).ok().and_then(Signal::from_number);
     signal.ok_or(FileSystemErrorKind::InvalidArgument.into())
 }
@@ -274,7 +274,7 @@ pub fn send_with(call: &Call<'_>, target: &Arc<Process>, index: usize, told: Opt
     }
     check_right(call, target)?;
     if let Some(signal) = signal {
-        target.try_send(Information { signal, code, words })?;
+        target.try_send(Information::new(signal, code, words))?;
     }
     Ok(0)
 }

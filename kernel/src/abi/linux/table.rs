@@ -7,8 +7,9 @@ use vfs::error::Result;
 use super::call::Call;
 use super::{
     alarms, attributes, beginnings, clocks, credentials, descriptors, events, futexes, handles, identity, jobs, limits,
-    locks, machine, memory, message_rows, messages, mounts, names, namespaces, polling, processes, scheduling,
-    selecting, signals, socket_options, sockets, splicing, system, timers, transfer, usage, waiting, watches, xattrs,
+    locks, machine, memory, message_rows, messages, mounts, names, namespaces, polling, posix_timers, processes,
+    scheduling, selecting, signals, socket_options, sockets, splicing, system, timers, transfer, usage, waiting,
+    watches, xattrs,
 };
 
 /// What answers a call.
@@ -327,15 +328,15 @@ table! {
     219 restart_syscall clocks::restart_syscall;
     220 semtimedop;
     221 fadvise64 transfer::fadvise64, flags "POSIX_FADV_NORMAL POSIX_FADV_RANDOM POSIX_FADV_SEQUENTIAL POSIX_FADV_WILLNEED POSIX_FADV_DONTNEED POSIX_FADV_NOREUSE";
-    222 timer_create;
-    223 timer_settime;
-    224 timer_gettime;
-    225 timer_getoverrun;
-    226 timer_delete;
+    222 timer_create posix_timers::timer_create, flags "SIGEV_SIGNAL SIGEV_NONE SIGEV_THREAD SIGEV_THREAD_ID";
+    223 timer_settime posix_timers::timer_settime, flags "TIMER_ABSTIME";
+    224 timer_gettime posix_timers::timer_gettime;
+    225 timer_getoverrun posix_timers::timer_getoverrun;
+    226 timer_delete posix_timers::timer_delete;
     227 clock_settime clocks::clock_settime, flags "CLOCK_REALTIME";
-    228 clock_gettime clocks::clock_gettime, flags "CLOCK_REALTIME CLOCK_MONOTONIC CLOCK_PROCESS_CPUTIME_ID CLOCK_THREAD_CPUTIME_ID CLOCK_MONOTONIC_RAW CLOCK_REALTIME_COARSE CLOCK_MONOTONIC_COARSE CLOCK_BOOTTIME", but "those of other processes by their number too; no alarm clocks";
+    228 clock_gettime clocks::clock_gettime, flags "CLOCK_REALTIME CLOCK_MONOTONIC CLOCK_PROCESS_CPUTIME_ID CLOCK_THREAD_CPUTIME_ID CLOCK_MONOTONIC_RAW CLOCK_REALTIME_COARSE CLOCK_MONOTONIC_COARSE CLOCK_BOOTTIME CLOCK_TAI";
     229 clock_getres clocks::clock_getres;
-    230 clock_nanosleep clocks::clock_nanosleep, flags "TIMER_ABSTIME", but "not by the time of a process (`EOPNOTSUPP`)";
+    230 clock_nanosleep clocks::clock_nanosleep, flags "TIMER_ABSTIME";
     231 exit_group processes::exit_group;
     232 epoll_wait events::epoll_wait;
     233 epoll_ctl events::epoll_ctl, flags "EPOLLIN EPOLLOUT EPOLLPRI EPOLLRDHUP EPOLLERR EPOLLHUP EPOLLET EPOLLONESHOT EPOLLWAKEUP EPOLLEXCLUSIVE", but "one may watch 500 others, one that is watched 8 (`EINVAL`)";

@@ -1,12 +1,15 @@
 //! Times to wait for as open files (`timerfd_create(2)`).
 
+use core::time::Duration;
+
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 
 use super::call::Call;
 use super::flags::{O_CLOEXEC, O_NONBLOCK};
 use super::structures::{duration, timespec};
-use crate::fs::timer::{self, Setting, Timer};
+use crate::fs::timer::{self, Timer};
+use crate::task::clock::Setting;
 use crate::task::files::Descriptor;
 use crate::time;
 
@@ -35,8 +38,8 @@ fn timer(file: &FileObject) -> Result<&Timer> {
 }
 
 /// `struct itimerspec`: how long between, how long until the next.
-fn told(setting: Setting) -> [u64; 4] {
-    let [[seconds, rest], [next_seconds, next_rest]] = [setting.interval, setting.left()].map(timespec);
+pub fn told(setting: Setting, now: Duration) -> [u64; 4] {
+    let [[seconds, rest], [next_seconds, next_rest]] = [setting.interval, setting.left(now)].map(timespec);
     [seconds, rest, next_seconds, next_rest]
 }
 
@@ -50,10 +53,10 @@ pub fn timerfd_settime(call: &mut Call<'_>) -> Result<u64> {
     let wait = if is_absolute { value.saturating_sub(timer.now()) } else { value };
     let next = (!value.is_zero()).then(|| time::monotonic().saturating_add(wait));
     let old = timer.set(Setting { next, interval });
-    call.tell_words(3, told(old))
+    call.tell_words(3, told(old, time::monotonic()))
 }
 
 pub fn timerfd_gettime(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
-    call.write_words(1, told(timer(&file)?.setting()))
+    call.write_words(1, told(timer(&file)?.setting(), time::monotonic()))
 }

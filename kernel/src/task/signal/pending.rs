@@ -39,10 +39,12 @@ impl Pending {
     pub fn add(&self, information: Information) -> Result<()> {
         let signal = information.signal;
         let mut queue = self.queue.lock();
-        if self.set().has(signal) && !signal.is_queued() {
+        // A timer's own signal is one of its own, for which there is room: nobody has more timers than that.
+        let is_of_timer = information.timer.is_some();
+        if self.set().has(signal) && !signal.is_queued() && !is_of_timer {
             return Ok(());
         }
-        if signal.is_queued() && queue.len() >= QUEUE_MAX || queue.try_reserve(1).is_err() {
+        if signal.is_queued() && queue.len() >= QUEUE_MAX && !is_of_timer || queue.try_reserve(1).is_err() {
             return fail(FileSystemErrorKind::WouldBlock);
         }
         queue.push(information);
@@ -61,6 +63,19 @@ impl Pending {
             self.set.store(self.set().without(signal.set()).0, Ordering::Relaxed);
         }
         Some(information)
+    }
+
+    /// Whether there is one of that timer.
+    pub fn has_timer(&self, number: i32) -> bool {
+        !self.set().is_empty() && self.queue.lock().iter().any(|information| information.timer == Some(number))
+    }
+
+    /// Forgets that of a timer.
+    pub fn forget_timer(&self, number: i32) {
+        let mut queue = self.queue.lock();
+        queue.retain(|information| information.timer != Some(number));
+        let left = queue.iter().fold(Set::default(), |set, information| set.with(information.signal.set()));
+        self.set.store(left.0, Ordering::Relaxed);
     }
 
     /// Forgets those in `set`.
