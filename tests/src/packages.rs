@@ -54,6 +54,10 @@ pub const DYNAMIC: Packages = Packages {
     ],
 };
 
+/// `chattr` and `lsattr`, which BusyBox is built without, with their libraries.
+pub const CHATTR: Packages =
+    Packages { directory: "chattr", names: &["e2fsprogs", "libc6", "libcom-err2", "libext2fs2"] };
+
 /// One shell, linked with several C libraries.
 pub const KORN_SHELLS: Packages = Packages { directory: "korn-shells", names: &["mksh"] };
 

@@ -228,11 +228,10 @@ impl VfsNode for Node {
             Kind::Link(_) | Kind::MadeLink(_) => 0o777,
             Kind::Text(_) => 0o444,
         };
-        Permissions { mode, uid: 0, gid: 0 }
+        Permissions::new(mode, 0, 0)
     }
 
     fn metadata(&self) -> Result<Metadata> {
-        let Permissions { mode, uid, gid } = self.permissions();
         let record = self.record();
         let is_directory = |place: usize| matches!(self.tree.nodes[place].kind, Kind::Directory(_));
         let (links, size, device) = match record.kind {
@@ -244,22 +243,8 @@ impl VfsNode for Node {
             Kind::Link(target) => (1, target.len() as u64, DeviceNumber::default()),
             Kind::MadeLink(_) | Kind::Text(_) => (1, 0, DeviceNumber::default()),
         };
-        let time = self.tree.made;
-        Ok(Metadata {
-            id: self.id(),
-            kind: self.kind(),
-            mode,
-            uid,
-            gid,
-            links,
-            device,
-            size,
-            blocks: 0,
-            accessed: time,
-            modified: time,
-            changed: time,
-            created: None,
-        })
+        let untouched = Metadata::untouched(self.id(), self.kind(), self.permissions(), self.tree.made);
+        Ok(Metadata { links, device, size, ..untouched })
     }
 
     fn file_system(&self) -> Result<Arc<dyn FileSystemOperations>> {

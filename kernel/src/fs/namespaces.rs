@@ -13,7 +13,7 @@ use vfs::file::FileObject;
 use vfs::file_system::FileSystemOperations;
 use vfs::io::{Sink, Source};
 use vfs::manager::VfsManager;
-use vfs::metadata::{DeviceNumber, FileSystemId, FileType, Metadata, NodeId, Permissions, SetAttributes, Statistics};
+use vfs::metadata::{FileSystemId, FileType, Metadata, NodeId, Permissions, SetAttributes, Statistics};
 use vfs::mount::Path;
 use vfs::node::{Access, NodeRef, VfsNode};
 use vfs::time::Timestamp;
@@ -101,27 +101,11 @@ impl VfsNode for Node {
     }
 
     fn permissions(&self) -> Permissions {
-        Permissions { mode: 0o444, uid: 0, gid: 0 }
+        Permissions::new(0o444, 0, 0)
     }
 
     fn metadata(&self) -> Result<Metadata> {
-        let Permissions { mode, uid, gid } = self.permissions();
-        let time = Timestamp::from_seconds(0);
-        Ok(Metadata {
-            id: self.id(),
-            kind: self.kind(),
-            mode,
-            uid,
-            gid,
-            links: 1,
-            device: DeviceNumber::default(),
-            size: 0,
-            blocks: 0,
-            accessed: time,
-            modified: time,
-            changed: time,
-            created: None,
-        })
+        Ok(Metadata::untouched(self.id(), self.kind(), self.permissions(), Timestamp::from_seconds(0)))
     }
 
     fn file_system(&self) -> Result<Arc<dyn FileSystemOperations>> {

@@ -3,7 +3,7 @@
 //! Permission checks live here, once, for the shell, system calls and tests alike.
 
 use crate::error::{FileSystemErrorKind, Result, fail};
-use crate::metadata::{FileType, Permissions};
+use crate::metadata::{FileFlags, FileType, Permissions};
 use crate::mount::Path;
 use crate::node::VfsNode;
 use alloc::sync::Arc;
@@ -31,6 +31,8 @@ bitflags! {
         const SETUID = 1 << 7;
         /// Let programs inherit capabilities.
         const SETPCAP = 1 << 8;
+        /// Mark files as immutable or append-only, and take that back.
+        const LINUX_IMMUTABLE = 1 << 9;
         /// Change the root directory.
         const SYS_CHROOT = 1 << 18;
         /// Look into anybody's process.
@@ -116,12 +118,16 @@ impl Credentials {
         if self.capable(capabilities) { Ok(()) } else { fail(FileSystemErrorKind::NotPermitted) }
     }
 
-    /// Checks the permission bits of a node (`path_resolution(7)`): owner's, else group's, else others'.
+    /// Checks the permission bits of a node (`path_resolution(7)`): owner's, else group's, else others'. Nobody may write
+    /// what is immutable.
     ///
     /// # Errors
-    /// `EACCES`.
+    /// `EACCES`; `EPERM` for what is immutable.
     pub fn check(&self, node: &dyn VfsNode, wanted: AccessMode) -> Result<()> {
         let permissions = node.permissions();
+        if wanted.contains(AccessMode::WRITE) && permissions.flags.contains(FileFlags::IMMUTABLE) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
         let granted = if self.uid == permissions.uid {
             permissions.mode >> 6
         } else if self.in_group(permissions.gid) {

@@ -17,7 +17,7 @@ use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::inotify::WatchMask;
 use crate::io::Sink;
 use crate::manager::attributes::{mode_after_write, set_size};
-use crate::metadata::{FileType, Metadata, SetAttributes};
+use crate::metadata::{FileFlags, FileType, Metadata, SetAttributes};
 use crate::mount::{MountFlags, Path};
 use crate::node::{Access, Allocate, DirectoryItem, Extent, FIRST_CURSOR, NodeRef};
 use crate::sync::Mutex;
@@ -146,11 +146,15 @@ impl FileObject {
     /// Changes the flags that can be changed (`F_SETFL`): append, non-blocking, direct, no access time.
     ///
     /// # Errors
-    /// `EPERM` for no access time, which only the owner may ask for.
+    /// `EPERM` for no access time, which only the owner may ask for, and for appending to what is append-only: that stays
+    /// as it is.
     pub fn set_flags(&self, credentials: &Credentials, flags: OpenFlags) -> Result<()> {
         let changeable = OpenFlags::APPEND | OpenFlags::NON_BLOCKING | OpenFlags::NO_ACCESS_TIME | OpenFlags::DIRECT;
         let (present, flags) = (self.flags(), flags & changeable);
-        if (flags - present).contains(OpenFlags::NO_ACCESS_TIME) && !credentials.owns(self.node.permissions()) {
+        let permissions = self.node.permissions();
+        let owns = !(flags - present).contains(OpenFlags::NO_ACCESS_TIME) || credentials.owns(permissions);
+        let as_before = !(flags ^ present).contains(OpenFlags::APPEND);
+        if !owns || !as_before && permissions.flags.contains(FileFlags::APPEND_ONLY) {
             return fail(FileSystemErrorKind::NotPermitted);
         }
         let flags = (present - changeable) | flags;
@@ -396,7 +400,7 @@ impl FileObject {
     ///
     /// # Errors
     /// `EBADF` when not open for writing, `EINVAL` for an empty range, `EFBIG`, `ENODEV` for what is no regular file,
-    /// `ESPIPE` for a FIFO, `ENOSPC`, `ENOMEM`.
+    /// `ESPIPE` for a FIFO, `EPERM` for what is immutable, or append-only where it would lose data; `ENOSPC`, `ENOMEM`.
     pub fn allocate(&self, writer: &Credentials, what: Allocate, offset: u64, length: u64) -> Result<()> {
         self.require_more_than_place()?;
         if length == 0 {
@@ -405,6 +409,13 @@ impl FileObject {
         self.require(OpenFlags::WRITE)?;
         match self.node.kind() {
             FileType::Regular => {
+                let protected = match what {
+                    Allocate::Reserve { .. } => FileFlags::IMMUTABLE,
+                    Allocate::PunchHole | Allocate::Zero { .. } => FileFlags::PROTECTION,
+                };
+                if self.node.permissions().flags.intersects(protected) {
+                    return fail(FileSystemErrorKind::NotPermitted);
+                }
                 self.drop_set_id(writer)?;
                 self.node.allocate(what, offset, length)?;
                 self.place.tell_of_use(WatchMask::MODIFY);

@@ -1,6 +1,8 @@
 //! What `stat(2)` shows of a node, and what `chmod`, `chown`, `truncate` and `utimensat` change.
 
+use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::time::Timestamp;
+use bitflags::bitflags;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 /// Which file system a node is on: unique among all that were ever made, and what `st_dev` shows.
@@ -88,6 +90,26 @@ impl DeviceNumber {
     }
 }
 
+bitflags! {
+    /// What a regular file or a directory is marked with (`chattr(1)`); the values of `FS_IOC_GETFLAGS` (`ioctl_iflags(2)`).
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct FileFlags: u32 {
+        /// Nothing of it can be changed, not even by the privileged, until the mark is gone.
+        const IMMUTABLE = 0x10;
+        /// It can grow, and nothing else of it be changed; of a directory: it can get names and loses none.
+        const APPEND_ONLY = 0x20;
+        /// Backups leave it out.
+        const NO_DUMP = 0x40;
+        /// Reading it sets no access time.
+        const NO_ACCESS_TIME = 0x80;
+    }
+}
+
+impl FileFlags {
+    /// Those that keep it from being changed.
+    pub const PROTECTION: Self = Self::IMMUTABLE.union(Self::APPEND_ONLY);
+}
+
 /// What a permission check needs of a node, and nothing more: read on every step of every walk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Permissions {
@@ -97,6 +119,23 @@ pub struct Permissions {
     pub uid: u32,
     /// Group.
     pub gid: u32,
+    /// What it is marked with.
+    pub flags: FileFlags,
+}
+
+impl Permissions {
+    /// Those of a node that is marked with nothing.
+    pub const fn new(mode: u32, uid: u32, gid: u32) -> Self {
+        Self { mode, uid, gid, flags: FileFlags::empty() }
+    }
+
+    /// That the node may be changed in other ways than by growing.
+    ///
+    /// # Errors
+    /// `EPERM` for what is immutable or append-only.
+    pub fn check_unprotected(&self) -> Result<()> {
+        if self.flags.intersects(FileFlags::PROTECTION) { fail(FileSystemErrorKind::NotPermitted) } else { Ok(()) }
+    }
 }
 
 /// What `stat(2)` shows.
@@ -128,6 +167,31 @@ pub struct Metadata {
     pub changed: Timestamp,
     /// When the node was made (`stx_btime`), where that is known.
     pub created: Option<Timestamp>,
+    /// What it is marked with; `None` where the file system knows no marks, or not for this kind.
+    pub flags: Option<FileFlags>,
+}
+
+impl Metadata {
+    /// That of a node without content, which has one name and was never touched after `time`.
+    pub fn untouched(id: NodeId, kind: FileType, permissions: Permissions, time: Timestamp) -> Self {
+        let Permissions { mode, uid, gid, .. } = permissions;
+        Self {
+            id,
+            kind,
+            mode,
+            uid,
+            gid,
+            links: 1,
+            device: DeviceNumber::default(),
+            size: 0,
+            blocks: 0,
+            accessed: time,
+            modified: time,
+            changed: time,
+            created: None,
+            flags: None,
+        }
+    }
 }
 
 /// A time to set: `UTIME_NOW`, or the one given.
@@ -154,6 +218,8 @@ pub struct SetAttributes {
     pub accessed: Option<SetTime>,
     /// Last change of the content. A change of `size` alone sets it to now.
     pub modified: Option<SetTime>,
+    /// What it is marked with, where [`Metadata::flags`] are known.
+    pub flags: Option<FileFlags>,
 }
 
 /// What `statfs(2)` shows.

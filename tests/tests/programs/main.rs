@@ -61,8 +61,28 @@ fn cases() -> BTreeMap<String, Case> {
     numbered.filter(|(_, case)| case.title.contains(&wanted)).collect()
 }
 
+/// What of the packages that have `chattr` is in the image.
+const CHATTR_FILES: [&str; 6] = [
+    "usr/bin/chattr",
+    "usr/bin/lsattr",
+    "lib/x86_64-linux-gnu/libc.so.6",
+    "lib/x86_64-linux-gnu/libcom_err.so.2",
+    "lib/x86_64-linux-gnu/libe2p.so.2",
+    "lib64/ld-linux-x86-64.so.2",
+];
+
+/// Gives the image the two programs that BusyBox does not have.
+fn install_chattr(packages: &Path, image: &Path) -> Result<()> {
+    for file in CHATTR_FILES {
+        let to = image.join(file.strip_prefix("usr/").unwrap_or(file));
+        fs::create_dir_all(to.parent().context("a file has a directory")?)?;
+        fs::copy(packages.join("data").join(file), to).with_context(|| format!("no {file}"))?;
+    }
+    Ok(())
+}
+
 /// The image that both sides start from: `/image`, which is each case's lower layer, and what is needed to get there.
-fn make_image(program: &Path, cases: &BTreeMap<String, Case>, root: &Path) -> Result<()> {
+fn make_image(program: &Path, chattr: &Path, cases: &BTreeMap<String, Case>, root: &Path) -> Result<()> {
     let image = root.join("image");
     for directory in ["bin", "dev", "proc", "state", "image/bin", "image/cases", "image/etc", "image/root"] {
         fs::create_dir_all(root.join(directory))?;
@@ -72,6 +92,7 @@ fn make_image(program: &Path, cases: &BTreeMap<String, Case>, root: &Path) -> Re
     }
     busybox::install(program, &root.join("bin"))?;
     busybox::install(program, &image.join("bin"))?;
+    install_chattr(chattr, &image)?;
     fs::write(image.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:100:user:/home:/bin/sh\n")?;
     fs::write(image.join("etc/group"), "root:x:0:\nusers:x:100:\nothers:x:200:user\n")?;
     for (name, text) in [("listing", include_str!("listing.sh")), ("links", include_str!("links.sh"))] {
@@ -119,9 +140,13 @@ fn programs_do_in_the_guest_what_they_do_on_linux() -> Result<()> {
         Ok(program) => program,
         Err(Unavailable(reason)) => return skip(&reason),
     };
+    let chattr = match packages::unpacked(&packages::CHATTR)? {
+        Ok(root) => root,
+        Err(Unavailable(reason)) => return skip(&reason),
+    };
     let scratch = tempfile::tempdir().context("no temporary directory")?;
     let cases = cases();
-    make_image(&busybox, &cases, scratch.path())?;
+    make_image(&busybox, &chattr, &cases, scratch.path())?;
     let program = ["/bin/busybox", "sh", "/run.sh"];
     let linux = side_by_side::on_linux(scratch.path(), &program)?;
     let (strata, died) = side_by_side::in_the_guest(scratch.path(), &program, LONGEST)?;

@@ -54,7 +54,7 @@ pub fn statx(call: &mut Call<'_>) -> Result<u64> {
     }
     let path = named_or_itself(call, 2, AT_STATX_SYNC)?;
     let metadata = path.node()?.metadata()?;
-    call.write_words(4, structures::statx(&metadata, path.mount.id(), path.is_mount_root()))
+    call.write_words(4, structures::statx(&metadata, call.word(3), path.mount.id(), path.is_mount_root()))
 }
 
 /// `STATX__RESERVED`: a bit of what is asked for that means nothing yet.

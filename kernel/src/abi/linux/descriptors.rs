@@ -7,6 +7,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use super::cloning;
+use super::file_flags;
 use super::flags::{self, O_CLOEXEC, O_NONBLOCK};
 use super::locks;
 use super::terminals::{self, TIOCOUTQ};
@@ -177,7 +178,7 @@ const FIONCLEX: u32 = 0x5450;
 const FIOCLEX: u32 = 0x5451;
 
 /// What every file knows: to give way to another program, not to be waited for, how much can be read. The rest is for
-/// terminals and sockets, or for files that are cloned.
+/// terminals and sockets, and for files that are marked or cloned.
 pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     match call.word(1) {
@@ -196,7 +197,10 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
             call.address(2).write_u32(stream.socket().unread()? as u32)?;
         }
         FIONREAD => call.address(2).write_u32(file.readable()? as u32)?,
-        _ => return cloning::ioctl(call, &file).unwrap_or(fail(FileSystemErrorKind::NotATerminal)),
+        _ => {
+            let done = file_flags::ioctl(call, &file).or_else(|| cloning::ioctl(call, &file));
+            return done.unwrap_or(fail(FileSystemErrorKind::NotATerminal));
+        }
     }
     Ok(0)
 }

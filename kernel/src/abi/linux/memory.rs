@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::OpenFlags;
+use vfs::metadata::FileFlags;
 use vfs::mount::MountFlags;
 
 use super::call::Call;
@@ -105,6 +106,10 @@ fn of_file(call: &Call<'_>, offset: u64, rights: Rights, shared: bool) -> Result
     let mut allowed = Rights::all();
     allowed.set(Rights::WRITE, !shared || opened.contains(OpenFlags::WRITE));
     if !opened.contains(OpenFlags::READ) || !allowed.contains(rights & Rights::WRITE) {
+        return fail(FileSystemErrorKind::PermissionDenied);
+    }
+    let append_only = file.node().permissions().flags.contains(FileFlags::APPEND_ONLY);
+    if shared && append_only && opened.contains(OpenFlags::WRITE) {
         return fail(FileSystemErrorKind::PermissionDenied);
     }
     if file.path().mount.flags().contains(MountFlags::NO_EXECUTE) {

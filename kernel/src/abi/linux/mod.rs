@@ -14,7 +14,7 @@
 //! | `cloning` | files that share content |
 //! | `locks`, `watches` | advisory locks on files; who is told of what happens to them |
 //! | `names` | opening, making, moving, removing and listing names |
-//! | `attributes`, `xattrs` | what is known of a file |
+//! | `attributes`, `xattrs`, `file_flags` | what is known of a file, what it is marked with |
 //! | `mounts` | mounting, the root, and the figures of file systems |
 //! | `memory` | mappings and the heap |
 //! | `beginnings`, `processes` | beginning processes and threads; other programs, ending |
@@ -41,6 +41,7 @@ mod cloning;
 mod credentials;
 mod descriptors;
 mod events;
+mod file_flags;
 mod flags;
 mod futexes;
 mod handles;

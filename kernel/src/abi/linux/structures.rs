@@ -1,7 +1,7 @@
 //! Layouts of Linux's structures on x86_64, as words of 64 bits.
 
 use vfs::error::{FileSystemErrorKind, Result, fail};
-use vfs::metadata::{DeviceNumber, Metadata, SetTime, Statistics};
+use vfs::metadata::{DeviceNumber, FileFlags, Metadata, SetTime, Statistics};
 use vfs::time::Timestamp;
 
 use core::time::Duration;
@@ -52,25 +52,34 @@ pub fn stat(metadata: &Metadata) -> [u64; 18] {
     ]
 }
 
-/// What of `struct statx` is filled in, whatever was asked for: `STATX_BASIC_STATS`, `STATX_MNT_ID`.
-const STATX_KNOWN: u32 = 0x17ff;
+/// What of `struct statx` is filled in, whatever was asked for: `STATX_BASIC_STATS`.
+const STATX_KNOWN: u32 = 0x7ff;
+/// `STATX_MNT_ID`, and `STATX_MNT_ID_UNIQUE`, which no later mount has either. Here they are one.
+const STATX_MNT_ID: u32 = 0x1000;
+const STATX_MNT_ID_UNIQUE: u32 = 0x4000;
 /// `STATX_BTIME`: when it was made, where that is known.
 const STATX_BTIME: u32 = 0x800;
 /// `STATX_ATTR_MOUNT_ROOT`.
 const STATX_MOUNT_ROOT: u64 = 0x2000;
+/// What a file could be besides on every file system of Linux, and never is here: `STATX_ATTR_AUTOMOUNT`, `STATX_ATTR_DAX`.
+const STATX_NEVER: u64 = 0x20_1000;
 
-/// `struct statx` of what is on the mount of that number, perhaps its root.
-pub fn statx(metadata: &Metadata, mount: u64, is_mount_root: bool) -> [u64; 32] {
+/// `struct statx` of what is on the mount of that number, perhaps its root, for who `asked` for that.
+pub fn statx(metadata: &Metadata, asked: u32, mount: u64, is_mount_root: bool) -> [u64; 32] {
     let mut words = [0; 32];
+    // The values are those of the flags themselves.
+    let shown = FileFlags::PROTECTION | FileFlags::NO_DUMP;
+    let shown = |flags: FileFlags| u64::from((flags & shown).bits());
+    let mount_known = if asked & STATX_MNT_ID_UNIQUE != 0 { STATX_MNT_ID_UNIQUE } else { STATX_MNT_ID };
     let mode = metadata.kind.mode_bits() | metadata.mode;
     let time = |time: Timestamp| [time.seconds as u64, u64::from(time.nanoseconds)];
-    words[0] = pair(STATX_KNOWN, BLOCK as u32);
-    words[1] = if is_mount_root { STATX_MOUNT_ROOT } else { 0 };
+    words[0] = pair(STATX_KNOWN | mount_known, BLOCK as u32);
+    words[1] = metadata.flags.map_or(0, shown) | if is_mount_root { STATX_MOUNT_ROOT } else { 0 };
     words[2] = pair(metadata.links as u32, metadata.uid);
     words[3] = pair(metadata.gid, mode);
     [words[4], words[5], words[6]] = [metadata.id.inode, metadata.size, metadata.blocks];
     words[8..10].copy_from_slice(&time(metadata.accessed));
-    words[7] = STATX_MOUNT_ROOT;
+    words[7] = STATX_MOUNT_ROOT | STATX_NEVER | metadata.flags.map_or(0, |_| shown(FileFlags::all()));
     if let Some(created) = metadata.created {
         words[0] |= u64::from(STATX_BTIME);
         words[10..12].copy_from_slice(&time(created));

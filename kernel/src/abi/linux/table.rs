@@ -6,10 +6,10 @@ use vfs::error::Result;
 
 use super::call::Call;
 use super::{
-    alarms, attributes, beginnings, clocks, credentials, descriptors, events, futexes, handles, identity, jobs, limits,
-    locks, machine, memory, message_rows, messages, mounts, names, namespaces, polling, posix_timers, processes,
-    scheduling, selecting, signals, socket_options, sockets, splicing, system, timers, transfer, usage, waiting,
-    watches, xattrs,
+    alarms, attributes, beginnings, clocks, credentials, descriptors, events, file_flags, futexes, handles, identity,
+    jobs, limits, locks, machine, memory, message_rows, messages, mounts, names, namespaces, polling, posix_timers,
+    processes, scheduling, selecting, signals, socket_options, sockets, splicing, system, timers, transfer, usage,
+    waiting, watches, xattrs,
 };
 
 /// What answers a call.
@@ -122,7 +122,7 @@ table! {
     13 rt_sigaction signals::rt_sigaction, flags "SA_NOCLDSTOP SA_NOCLDWAIT SA_SIGINFO SA_ONSTACK SA_RESTART SA_NODEFER SA_RESETHAND SA_RESTORER";
     14 rt_sigprocmask signals::rt_sigprocmask, flags "SIG_BLOCK SIG_UNBLOCK SIG_SETMASK";
     15 rt_sigreturn signals::rt_sigreturn;
-    16 ioctl descriptors::ioctl, flags "TCGETS TCSETS TCSETSW TCSETSF TCGETS2 TCSETS2 TCSETSW2 TCSETSF2 TCSBRK TCSBRKP TCXONC TCFLSH TIOCSCTTY TIOCNOTTY TIOCGPGRP TIOCSPGRP TIOCGSID TIOCGWINSZ TIOCSWINSZ TIOCOUTQ TIOCGETD FIONREAD FIOCLEX FIONCLEX FIONBIO", but "nothing else (`ENOTTY`)";
+    16 ioctl descriptors::ioctl, flags "TCGETS TCSETS TCSETSW TCSETSF TCGETS2 TCSETS2 TCSETSW2 TCSETSF2 TCSBRK TCSBRKP TCXONC TCFLSH TIOCSCTTY TIOCNOTTY TIOCGPGRP TIOCSPGRP TIOCGSID TIOCGWINSZ TIOCSWINSZ TIOCOUTQ TIOCGETD FIONREAD FIOCLEX FIONCLEX FIONBIO FICLONE FICLONERANGE FS_IOC_GETFLAGS FS_IOC_SETFLAGS FS_IOC_FSGETXATTR FS_IOC_FSSETXATTR", but "nothing else (`ENOTTY`)";
     17 pread64 transfer::pread64;
     18 pwrite64 transfer::pwrite64;
     19 readv transfer::readv;
@@ -438,7 +438,7 @@ table! {
     329 pkey_mprotect;
     330 pkey_alloc;
     331 pkey_free;
-    332 statx attributes::statx, flags "AT_SYMLINK_NOFOLLOW AT_NO_AUTOMOUNT AT_EMPTY_PATH AT_STATX_FORCE_SYNC AT_STATX_DONT_SYNC", but "of the attributes only `STATX_ATTR_MOUNT_ROOT`";
+    332 statx attributes::statx, flags "AT_SYMLINK_NOFOLLOW AT_NO_AUTOMOUNT AT_EMPTY_PATH AT_STATX_FORCE_SYNC AT_STATX_DONT_SYNC";
     333 io_pgetevents;
     334 rseq;
     424 pidfd_send_signal handles::pidfd_send_signal;
@@ -485,6 +485,6 @@ table! {
     465 listxattrat xattrs::listxattrat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
     466 removexattrat xattrs::removexattrat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
     467 open_tree_attr;
-    468 file_getattr;
-    469 file_setattr;
+    468 file_getattr file_flags::file_getattr, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
+    469 file_setattr file_flags::file_setattr, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
 }

@@ -240,7 +240,7 @@ impl OverlayFS {
         let origin = sources.lowers.first().unwrap_or(sources.top()).id();
         let identity =
             Identity::new(layers.all().flat_map(|layer| layer.file_systems()).map(|operations| operations.id()));
-        let watched = Watched::new(sources)?;
+        let watched = Watched::new(&marks, sources)?;
         let indexes = Indexes::new()?;
         let root_id = NodeId { file_system: id, inode: identity.number(origin) };
         match (&work, options.fsync) {

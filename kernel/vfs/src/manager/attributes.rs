@@ -4,7 +4,7 @@ use super::{Follow, VfsManager};
 use crate::context::{AccessMode, Capabilities, Context, Credentials};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::inotify::WatchMask;
-use crate::metadata::{FileType, Metadata, SetAttributes, SetTime};
+use crate::metadata::{FileFlags, FileType, Metadata, SetAttributes, SetTime};
 use crate::mount::{MountFlags, Path};
 use crate::node::NodeRef;
 use alloc::sync::Arc;
@@ -78,6 +78,7 @@ impl VfsManager {
             return fail(FileSystemErrorKind::NotSupported);
         }
         let present = node.permissions();
+        present.check_unprotected()?;
         if !credentials.owns(present) {
             return fail(FileSystemErrorKind::NotPermitted);
         }
@@ -115,6 +116,9 @@ impl VfsManager {
         path.mount.check_writable()?;
         let node = path.node()?;
         let present = node.permissions();
+        if uid.is_some() || gid.is_some() {
+            present.check_unprotected()?;
+        }
         let owner = credentials.uid == present.uid;
         let uid_allowed = uid.is_none_or(|uid| owner && uid == present.uid);
         let gid_allowed = gid.is_none_or(|gid| owner && (gid == present.gid || credentials.in_group(gid)));
@@ -194,8 +198,14 @@ impl VfsManager {
             return Ok(());
         }
         path.mount.check_writable()?;
-        if !credentials.owns(node.permissions()) {
-            if accessed != Some(SetTime::Now) || modified != Some(SetTime::Now) {
+        let present = node.permissions();
+        let both_now = (accessed, modified) == (Some(SetTime::Now), Some(SetTime::Now));
+        // What can only grow can be touched.
+        if !both_now || present.flags.contains(FileFlags::IMMUTABLE) {
+            present.check_unprotected()?;
+        }
+        if !credentials.owns(present) {
+            if !both_now {
                 return fail(FileSystemErrorKind::NotPermitted);
             }
             credentials.check(&**node, AccessMode::WRITE)?;
@@ -210,16 +220,39 @@ impl VfsManager {
     }
 }
 
-/// Cuts or extends; the modification time becomes `modified`, or now. Returns what those who watch are to be told.
+impl VfsManager {
+    /// Marks a regular file or a directory, instead of all that it was marked with (`FS_IOC_SETFLAGS`).
+    ///
+    /// # Errors
+    /// `EROFS`; `EOPNOTSUPP` where there are no marks; `EPERM` for who is not the owner, and without
+    /// `CAP_LINUX_IMMUTABLE` for who would make it immutable or append-only, or take that back.
+    pub fn set_flags_at(credentials: &Credentials, path: &Path, flags: FileFlags) -> Result<()> {
+        path.mount.check_writable()?;
+        let node = path.node()?;
+        let present = node.metadata()?.flags.ok_or(FileSystemErrorKind::NotSupported)?;
+        if !credentials.owns(node.permissions()) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        if (flags ^ present).intersects(FileFlags::PROTECTION) {
+            credentials.require(Capabilities::LINUX_IMMUTABLE)?;
+        }
+        node.set_attributes(&SetAttributes { flags: Some(flags), ..SetAttributes::default() })
+    }
+}
+
+/// Cuts or extends, which what is append-only does not allow; the modification time becomes `modified`, or now. Returns what those who watch are to be told.
 ///
 /// # Errors
-/// What the node answers.
+/// `EPERM` for what is append-only, and what the node answers.
 pub(crate) fn set_size(
     credentials: &Credentials,
     node: &NodeRef,
     size: u64,
     modified: Option<SetTime>,
 ) -> Result<WatchMask> {
+    if node.permissions().flags.contains(FileFlags::APPEND_ONLY) {
+        return fail(FileSystemErrorKind::NotPermitted);
+    }
     let mode = mode_after_write(credentials, node);
     node.set_attributes(&SetAttributes { size: Some(size), mode, modified, ..SetAttributes::default() })?;
     Ok(if mode.is_some() { WatchMask::MODIFY | WatchMask::ATTRIB } else { WatchMask::MODIFY })

@@ -9,7 +9,7 @@ use crate::entry::VfsEntry;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file::{FileObject, OpenFlags};
 use crate::inotify::WatchMask;
-use crate::metadata::{DeviceNumber, FileType};
+use crate::metadata::{DeviceNumber, FileFlags, FileType};
 use crate::mount::Path;
 use crate::name::check_path;
 use crate::node::{NewKind, NewNode, NodeRef};
@@ -143,6 +143,7 @@ impl VfsManager {
         if node.kind() == FileType::Directory {
             return fail(FileSystemErrorKind::NotPermitted);
         }
+        node.permissions().check_unprotected()?;
         if !may_be_named || !node.may_be_named() {
             return fail(FileSystemErrorKind::NotFound);
         }
@@ -220,6 +221,10 @@ impl VfsManager {
         let victim = entry.node().ok_or(FileSystemErrorKind::NotFound)?;
         check_directory_change(credentials, parent)?;
         let permissions = from.permissions();
+        if permissions.flags.contains(FileFlags::APPEND_ONLY) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        victim.permissions().check_unprotected()?;
         if permissions.mode & STICKY != 0
             && credentials.uid != permissions.uid
             && !credentials.owns(victim.permissions())

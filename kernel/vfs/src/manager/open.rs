@@ -8,7 +8,7 @@ use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file::{FileObject, OpenFlags};
 use crate::inotify::WatchMask;
 use crate::manager::attributes::set_size;
-use crate::metadata::FileType;
+use crate::metadata::{FileFlags, FileType};
 use crate::mount::{MountFlags, Path};
 use crate::node::{Access, NewKind, NodeRef};
 use crate::superblock::SuperBlock;
@@ -144,6 +144,10 @@ impl VfsManager {
         wanted.set(AccessMode::READ, flags.contains(OpenFlags::READ));
         wanted.set(AccessMode::WRITE, writes);
         context.credentials.check(&**node, wanted)?;
+        let grows = flags.contains(OpenFlags::APPEND) && !flags.contains(OpenFlags::TRUNCATE);
+        if writes && !grows && node.permissions().flags.contains(FileFlags::APPEND_ONLY) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
         if kind == FileType::Socket {
             return fail(FileSystemErrorKind::NoSuchDeviceOrAddress);
         }

@@ -3,6 +3,7 @@
 mod attributes;
 mod copy_range;
 mod dentry_cache;
+pub(crate) mod flags;
 mod mapping;
 mod mounts;
 mod names;

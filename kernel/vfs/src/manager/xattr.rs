@@ -159,6 +159,7 @@ fn check_change(credentials: &Credentials, path: &Path, name: &[u8]) -> Result<(
     let namespace = Namespace::of(name)?;
     path.mount.check_writable()?;
     let node = path.node()?;
+    node.permissions().check_unprotected()?;
     match namespace {
         Namespace::Trusted | Namespace::Security => credentials.require(Capabilities::SYS_ADMIN),
         Namespace::User if !has_user_attributes(node) => fail(FileSystemErrorKind::NotPermitted),

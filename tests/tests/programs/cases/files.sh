@@ -267,3 +267,18 @@ echo data > f
 flock f -c 'flock -n f -c "echo had" || echo refused'
 flock -s f -c 'flock -s -n f -c "echo shared" || echo refused'
 flock -n f cat f
+
+## chattr: what is immutable stays
+echo text > f; echo g > g; mkdir d; echo x > d/x; chattr +i f d; lsattr f; lsattr -d d; echo more >> f; echo new > f; rm f; mv f h; mv g f; ln f h; chmod 600 f; chown 1 f; touch f; cat f; touch d/new; rm d/x; mkdir d/s; mv d/x y; mv d e; rmdir d; echo changed > d/x; cat d/x; chattr -i f d; rm -r f d; ls
+
+## chattr: what is append-only grows
+cd /tmp; echo text > f; mkdir d; touch d/x; chattr +a f d; lsattr f; echo more >> f; echo new > f; cat f; rm f; mv f h; ln f h; chmod 600 f; touch f; touch -t 202001010000 f; true > f; cat f; touch d/y; rm d/x; mv d/x d/z; ls d; chattr -a f d; rm -r f d; ls
+
+## chattr: other marks, and what cannot be marked
+touch f; chattr +dA f; lsattr f; chattr -d f; lsattr f; chattr =i f; lsattr f; chattr =d f; lsattr f; chattr +s f; echo $?; chattr +c f; echo $?; mkfifo p; chattr +i p; echo $?; ln -s f l; chattr +i l; echo $?; lsattr -d /proc; echo $?; mkdir d; chattr +Ad d; touch d/x; mkdir d/s; lsattr -d d d/s; lsattr d/x; chattr -R -d d; lsattr d/x; rm -r d f l p
+
+## chattr: only the privileged make a file immutable
+cd /tmp; touch f; chown 1000 f; chmod 666 f; su user -c 'chattr +d /tmp/f; echo $?; chattr +i /tmp/f; echo $?; chattr +a /tmp/f; echo $?; lsattr /tmp/f'; chattr +i f; su user -c 'chattr -i /tmp/f; echo $?; echo x >> /tmp/f; echo $?'; chattr -i f; su user -c 'echo x >> /tmp/f; echo $?'; cat f
+
+## chattr: the same on a tmpfs
+cd /tmp; echo text > f; echo g > g; mkdir d; echo x > d/x; chattr +i f d; lsattr f; echo new > f; rm f; mv g f; ln f h; chmod 600 f; touch d/new; rm d/x; mv d/x y; rmdir d; chattr -i f d; chattr +dA f d; touch d/new; lsattr f d/new; rm -r f d; ls

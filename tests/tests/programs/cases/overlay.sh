@@ -81,3 +81,6 @@ mkdir t; mount -t tmpfs none t; cd t; mkdir l u1 w1 u2 w2 m; echo 0 > l/f; mount
 
 ## pivot_root into an overlay
 mkdir t; mount -t tmpfs none t; cd t; mkdir -p l/bin l/old u w m; cp /bin/busybox l/bin; mount -t overlay -o lowerdir=l,upperdir=u,workdir=w none m; unshare -m /bin/busybox sh -c 'cd m && /bin/busybox pivot_root . old && exec /bin/busybox chroot . /bin/busybox sh -c "/bin/busybox ls /; /bin/busybox ls /old/tree/dir; /bin/busybox umount -l /old; /bin/busybox ls /old"'; umount m; cd ..; umount t
+
+## chattr: marks on an overlay, of layers, and over a remount
+mkdir t; mount -t tmpfs none t; cd t; mkdir -p l/d u w m; echo 1 > l/f; echo 2 > l/g; echo 3 > l/h; echo 4 > l/k; touch l/d/x; chattr +i l/g l/d; chattr +A l/h; chattr +d l/k; o=lowerdir=l,upperdir=u,workdir=w; mount -t overlay -o $o none m; lsattr m/f; lsattr m/g; chattr +i m/f; rm m/f; echo x >> m/f; lsattr m/f; lsattr u/f; rm m/g; touch m/d/new; chattr -i m/g; echo more >> m/g; cat m/g; echo more >> m/h; lsattr m/h; echo more >> m/k; lsattr m/k; umount m; mount -t overlay -o $o none m; lsattr m/f; rm m/f; chattr +a m/f; chattr -i m/f; echo + >> m/f; cat m/f; echo no > m/f; rm m/f; chattr -a m/f; rm m/f; ls m; umount m; chattr -i l/g l/d; cd ..; umount t

@@ -7,6 +7,7 @@ mod credentials;
 mod descriptors;
 mod events;
 mod figures;
+mod file_flags;
 mod file_mappings;
 mod first;
 mod floating_point;

@@ -11,7 +11,7 @@ use vfs::context::Credentials;
 use vfs::environment::OpenStream;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file_system::FileSystemOperations;
-use vfs::metadata::{DeviceNumber, FileType, Metadata, NodeId, Permissions, SetAttributes};
+use vfs::metadata::{FileType, Metadata, NodeId, Permissions, SetAttributes};
 use vfs::mount::Path;
 use vfs::node::{Access, DirectoryItem, EmitItem, FIRST_CURSOR, NodeRef, VfsNode};
 
@@ -195,33 +195,17 @@ impl VfsNode for Node {
             (What::Named(index), _) if PRIVATE.contains(&NAMES[index].0) => 0o400,
             _ => 0o444,
         };
-        Permissions { mode, uid, gid }
+        Permissions::new(mode, uid, gid)
     }
 
     fn metadata(&self) -> Result<Metadata> {
         self.subject.threads()?;
-        let Permissions { mode, uid, gid } = self.permissions();
-        let (time, device) = (self.tree.made(), DeviceNumber::default());
         let links = match (self.what, self.kind()) {
             (What::Directory, _) => 3,
             (_, FileType::Directory) => 2,
             _ => 1,
         };
-        Ok(Metadata {
-            id: self.id(),
-            kind: self.kind(),
-            mode,
-            uid,
-            gid,
-            links,
-            device,
-            size: 0,
-            blocks: 0,
-            accessed: time,
-            modified: time,
-            changed: time,
-            created: None,
-        })
+        Ok(Metadata { links, ..Metadata::untouched(self.id(), self.kind(), self.permissions(), self.tree.made()) })
     }
 
     fn file_system(&self) -> Result<Arc<dyn FileSystemOperations>> {

@@ -6,7 +6,7 @@ use crate::content::{Content, Mapped, PAGE_SIZE, PageMapper, Shown};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
 use crate::io::{Sink, Source};
-use crate::metadata::{DeviceNumber, FileType, Metadata, NodeId, Permissions, SetAttributes};
+use crate::metadata::{DeviceNumber, FileFlags, FileType, Metadata, NodeId, Permissions, SetAttributes};
 use crate::node::{
     Allocate, DirectoryItem, EmitItem, Extent, FIRST_CURSOR, NewNode, NodeRef, Rename, SetXattr, VfsNode, WriteAt,
 };
@@ -72,19 +72,15 @@ impl VfsNode for CpioNode {
 
     fn permissions(&self) -> Permissions {
         let row = self.row();
-        Permissions { mode: u32::from(row.mode), uid: row.uid, gid: row.gid }
+        Permissions::new(u32::from(row.mode), row.uid, row.gid)
     }
 
     fn metadata(&self) -> Result<Metadata> {
         let row = self.row();
         let size = self.data().len() as u64;
         let modified = Timestamp::from_seconds(i64::from(row.modified));
+        let has_flags = matches!(row.kind, FileType::Regular | FileType::Directory);
         Ok(Metadata {
-            id: self.id(),
-            kind: row.kind,
-            mode: u32::from(row.mode),
-            uid: row.uid,
-            gid: row.gid,
             links: u64::from(row.links),
             device: match row.body {
                 Body::Device(device) => device,
@@ -92,10 +88,8 @@ impl VfsNode for CpioNode {
             },
             size,
             blocks: if row.kind == FileType::Regular { size.div_ceil(512) } else { 0 },
-            accessed: modified,
-            modified,
-            changed: modified,
-            created: None,
+            flags: has_flags.then(FileFlags::empty),
+            ..Metadata::untouched(self.id(), row.kind, self.permissions(), modified)
         })
     }
 

@@ -21,7 +21,7 @@ use super::places::Place;
 use crate::content::Content;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::DirectoryTimes;
-use crate::metadata::{FileType, Metadata, SetAttributes, SetTime};
+use crate::metadata::{FileFlags, FileType, Metadata, SetAttributes, SetTime};
 use crate::node::{Extent, NewKind, NewNode, NodeRef, SetXattr, VfsNode, WriteAt};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -104,7 +104,16 @@ impl OverlayNode {
                 _ => return fail(FileSystemErrorKind::InvalidArgument),
             }
         }
-        self.copy_up_then(Then::SetAttributes(set)).map(drop)
+        let Some(flags) = set.flags else { return self.copy_up_then(Then::SetAttributes(set)).map(drop) };
+        // In the layer they would be in the overlay's own way.
+        let in_layer = SetAttributes { flags: Some(flags - FileFlags::PROTECTION), ..*set };
+        let upper = self.copy_up()?;
+        upper.check_writable()?;
+        let _copying = self.copying.lock();
+        let protection = flags & FileFlags::PROTECTION;
+        self.overlay()?.marks().set_protection(upper.node(), protection)?;
+        self.set_protection(protection);
+        upper.node().set_attributes(&in_layer)
     }
 
     /// [`VfsNode::set_content`].
@@ -307,7 +316,14 @@ impl OverlayFS {
         if let Some(origin) = origin {
             self.marks().set_origin(&staged, origin)?;
         }
-        staged.set_attributes(&SetAttributes { mode: Some(metadata.mode), ..times(&metadata) })?;
+        let protection =
+            (metadata.flags.unwrap_or_default() | self.marks().protection(source)?) & FileFlags::PROTECTION;
+        if !protection.is_empty() {
+            self.marks().set_protection(&staged, protection)?;
+        }
+        // As on Linux a copy is not left out of backups because the file was.
+        let flags = metadata.flags.map(|flags| flags & FileFlags::NO_ACCESS_TIME);
+        staged.set_attributes(&SetAttributes { mode: Some(metadata.mode), flags, ..times(&metadata) })?;
         then.apply(&staged)?;
         if self.options().fsync == Fsync::Strict {
             staged.sync()?;

@@ -41,9 +41,9 @@ use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
 use crate::io::{Sink, Source};
-use crate::metadata::{FileType, Metadata, NodeId, Permissions, SetAttributes};
+use crate::metadata::{FileFlags, FileType, Metadata, NodeId, Permissions, SetAttributes};
 use crate::node::{Access, Allocate, EmitItem, Extent, NewNode, NodeRef, Rename, SetXattr, VfsNode, WriteAt};
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Mutex, MutexGuard, RwLock, WriteGuard};
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
@@ -59,6 +59,9 @@ pub struct OverlayNode {
     pub(super) origin: NodeId,
     kind: FileType,
     sources: RwLock<Sources>,
+    /// What of [`FileFlags`] it has beside those that the topmost of its sources has. Changed with `copying` held, or
+    /// together with `sources`.
+    protection: AtomicU32,
     /// Held during copy-up. While it is held and the node is not in the upper, nobody else puts it there.
     pub(super) copying: Mutex<()>,
     pub(super) places: Places,
@@ -100,7 +103,7 @@ impl OverlayNode {
         overlay: &Weak<OverlayFS>,
         id: NodeId,
         origin: NodeId,
-        Watched { sources, counts }: Watched,
+        Watched { sources, counts, protection }: Watched,
         place: Option<Place>,
     ) -> Arc<Self> {
         let kind = sources.top().node().kind();
@@ -112,6 +115,7 @@ impl OverlayNode {
             origin,
             kind,
             sources: RwLock::new(sources),
+            protection: AtomicU32::new(protection.bits()),
             copying: Mutex::new(()),
             places: Places::new(place),
             mappers: Mappers::default(),
@@ -190,17 +194,17 @@ impl OverlayNode {
     /// # Errors
     /// `ENOMEM`.
     pub(super) fn watch(&self, sources: Sources) -> Result<Watched> {
-        Watched::by(self.directory.as_ref().map(|directory| directory.counts.clone()), sources)
+        let counts = self.directory.as_ref().map(|directory| directory.counts.clone());
+        Watched::by(self.overlay()?.marks(), counts, sources)
     }
 
     /// Changes what it is made of to what it has watched. Whoever calls holds `copying`, or the names of the directory
     /// it is in.
-    pub(super) fn set_sources(&self, watched: Watched) {
-        let Watched { mut sources, .. } = watched;
+    pub(super) fn set_sources(&self, mut watched: Watched) {
         let mut present = self.hold_sources();
-        self.exchange_sources(&mut present, &mut sources);
+        self.exchange_sources(&mut present, &mut watched);
         drop(present);
-        drop(sources);
+        drop(watched);
     }
 
     /// Keeps everybody from what it is made of.
@@ -209,12 +213,23 @@ impl OverlayNode {
     }
 
     /// Changes what it is made of, which is held, to what it has watched; what it was made of is given back.
-    pub(super) fn exchange_sources(&self, present: &mut Sources, sources: &mut Sources) {
+    pub(super) fn exchange_sources(&self, present: &mut Sources, watched: &mut Watched) {
+        self.set_protection(watched.protection);
+        let sources = &mut watched.sources;
         core::mem::swap(present, sources);
         if let Some(directory) = &self.directory {
             directory.counts.replaced(sources, present);
         }
         self.tell_mappers(sources);
+    }
+
+    /// What of its flags the overlay alone knows.
+    pub(super) fn protection(&self) -> FileFlags {
+        FileFlags::from_bits_truncate(self.protection.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_protection(&self, flags: FileFlags) {
+        self.protection.store(flags.bits(), Ordering::Release);
     }
 
     /// What it has as a directory.
@@ -279,7 +294,9 @@ impl VfsNode for OverlayNode {
     }
 
     fn permissions(&self) -> Permissions {
-        self.sources.read().top().node().permissions()
+        let mut permissions = self.sources.read().top().node().permissions();
+        permissions.flags |= self.protection();
+        permissions
     }
 
     fn metadata(&self) -> Result<Metadata> {
@@ -288,6 +305,7 @@ impl VfsNode for OverlayNode {
         metadata.id = self.shown_id(&sources)?;
         // A copy is younger than the file that it is of, and nobody could say of whose birth this is.
         metadata.created = None;
+        metadata.flags = metadata.flags.map(|flags| flags | self.protection());
         if self.kind == FileType::Directory {
             if sources.all().nth(1).is_some() {
                 // The layers' counts of sub-directories do not add up, and `find` knows what 1 means.

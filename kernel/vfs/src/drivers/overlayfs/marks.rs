@@ -6,6 +6,7 @@
 //! | lower layers' same-named directories are hidden | a file `.wh..wh..opq` in it | attribute `opaque` = `y` |
 //! | where the directory is in the layers below | attribute `redirect` | attribute `redirect` |
 //! | what a file was copied up from | attribute `origin` | attribute `origin` |
+//! | a file is immutable or append-only | attribute `protattr` | attribute `protattr` |
 //!
 //! Under [`Format::Oci`] both columns are read and the first is written; names that begin with `.wh.` are hidden and
 //! cannot be made. Under [`Format::Linux`] only the second column exists and `.wh.x` is an ordinary name. In both, a
@@ -14,7 +15,7 @@
 
 use super::layer::{Changes, LayerNode};
 use crate::error::{FileSystemErrorKind, Result, fail};
-use crate::metadata::{DeviceNumber, FileSystemId, FileType, NodeId};
+use crate::metadata::{DeviceNumber, FileFlags, FileSystemId, FileType, NodeId};
 use crate::name::{NAME_MAX, Name, XATTR_NAME_MAX};
 use crate::node::{NewKind, NewNode, NodeRef, SetXattr};
 use alloc::boxed::Box;
@@ -250,6 +251,39 @@ impl Marks {
     /// Those of the layer.
     pub fn clear_metacopy(&self, node: &NodeRef) -> Result<()> {
         self.remove_attribute(node, b"metacopy")
+    }
+
+    /// Which of the flags that keep a file from being changed it has in the overlay (Linux's `protattr`): in the layer they
+    /// would keep the overlay itself from changing it.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    pub fn protection(&self, node: &NodeRef) -> Result<FileFlags> {
+        let mut flags = FileFlags::empty();
+        if matches!(node.kind(), FileType::Regular | FileType::Directory) {
+            for letter in self.attribute(node, b"protattr")?.unwrap_or_default() {
+                flags |= match letter {
+                    b'a' => FileFlags::APPEND_ONLY,
+                    b'i' => FileFlags::IMMUTABLE,
+                    _ => FileFlags::empty(),
+                };
+            }
+        }
+        Ok(flags)
+    }
+
+    /// Gives a file of the upper layer these of the flags that [`Marks::protection`] says.
+    ///
+    /// # Errors
+    /// `ENOSPC`, `EOPNOTSUPP`.
+    pub fn set_protection(&self, node: &NodeRef, flags: FileFlags) -> Result<()> {
+        let letters: &[u8] = match (flags.contains(FileFlags::APPEND_ONLY), flags.contains(FileFlags::IMMUTABLE)) {
+            (false, false) => return self.remove_attribute(node, b"protattr"),
+            (true, false) => b"a",
+            (false, true) => b"i",
+            (true, true) => b"ai",
+        };
+        node.set_xattr(&self.attribute_name(b"protattr"), letters, SetXattr::Any)
     }
 
     fn remove_attribute(&self, node: &NodeRef, name: &[u8]) -> Result<()> {

@@ -133,7 +133,7 @@ impl OverlayFS {
             Some(present) => present,
             None => {
                 let id = NodeId { file_system: self.id, inode };
-                let watched = Watched::new(sources.clone())?;
+                let watched = Watched::new(self.marks(), sources.clone())?;
                 let node = OverlayNode::new(&self.me, id, origin, watched, Some(Place::new(directory, name)));
                 let mut nodes = self.nodes.lock();
                 match nodes.get(&inode).and_then(Weak::upgrade) {
@@ -229,7 +229,7 @@ impl OverlayFS {
         let origin = upper.id();
         let inode = self.identity().number(origin);
         let id = NodeId { file_system: self.id, inode };
-        let watched = Watched::new(Sources { upper: Some(upper), lowers: Arc::from([]) })?;
+        let watched = Watched::new(self.marks(), Sources { upper: Some(upper), lowers: Arc::from([]) })?;
         let node =
             OverlayNode::new(&self.me, id, origin, watched, place.map(|(parent, name)| Place::new(parent, name)));
         self.nodes.lock().insert(inode, Arc::downgrade(&node));

@@ -27,6 +27,7 @@ use super::lookup::Sources;
 use super::marks::Opacity;
 use super::mount_checks::{InUse, Refusal, check_layers, has_uppers_inside, shown};
 use super::options::{split, unescape};
+use super::watch::Watched;
 use super::{LayerStack, OverlayFS};
 use crate::driver::MountRequest;
 use crate::error::{FileSystemErrorKind, Result};
@@ -69,7 +70,7 @@ impl Pushes {
 #[derive(Default)]
 struct Replacements {
     nodes: Vec<Arc<OverlayNode>>,
-    sources: Vec<Sources>,
+    sources: Vec<Watched>,
 }
 
 impl Replacements {
@@ -83,7 +84,7 @@ impl Replacements {
 
     /// Adds a node. What it is to be made of is watched from now on.
     fn add(&mut self, node: &Arc<OverlayNode>, sources: Sources) -> Result<()> {
-        self.sources.push(node.watch(sources)?.sources);
+        self.sources.push(node.watch(sources)?);
         self.nodes.push(node.clone());
         Ok(())
     }

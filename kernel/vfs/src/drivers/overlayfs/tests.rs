@@ -29,6 +29,7 @@ mod overlay {
     mod names;
     mod namespaces;
     mod options;
+    mod protection;
     mod push;
     mod push_busy;
     mod rename;

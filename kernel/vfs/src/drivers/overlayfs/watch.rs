@@ -6,8 +6,10 @@
 
 use super::layer::LayerNode;
 use super::lookup::Sources;
+use super::marks::Marks;
 use crate::change::ChangeCell;
 use crate::error::Result;
+use crate::metadata::FileFlags;
 use alloc::sync::Arc;
 
 /// The counts of a merged directory.
@@ -57,30 +59,33 @@ impl Counts {
     }
 }
 
-/// What a node is to be made of, watched by it if it is a directory.
+/// What a node is to be made of, watched by it if it is a directory, and what the topmost of it says that users may not
+/// change.
 pub(super) struct Watched {
     pub sources: Sources,
     pub counts: Option<Counts>,
+    pub protection: FileFlags,
 }
 
 impl Watched {
     /// Of a new node.
     ///
     /// # Errors
-    /// `ENOMEM`.
-    pub fn new(sources: Sources) -> Result<Self> {
+    /// `ENOMEM`, and those of the layers.
+    pub fn new(marks: &Marks, sources: Sources) -> Result<Self> {
         let counts = if sources.top().is_directory() { Some(Counts::new()?) } else { None };
-        Self::by(counts, sources)
+        Self::by(marks, counts, sources)
     }
 
     /// Of the node that has these counts.
     ///
     /// # Errors
-    /// `ENOMEM`.
-    pub fn by(counts: Option<Counts>, sources: Sources) -> Result<Self> {
+    /// `ENOMEM`, and those of the layers.
+    pub fn by(marks: &Marks, counts: Option<Counts>, sources: Sources) -> Result<Self> {
+        let protection = marks.protection(sources.top().node())?;
         if let Some(counts) = &counts {
             counts.watch(&sources)?;
         }
-        Ok(Self { sources, counts })
+        Ok(Self { sources, counts, protection })
     }
 }

@@ -10,7 +10,7 @@ use crate::content::{Budget, Content, Mapped, PageMapper, Shown};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::{DirectoryTimes, FileSystemOperations};
 use crate::io::{Sink, Source};
-use crate::metadata::{DeviceNumber, FileType, Metadata, NodeId, Permissions, SetAttributes, SetTime};
+use crate::metadata::{DeviceNumber, FileFlags, FileType, Metadata, NodeId, Permissions, SetAttributes, SetTime};
 use crate::node::{
     Allocate, DirectoryItem, EmitItem, Extent, NewKind, NewNode, NodeRef, Rename, RenameFlags, SetXattr, VfsNode,
     WriteAt,
@@ -33,6 +33,7 @@ pub struct TmpfsNode {
     me: Weak<TmpfsNode>,
     pub(super) shared: Arc<Shared>,
     inode: u64,
+    /// Permission bits, and from [`FLAGS_SHIFT`] on what it is marked with.
     mode: AtomicU32,
     /// Owner in the upper half, group in the lower: they change together.
     owner: AtomicU64,
@@ -73,7 +74,7 @@ struct Times {
 impl TmpfsNode {
     /// The root directory. It has a name, so to speak: the place it is mounted on.
     pub(super) fn root(shared: &Arc<Shared>, new: &NewNode<'_>) -> Arc<Self> {
-        let root = Self::build(shared, new, Body::directory());
+        let root = Self::build(shared, new, FileFlags::empty(), Body::directory());
         root.names.store(1, Ordering::Relaxed);
         root.nameless.store(false, Ordering::Relaxed);
         // A limit is at least one node, and this is the first.
@@ -85,7 +86,7 @@ impl TmpfsNode {
     ///
     /// # Errors
     /// `ENOSPC`, `ENOMEM`, `ENAMETOOLONG` for a target that is no path's length.
-    fn new(shared: &Arc<Shared>, new: &NewNode<'_>) -> Result<Arc<Self>> {
+    fn new(shared: &Arc<Shared>, new: &NewNode<'_>, flags: FileFlags) -> Result<Arc<Self>> {
         let target = match new.kind {
             NewKind::Symlink(target) => target.len(),
             _ => 0,
@@ -99,16 +100,17 @@ impl TmpfsNode {
             NewKind::Fifo | NewKind::Socket => Body::Special(new.kind.file_type(), DeviceNumber::default()),
         };
         shared.limits.nodes().take(1)?;
-        Ok(Self::build(shared, new, body))
+        let flags = if body.has_flags() { flags } else { FileFlags::empty() };
+        Ok(Self::build(shared, new, flags, body))
     }
 
-    fn build(shared: &Arc<Shared>, new: &NewNode<'_>, body: Body) -> Arc<Self> {
+    fn build(shared: &Arc<Shared>, new: &NewNode<'_>, flags: FileFlags, body: Body) -> Arc<Self> {
         let now = shared.clock.now();
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             shared: shared.clone(),
             inode: shared.fresh_inode(),
-            mode: AtomicU32::new(new.mode & 0o7777),
+            mode: AtomicU32::new(with_flags(new.mode, flags)),
             owner: AtomicU64::new(pack(new.uid, new.gid)),
             names: AtomicU64::new(0),
             nameless: AtomicBool::new(true),
@@ -183,6 +185,11 @@ impl TmpfsNode {
         }
     }
 
+    /// What is made in this directory is marked with.
+    fn inherited(&self) -> FileFlags {
+        self.permissions().flags & (FileFlags::NO_DUMP | FileFlags::NO_ACCESS_TIME)
+    }
+
     /// Makes the change of one name in this directory.
     fn change_name(
         &self,
@@ -197,6 +204,11 @@ impl TmpfsNode {
 }
 
 impl Body {
+    /// Whether it can be marked.
+    fn has_flags(&self) -> bool {
+        matches!(self, Self::Regular(_) | Self::Directory { .. })
+    }
+
     fn directory() -> Self {
         Self::Directory {
             names: RwLock::new(Directory::default()),
@@ -204,6 +216,13 @@ impl Body {
             directories: AtomicU64::new(0),
         }
     }
+}
+
+const MODE_BITS: u32 = 0o7777;
+const FLAGS_SHIFT: u32 = 16;
+
+const fn with_flags(mode: u32, flags: FileFlags) -> u32 {
+    mode & MODE_BITS | flags.bits() << FLAGS_SHIFT
 }
 
 const fn pack(uid: u32, gid: u32) -> u64 {
@@ -230,7 +249,9 @@ impl VfsNode for TmpfsNode {
 
     fn permissions(&self) -> Permissions {
         let owner = self.owner.load(Ordering::Acquire);
-        Permissions { mode: self.mode.load(Ordering::Acquire), uid: (owner >> 32) as u32, gid: owner as u32 }
+        let mode = self.mode.load(Ordering::Acquire);
+        let flags = FileFlags::from_bits_truncate(mode >> FLAGS_SHIFT);
+        Permissions { mode: mode & MODE_BITS, uid: (owner >> 32) as u32, gid: owner as u32, flags }
     }
 
     fn metadata(&self) -> Result<Metadata> {
@@ -253,13 +274,8 @@ impl VfsNode for TmpfsNode {
             }
         };
         let times = *self.times.lock();
-        let Permissions { mode, uid, gid } = self.permissions();
+        let permissions = self.permissions();
         Ok(Metadata {
-            id: self.id(),
-            kind: self.kind(),
-            mode,
-            uid,
-            gid,
             links,
             device,
             size,
@@ -268,6 +284,8 @@ impl VfsNode for TmpfsNode {
             modified: times.modified,
             changed: times.changed,
             created: Some(self.created),
+            flags: self.body.has_flags().then_some(permissions.flags),
+            ..Metadata::untouched(self.id(), self.kind(), permissions, self.created)
         })
     }
 
@@ -283,11 +301,12 @@ impl VfsNode for TmpfsNode {
         // Both under the lock of the times, so that two changes do not mix. The mode first: when set-id bits go with a
         // change of owner, nobody sees them with the new one.
         let mut times = self.times.lock();
-        if let Some(mode) = set.mode {
-            self.mode.store(mode & 0o7777, Ordering::Release);
+        let present = self.permissions();
+        if set.mode.is_some() || set.flags.is_some() {
+            let flags = set.flags.filter(|_| self.body.has_flags()).unwrap_or(present.flags);
+            self.mode.store(with_flags(set.mode.unwrap_or(present.mode), flags), Ordering::Release);
         }
         if set.uid.is_some() || set.gid.is_some() {
-            let present = self.permissions();
             let owner = pack(set.uid.unwrap_or(present.uid), set.gid.unwrap_or(present.gid));
             self.owner.store(owner, Ordering::Release);
         }
@@ -332,7 +351,7 @@ impl VfsNode for TmpfsNode {
                 return fail(FileSystemErrorKind::AlreadyExists);
             }
         }
-        let node = Self::new(&self.shared, new)?;
+        let node = Self::new(&self.shared, new, self.inherited())?;
         match self.change_name(name, None, Some(node.clone()), Emptiness::Any) {
             Ok(()) => Ok(node),
             // Somebody took the name meanwhile.
@@ -342,7 +361,7 @@ impl VfsNode for TmpfsNode {
     }
 
     fn create_unnamed(&self, new: &NewNode<'_>) -> Result<NodeRef> {
-        Ok(Self::new(&self.shared, new)?)
+        Ok(Self::new(&self.shared, new, self.inherited())?)
     }
 
     fn link(&self, name: &[u8], node: &NodeRef) -> Result<()> {
@@ -377,7 +396,7 @@ impl VfsNode for TmpfsNode {
             target.map(Self::shared_self).transpose()?
         } else if rename.flags.contains(RenameFlags::WHITEOUT) {
             let kind = NewKind::CharDevice(DeviceNumber::new(0, 0));
-            Some(Self::new(&self.shared, &NewNode { kind, mode: 0, uid: 0, gid: 0 })?)
+            Some(Self::new(&self.shared, &NewNode { kind, mode: 0, uid: 0, gid: 0 }, FileFlags::empty())?)
         } else {
             None
         };
@@ -477,6 +496,9 @@ impl VfsNode for TmpfsNode {
     }
 
     fn note_access(&self) {
+        if self.permissions().flags.contains(FileFlags::NO_ACCESS_TIME) {
+            return;
+        }
         let now = self.now();
         let mut times = self.times.lock();
         if times.accessed <= times.modified

@@ -113,7 +113,7 @@ impl VfsNode for MagicNode {
     }
 
     fn permissions(&self) -> Permissions {
-        Permissions { mode: 0o777, uid: 0, gid: 0 }
+        Permissions::new(0o777, 0, 0)
     }
 
     fn metadata(&self) -> Result<Metadata> {
