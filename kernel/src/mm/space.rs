@@ -26,12 +26,20 @@ mod backing;
 mod bounds;
 mod fault;
 mod file_mapping;
+mod foreign;
+mod growth;
+mod heap;
+mod marks;
 mod remap;
+mod room;
 
 pub use backing::{Mapping, Rights};
 pub use bounds::Bounds;
 pub use fault::Failure;
+pub use growth::GROWTH_MAX;
+pub use marks::Marks;
 pub use remap::Remap;
+pub use room::Place;
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -62,17 +70,6 @@ pub const MAPPINGS_END: u64 = 0x7fff_f000_0000;
 /// The most areas that a space may have (Linux's `vm.max_map_count`).
 pub const AREAS_MAX: usize = 65_530;
 
-/// Where something is to be mapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Anywhere, if possible at this address.
-    Near(u64),
-    /// At this address, in place of what is there.
-    At(u64),
-    /// At this address, if nothing is there.
-    IfFree(u64),
-}
-
 #[derive(Clone)]
 struct Area {
     end: u64,
@@ -86,6 +83,7 @@ struct Area {
     allowed: Rights,
     /// Whether a fork shares what is written here.
     shared: bool,
+    marks: Marks,
     /// What a private mapping of a file showed at first.
     origin: Option<Arc<Mutex<Content>>>,
 }
@@ -112,6 +110,8 @@ pub struct AddressSpace {
     /// From where the heap begins to where it ends (`brk(2)`).
     heap: Range<u64>,
     bounds: Bounds,
+    /// Whether what is mapped is locked at once (`MCL_FUTURE`).
+    locks_new: bool,
 }
 
 /// An address space as several use it: a process, its threads, and a child that has no program of its own yet.
@@ -187,7 +187,7 @@ impl AddressSpace {
         page::admit(size_of::<Mutex<UserTables>>())?;
         let tables = Arc::new(Mutex::new(tables));
         let (areas, released, bounds) = (BTreeMap::new(), Released::default(), Bounds::default());
-        Ok(Self { areas, tables, released, room_below: MAPPINGS_END, heap: 0..0, bounds })
+        Ok(Self { areas, tables, released, room_below: MAPPINGS_END, heap: 0..0, bounds, locks_new: false })
     }
 
     /// A space of its own with the same in it: what is private is copied when one of the two writes it.
@@ -203,7 +203,7 @@ impl AddressSpace {
         self.tables.lock().protect(0..USER_END);
         let mut contents: BTreeMap<*const Mutex<Content>, Arc<Mutex<Content>>> = BTreeMap::new();
         let mut files: BTreeMap<*const FileMapping, Arc<FileMapping>> = BTreeMap::new();
-        for (&start, area) in &self.areas {
+        for (&start, area) in self.areas.iter().filter(|(_, area)| !area.marks.contains(Marks::LEFT_OUT)) {
             let backing = match &area.backing {
                 Backing::Content(content) if area.shared => Backing::Content(content.clone()),
                 Backing::Content(content) => {
@@ -218,7 +218,7 @@ impl AddressSpace {
                     Backing::File(again)
                 }
             };
-            child.areas.insert(start, Area { backing, ..area.clone() });
+            child.areas.insert(start, area.for_child(backing)?);
         }
         Ok(child)
     }
@@ -241,7 +241,8 @@ impl AddressSpace {
         let replaced = if let Place::At(start) = place { start..start.saturating_add(length) } else { 0..0 };
         self.check_bounds(&replaced, rounded(length)?, !mapping.shared && mapping.rights.contains(Rights::WRITE))?;
         let range = self.make_room(place, length)?;
-        let Mapping { source, first, limit, rights, allowed, shared } = mapping;
+        let Mapping { source, first, limit, rights, allowed, shared, mut marks } = mapping;
+        marks.set(Marks::LOCKED, self.locks_new || marks.contains(Marks::LOCKED));
         let mut origin = None;
         let backing = match source {
             Source::Memory(content) => Backing::Content(Arc::new(Mutex::new(content))),
@@ -254,38 +255,9 @@ impl AddressSpace {
                 Backing::File(FileMapping::new(file, self.tables.clone(), range.start, pages)?)
             }
         };
-        self.areas.insert(range.start, Area { end: range.end, backing, first, limit, rights, allowed, shared, origin });
+        let area = Area { end: range.end, backing, first, limit, rights, allowed, shared, marks, origin };
+        self.areas.insert(range.start, area);
         Ok(range.start)
-    }
-
-    /// Finds `length` bytes in which nothing is mapped, rounded up to pages, or takes away what is there; an area can be
-    /// noted then.
-    fn make_room(&mut self, place: Place, length: u64) -> Result<Range<u64>> {
-        let length = rounded(length)?;
-        let start = match place {
-            Place::Near(hint) => self.free_range(hint, length)?,
-            Place::At(start) | Place::IfFree(start) => {
-                if !start.is_multiple_of(PAGE) {
-                    return fail(FileSystemErrorKind::InvalidArgument);
-                }
-                if start < USER_START || start.checked_add(length).is_none_or(|end| end > USER_END) {
-                    return fail(FileSystemErrorKind::OutOfMemory);
-                }
-                start
-            }
-        };
-        let range = start..start + length;
-        if self.areas.len() >= AREAS_MAX {
-            return fail(FileSystemErrorKind::OutOfMemory);
-        }
-        page::admit(AREA_MEMORY)?;
-        if !self.is_free(&range) {
-            if matches!(place, Place::IfFree(_)) {
-                return fail(FileSystemErrorKind::AlreadyExists);
-            }
-            self.remove(range.clone())?;
-        }
-        Ok(range)
     }
 
     /// Takes away what is mapped in `length` bytes from `start` on.
@@ -306,6 +278,7 @@ impl AddressSpace {
             return Ok(());
         }
         let range = self.check_mapped(start, length)?;
+        self.check_unsealed(&range)?;
         self.split(range.start)?;
         self.split(range.end)?;
         for (_, area) in self.areas.range_mut(range.clone()) {
@@ -357,11 +330,6 @@ impl AddressSpace {
         self.areas.iter().map(|(&start, area)| (start..area.end, area.rights, area.shared))
     }
 
-    /// Where the heap is.
-    pub fn heap(&self) -> Range<u64> {
-        self.heap.clone()
-    }
-
     /// Reads what the program has at `address` without its doing; how much there is in one piece.
     ///
     /// # Errors
@@ -375,94 +343,15 @@ impl AddressSpace {
         content.lock().read(first * PAGE + (address - start), &mut &mut into[..count])
     }
 
-    /// Says where the heap begins; it is empty.
-    pub fn set_heap_start(&mut self, start: u64) {
-        self.heap = start..start;
-    }
-
-    /// Moves the heap's end to `end` if that can be; returns where it is then (`brk(2)`).
-    pub fn set_heap_end(&mut self, end: u64) -> u64 {
-        let (old, new) = (self.heap.end.next_multiple_of(PAGE), end.checked_next_multiple_of(PAGE));
-        let Some(new) = new.filter(|&new| end >= self.heap.start && new < MAPPINGS_END) else {
-            return self.heap.end;
-        };
-        let moved = if new > old { self.grow_heap(old..new) } else { self.remove(new..old) };
-        if moved.is_ok() {
-            self.heap.end = end;
-        }
-        self.heap.end
-    }
-
-    fn grow_heap(&mut self, range: Range<u64>) -> Result<()> {
-        if !self.is_free(&range) {
-            return fail(FileSystemErrorKind::OutOfMemory);
-        }
-        let rights = Rights::READ | Rights::WRITE;
-        self.check_bounds(&(0..0), range.end - range.start, true)?;
-        // The last piece of the heap grows; a heap that begins, or whose end has other rights now, gets a new one.
-        if let Some((&start, area)) = self.areas.range_mut(self.heap.start..range.start).next_back()
-            && area.end == range.start
-            && area.rights == rights
-            && let Backing::Content(content) = &area.backing
-            && !area.shared
-            && area.origin.is_none()
-        {
-            let end = (area.first * PAGE) + (range.end - start);
-            let mut content = content.lock();
-            if content.len() < end {
-                content.set_len(end)?;
-            }
-            drop(content);
-            area.end = range.end;
-            return Ok(());
-        }
-        let length = range.end - range.start;
-        self.map(Place::IfFree(range.start), length, Mapping::anonymous(length, rights, false)?).map(|_| ())
-    }
-
-    /// Whether nothing is mapped in `range`.
-    fn is_free(&self, range: &Range<u64>) -> bool {
-        self.areas.range(..range.end).next_back().is_none_or(|(_, area)| area.end <= range.start)
-    }
-
-    /// Where `length` bytes are free, as high as can be.
+    /// Takes away what is mapped in `range`, whose bounds are pages'.
     ///
     /// # Errors
-    /// `ENOMEM` where there is no room.
-    pub fn find_room(&mut self, length: u64) -> Result<u64> {
-        self.free_range(0, length)
-    }
-
-    /// Where `length` bytes are free: at `hint` if possible, else below what was found last, else as high as can be.
-    fn free_range(&mut self, hint: u64, length: u64) -> Result<u64> {
-        let hint = hint - hint % PAGE;
-        if hint >= USER_START
-            && let Some(end) = hint.checked_add(length).filter(|&end| end <= MAPPINGS_END)
-            && self.is_free(&(hint..end))
-        {
-            return Ok(hint);
-        }
-        let found = self.free_below(self.room_below, length).or_else(|| self.free_below(MAPPINGS_END, length));
-        self.room_below = found.unwrap_or(self.room_below);
-        found.ok_or(FileSystemErrorKind::OutOfMemory.into())
-    }
-
-    /// The highest `length` free bytes below `end`.
-    fn free_below(&self, mut end: u64, length: u64) -> Option<u64> {
-        for (&start, area) in self.areas.range(..end).rev() {
-            if area.end + length <= end {
-                break;
-            }
-            end = end.min(start);
-        }
-        end.checked_sub(length).filter(|&start| start >= USER_START)
-    }
-
-    /// Takes away what is mapped in `range`, whose bounds are pages'.
+    /// `EPERM` where something is to stay, `ENOMEM`.
     fn remove(&mut self, range: Range<u64>) -> Result<()> {
         if range.is_empty() {
             return Ok(());
         }
+        self.check_unsealed(&range)?;
         self.split(range.start)?;
         self.split(range.end)?;
         self.room_below = self.room_below.max(range.end.min(MAPPINGS_END));

@@ -139,8 +139,8 @@ pub fn load(
     page::admit(size_of::<Place>())?;
     let stack = start::stack(&arguments, environment, &told)?;
     let (pointer, arguments, environment, auxiliary) = (stack.pointer, stack.arguments, stack.environment, stack.told);
-    let stack = Mapping::private(stack.content, 0, Rights::READ | Rights::WRITE)?;
-    space.map(space::Place::IfFree(STACK_TOP - told.stack_size), told.stack_size, stack)?;
+    let mapping = Mapping::grown(stack.content, Rights::READ | Rights::WRITE);
+    space.map(space::Place::IfFree(STACK_TOP - stack.length), stack.length, mapping)?;
     let name = match wanted.is_number {
         true => executable.entry.name().to_vec(),
         false => path.rsplit(|&byte| byte == b'/').next().unwrap_or(path).to_vec(),

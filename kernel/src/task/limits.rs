@@ -1,7 +1,7 @@
 //! How much a process may have (`getrlimit(2)`).
 //!
 //! Each limit is looked at where what it limits is given out: numbers of files by [`files`], memory by its
-//! [address space](crate::mm::space), the stack when a program begins, the length of files and the number of processes
+//! [address space](crate::mm::space), its stack too, the length of files and the number of processes
 //! by the calls that make them, time here, at the tick. Those of what the kernel does not have are kept and told.
 
 use core::time::Duration;
@@ -32,6 +32,8 @@ pub enum Resource {
     Processes = 6,
     /// Numbers of open files.
     Files = 7,
+    /// Bytes of memory that stay there.
+    Locked = 8,
     /// Bytes of memory.
     Memory = 9,
     /// How far before others it may go, as 20 less the nice value.
@@ -64,6 +66,9 @@ pub const NAMES: [(&str, &str); COUNT] = [
 /// There is no limit.
 pub const UNLIMITED: u64 = u64::MAX;
 
+/// How much memory may be locked unless a process asks for another limit.
+const LOCKED: u64 = 8 << 20;
+
 /// A limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -92,6 +97,7 @@ impl Default for Limits {
         limits[Resource::Stack as usize] = Limit::up_to(start::STACK_SIZE, UNLIMITED);
         limits[Resource::Core as usize] = Limit::up_to(0, UNLIMITED);
         limits[Resource::Files as usize] = Limit::up_to(files::LIMIT as u64, files::LIMIT_MAX as u64);
+        limits[Resource::Locked as usize] = Limit::up_to(LOCKED, LOCKED);
         limits[Resource::Nice as usize] = Limit::up_to(0, 0);
         // Priorities that are not there.
         limits[14] = Limit::up_to(0, 0);
@@ -110,7 +116,7 @@ impl Limits {
         self.0[resource as usize].now
     }
 
-    /// How large a program's stack is.
+    /// How large a program's stack may be when it begins, for what it finds there.
     pub fn stack(&self) -> u64 {
         let pages = self.now(Resource::Stack) / page::SIZE as u64;
         (pages * page::SIZE as u64).clamp(start::STACK_SIZE_MIN, start::STACK_SIZE_MAX)
@@ -118,7 +124,8 @@ impl Limits {
 
     /// Those of an address space.
     pub fn of_memory(&self) -> Bounds {
-        Bounds { all: self.now(Resource::Memory), data: self.now(Resource::Data) }
+        let [all, data, stack] = [Resource::Memory, Resource::Data, Resource::Stack].map(|what| self.now(what));
+        Bounds { all, data, stack }
     }
 }
 

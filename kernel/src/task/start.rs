@@ -15,6 +15,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use super::identity::Ids;
 use super::signal::frame;
 use crate::arch::{cpu, random};
+use crate::mm::space::GROWTH_MAX;
 
 /// The end of the stack.
 pub const STACK_TOP: u64 = crate::arch::user::USER_END;
@@ -25,8 +26,11 @@ pub const STACK_SIZE: u64 = 8 << 20;
 /// The least that it may be: arguments and environment take half of it at most.
 pub const STACK_SIZE_MIN: u64 = 256 << 10;
 
-/// The most that it may be: further down lie mappings.
-pub const STACK_SIZE_MAX: u64 = 128 << 20;
+/// The most that counts of its limit for what a program finds there.
+pub const STACK_SIZE_MAX: u64 = GROWTH_MAX;
+
+/// How much of it is there at first, besides what the program finds there.
+const STACK_FIRST: u64 = 128 << 10;
 
 /// The most that arguments and environment may take, with what leads to them.
 const TEXTS_MAX: usize = 512 << 10;
@@ -57,7 +61,7 @@ pub struct Told<'a> {
     pub groups: Ids,
     /// Whether it has rights that who started it does not.
     pub secure: bool,
-    /// How large its stack is.
+    /// How large its stack may be.
     pub stack_size: u64,
 }
 
@@ -72,8 +76,10 @@ pub fn check_size(count: usize, bytes: usize, stack_size: u64) -> Result<()> {
 
 /// A stack to begin with.
 pub struct FirstStack {
-    /// What stands behind it.
+    /// What stands behind it, with room for it to grow down.
     pub content: Content,
+    /// How large it is at first.
+    pub length: u64,
     /// Where its pointer begins.
     pub pointer: u64,
     /// Where the arguments are.
@@ -140,14 +146,15 @@ pub fn stack(arguments: &[Vec<u8>], environment: &[Vec<u8>], told: &Told<'_>) ->
     let pairs_at = told_end - 16 * pairs.len() as u64..told_end;
 
     let mut content = Content::new();
-    content.set_len(told.stack_size)?;
-    let offset_of = |address: u64| told.stack_size - (STACK_TOP - address);
+    let length = (STACK_TOP - pointer + STACK_FIRST).next_multiple_of(page::SIZE as u64);
+    content.set_len(GROWTH_MAX + length)?;
+    let offset_of = |address: u64| GROWTH_MAX + length - (STACK_TOP - address);
     let head: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     write(&mut content, offset_of(pointer), &head)?;
     write(&mut content, offset_of(base), &tail)?;
     let end = base + path_at;
     let middle = offsets.get(arguments.len()).map_or(end, |offset| base + offset);
-    Ok(FirstStack { content, pointer, arguments: base..middle, environment: middle..end, told: pairs_at })
+    Ok(FirstStack { content, length, pointer, arguments: base..middle, environment: middle..end, told: pairs_at })
 }
 
 fn write(content: &mut Content, offset: u64, bytes: &[u8]) -> Result<()> {

@@ -62,7 +62,9 @@ fn handle(user: &UserSide, frame: &TrapFrame, exception: Exception) {
 /// What a program is told of an access that cannot be (`SEGV_MAPERR`, `SEGV_ACCERR`, `BUS_ADRERR`).
 fn of_page(failure: Failure, address: u64) -> Information {
     match failure {
-        Failure::NotMapped | Failure::OutOfMemory => Information::of_fault(Signal::SEGMENTATION, 1, address),
+        Failure::NotMapped | Failure::Guarded | Failure::OutOfMemory => {
+            Information::of_fault(Signal::SEGMENTATION, 1, address)
+        }
         Failure::NotAllowed => Information::of_fault(Signal::SEGMENTATION, 2, address),
         Failure::BehindEnd | Failure::Busy => Information::of_fault(Signal::BUS, 2, address),
     }

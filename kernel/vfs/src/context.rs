@@ -33,6 +33,8 @@ bitflags! {
         const SETPCAP = 1 << 8;
         /// Mark files as immutable or append-only, and take that back.
         const LINUX_IMMUTABLE = 1 << 9;
+        /// Lock memory at will.
+        const IPC_LOCK = 1 << 14;
         /// Change the root directory.
         const SYS_CHROOT = 1 << 18;
         /// Look into anybody's process.

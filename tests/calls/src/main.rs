@@ -3,6 +3,7 @@
 //!
 //! Every address that a call is given is that of memory of this program that lives as long as the call, or of none.
 
+mod memory;
 mod polling;
 mod sockets;
 
@@ -67,5 +68,14 @@ fn main() {
     polling::processes();
     polling::exclusive();
     polling::nested();
+    memory::growing();
+    memory::left_out();
+    memory::guards();
+    memory::sealed();
+    memory::moved();
+    memory::advice();
+    memory::foreign();
+    memory::shown();
+    memory::locked();
     println!("done");
 }

@@ -8,10 +8,12 @@ use vfs::metadata::FileFlags;
 use vfs::mount::MountFlags;
 
 use super::call::Call;
+use super::memory_locks::check_lock_of_new;
 use crate::arch::trap::{Access, PageFault};
+use crate::arch::user::USER_END;
 use crate::fs::unnamed;
 use crate::mm::PAGE_SIZE;
-use crate::mm::space::{Failure, Mapping, Place, Remap, Rights, SharedSpace};
+use crate::mm::space::{Failure, Mapping, Marks, Place, Remap, Rights, SharedSpace};
 use crate::task::files::Descriptor;
 
 const MAP_SHARED: u32 = 1;
@@ -20,10 +22,13 @@ const MAP_SHARED_VALIDATE: u32 = 3;
 const MAP_TYPE: u32 = 0xf;
 const MAP_FIXED: u32 = 0x10;
 const MAP_ANONYMOUS: u32 = 0x20;
+const MAP_GROWSDOWN: u32 = 0x100;
 const MAP_LOCKED: u32 = 0x2000;
 const MAP_POPULATE: u32 = 0x8000;
 const MAP_HUGETLB: u32 = 0x4_0000;
 const MAP_FIXED_NOREPLACE: u32 = 0x10_0000;
+const PAGE: u64 = PAGE_SIZE as u64;
+
 /// What `MAP_SHARED_VALIDATE` knows: all that there was before it (Linux's `LEGACY_MAP_MASK`).
 const MAP_KNOWN: u32 = 0x407_f9f3;
 
@@ -66,14 +71,25 @@ pub fn mmap(call: &mut Call<'_>) -> Result<u64> {
         MAP_FIXED => Place::At(address),
         _ => Place::IfFree(address),
     };
-    let mapping = if anonymous {
-        Mapping::anonymous(length.next_multiple_of(PAGE_SIZE as u64), rights, shared)?
-    } else {
-        of_file(call, offset, rights, shared)?
+    let grows = flags & MAP_GROWSDOWN != 0;
+    // As on Linux memory that several see does not grow.
+    if grows && shared {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let mapping = match anonymous {
+        true if grows => Mapping::growing(length.next_multiple_of(PAGE_SIZE as u64), rights)?,
+        true => Mapping::anonymous(length.next_multiple_of(PAGE_SIZE as u64), rights, shared)?,
+        false => of_file(call, offset, rights, shared)?,
     };
     let space = call.process.space()?;
+    let locks = flags & MAP_LOCKED != 0 || space.lock().locks_new();
+    let marks = [(grows, Marks::GROWS), (locks, Marks::LOCKED)];
+    let mapping = marks.into_iter().filter(|(is, _)| *is).fold(mapping, |mapping, (_, mark)| mapping.marked(mark));
+    if locks {
+        check_lock_of_new(call, &space, flags & MAP_LOCKED != 0, length)?;
+    }
     let start = space.lock().map(place, length, mapping)?;
-    if flags & (MAP_POPULATE | MAP_LOCKED) != 0 {
+    if flags & MAP_POPULATE != 0 || locks {
         // What cannot come now comes later, or fails then.
         let access = if rights.contains(Rights::WRITE) && !shared { Access::Write } else { Access::Read };
         let _ = populate(call, &space, start..start + length, access);
@@ -81,18 +97,18 @@ pub fn mmap(call: &mut Call<'_>) -> Result<u64> {
     Ok(start)
 }
 
-/// Lets all pages come that have an address in `range`.
+/// Lets all pages of the caller's come that have an address in `range`.
 ///
 /// # Errors
 /// Those of the first that cannot; `EINTR` when the process is to end.
-fn populate(call: &Call<'_>, space: &SharedSpace, range: Range<u64>, access: Access) -> Result<()> {
+pub fn populate(call: &Call<'_>, space: &SharedSpace, range: Range<u64>, access: Access) -> Result<()> {
     for address in range.step_by(PAGE_SIZE) {
         if call.process.is_to_end() {
             return fail(FileSystemErrorKind::Interrupted);
         }
         space.bring(PageFault { address, access }).map_err(|failure| match failure {
             Failure::NotMapped | Failure::OutOfMemory => FileSystemErrorKind::OutOfMemory,
-            Failure::NotAllowed | Failure::BehindEnd | Failure::Busy => FileSystemErrorKind::BadAddress,
+            _ => FileSystemErrorKind::BadAddress,
         })?;
     }
     Ok(())
@@ -154,19 +170,56 @@ pub fn mremap(call: &mut Call<'_>) -> Result<u64> {
         (true, true, target) => Remap::Leaving(target),
         (false, ..) => return fail(FileSystemErrorKind::InvalidArgument),
     };
-    call.process.space()?.lock().remap(start, length, new_length, how)
+    let space = call.process.space()?;
+    if new_length > length && space.lock().is_marked(&(start..start.saturating_add(1)), Marks::LOCKED) {
+        check_lock_of_new(call, &space, false, new_length - length)?;
+    }
+    let mut space = space.lock();
+    space.remap(start, length, new_length, how)
 }
 
 /// The pages that `length` bytes from `start` on are; none for no length.
 ///
 /// # Errors
 /// `EINVAL` for an address that is no page's; `ENOMEM` beyond all addresses.
-fn pages(start: u64, length: u64) -> Result<Range<u64>> {
+pub fn pages(start: u64, length: u64) -> Result<Range<u64>> {
     if !start.is_multiple_of(PAGE_SIZE as u64) {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     let end = length.checked_next_multiple_of(PAGE_SIZE as u64).and_then(|length| start.checked_add(length));
     end.map(|end| start..end).ok_or(FileSystemErrorKind::OutOfMemory.into())
+}
+
+/// The pages that something is said of.
+///
+/// # Errors
+/// `EINVAL` for what is none; `ENOMEM` beyond what can be mapped.
+pub fn told_pages(start: u64, length: u64) -> Result<Range<u64>> {
+    let range = pages(start, length).or(fail(FileSystemErrorKind::InvalidArgument))?;
+    if range.end > USER_END { fail(FileSystemErrorKind::OutOfMemory) } else { Ok(range) }
+}
+
+/// Lets a piece of a shared mapping show another part of what it shows.
+pub fn remap_file_pages(call: &mut Call<'_>) -> Result<u64> {
+    let [start, length, protection, page, ..] = call.arguments;
+    let start = start - start % PAGE_SIZE as u64;
+    let length = length - length % PAGE_SIZE as u64;
+    let ends = start.checked_add(length).is_some_and(|end| end > start) && page.checked_add(length / PAGE).is_some();
+    if protection != 0 || !ends {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    call.process.space()?.lock().show_other(start..start + length, page)?;
+    Ok(0)
+}
+
+/// Lets memory stay as it is mapped from now on.
+pub fn mseal(call: &mut Call<'_>) -> Result<u64> {
+    call.flags(2, 0)?;
+    let range = told_pages(call.arguments[0], call.arguments[1])?;
+    if !range.is_empty() {
+        call.process.space()?.lock().mark(&range, Marks::SEALED, Marks::empty())?;
+    }
+    Ok(0)
 }
 
 const MS_ASYNC: u32 = 1;
@@ -210,80 +263,6 @@ pub fn mincore(call: &mut Call<'_>) -> Result<u64> {
         vector.plus((at - range.start) / PAGE_SIZE as u64).write(&known[..count])?;
         at += (count * PAGE_SIZE) as u64;
     }
-    Ok(0)
-}
-
-const MADV_NORMAL: u32 = 0;
-const MADV_DONTNEED: u32 = 4;
-const MADV_FREE: u32 = 8;
-const MADV_DONTDUMP: u32 = 16;
-const MADV_DODUMP: u32 = 17;
-const MADV_COLD: u32 = 20;
-const MADV_POPULATE_READ: u32 = 22;
-const MADV_POPULATE_WRITE: u32 = 23;
-
-/// What is going to be used makes no difference: pages come when they are touched, and stay.
-pub fn madvise(call: &mut Call<'_>) -> Result<u64> {
-    let advice = call.word(2);
-    if !matches!(advice, MADV_NORMAL..=MADV_DONTNEED | MADV_FREE | MADV_DONTDUMP..=MADV_DODUMP | MADV_COLD..=MADV_POPULATE_WRITE)
-    {
-        return fail(FileSystemErrorKind::InvalidArgument);
-    }
-    let range = pages(call.arguments[0], call.arguments[1])?;
-    let length = range.end - range.start;
-    if length == 0 {
-        return Ok(0);
-    }
-    let space = call.process.space()?;
-    match advice {
-        MADV_DONTNEED => space.lock().clear(range.start, length)?,
-        MADV_FREE => space.lock().free(range.start, length)?,
-        MADV_POPULATE_READ => populate(call, &space, range, Access::Read)?,
-        MADV_POPULATE_WRITE => populate(call, &space, range, Access::Write)?,
-        _ => {
-            space.lock().check_mapped(range.start, length)?;
-        }
-    }
-    Ok(0)
-}
-
-/// All that is in memory stays there; so locking it is but looking whether it is mapped.
-fn lock(call: &Call<'_>) -> Result<u64> {
-    let [start, length, ..] = call.arguments;
-    let first = start - start % PAGE_SIZE as u64;
-    let Some(length) = length.checked_add(start - first) else { return fail(FileSystemErrorKind::InvalidArgument) };
-    let range = pages(first, length).or(fail(FileSystemErrorKind::InvalidArgument))?;
-    if !range.is_empty() && call.arguments[1] != 0 {
-        call.process.space()?.lock().check_mapped(range.start, range.end - range.start)?;
-    }
-    Ok(0)
-}
-
-pub fn mlock(call: &mut Call<'_>) -> Result<u64> {
-    lock(call)
-}
-
-pub fn mlock2(call: &mut Call<'_>) -> Result<u64> {
-    const MLOCK_ONFAULT: u32 = 1;
-    call.flags(2, MLOCK_ONFAULT)?;
-    lock(call)
-}
-
-pub fn munlock(call: &mut Call<'_>) -> Result<u64> {
-    lock(call)
-}
-
-pub fn mlockall(call: &mut Call<'_>) -> Result<u64> {
-    const MCL_CURRENT: u32 = 1;
-    const MCL_FUTURE: u32 = 2;
-    const MCL_ONFAULT: u32 = 4;
-    match call.flags(0, MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)? {
-        0 | MCL_ONFAULT => fail(FileSystemErrorKind::InvalidArgument),
-        _ => Ok(0),
-    }
-}
-
-pub fn munlockall(_call: &mut Call<'_>) -> Result<u64> {
     Ok(0)
 }
 

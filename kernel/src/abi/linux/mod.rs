@@ -16,7 +16,7 @@
 //! | `names` | opening, making, moving, removing and listing names |
 //! | `attributes`, `xattrs`, `file_flags` | what is known of a file, what it is marked with |
 //! | `mounts` | mounting, the root, and the figures of file systems |
-//! | `memory` | mappings and the heap |
+//! | `memory`, `memory_locks`, `advice`, `foreign_memory` | mappings and the heap; what is said of them; those of others |
 //! | `beginnings`, `processes` | beginning processes and threads; other programs, ending |
 //! | `identity`, `signals` | which and where; signals |
 //! | `futexes` | waiting for a word of memory |
@@ -32,6 +32,7 @@
 //! What a call does not know it refuses: flags with `EINVAL`, a call that is not there with `ENOSYS`, noted once in
 //! the log. Every address is checked where it is used (`EFAULT`).
 
+mod advice;
 mod alarms;
 mod attributes;
 mod beginnings;
@@ -43,6 +44,7 @@ mod descriptors;
 mod events;
 mod file_flags;
 mod flags;
+mod foreign_memory;
 mod futexes;
 mod handles;
 mod identity;
@@ -51,6 +53,7 @@ mod limits;
 mod locks;
 pub mod machine;
 mod memory;
+mod memory_locks;
 mod message_rows;
 mod messages;
 mod mounts;

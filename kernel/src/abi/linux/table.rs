@@ -6,10 +6,10 @@ use vfs::error::Result;
 
 use super::call::Call;
 use super::{
-    alarms, attributes, beginnings, clocks, credentials, descriptors, events, file_flags, futexes, handles, identity,
-    jobs, limits, locks, machine, memory, message_rows, messages, mounts, names, namespaces, polling, posix_timers,
-    processes, scheduling, selecting, signals, socket_options, sockets, splicing, system, timers, transfer, usage,
-    waiting, watches, xattrs,
+    advice, alarms, attributes, beginnings, clocks, credentials, descriptors, events, file_flags, foreign_memory,
+    futexes, handles, identity, jobs, limits, locks, machine, memory, memory_locks, message_rows, messages, mounts,
+    names, namespaces, polling, posix_timers, processes, scheduling, selecting, signals, socket_options, sockets,
+    splicing, system, timers, transfer, usage, waiting, watches, xattrs,
 };
 
 /// What answers a call.
@@ -115,7 +115,7 @@ table! {
     6 lstat attributes::lstat;
     7 poll polling::poll;
     8 lseek transfer::lseek, flags "SEEK_SET SEEK_CUR SEEK_END SEEK_DATA SEEK_HOLE";
-    9 mmap memory::mmap, flags "MAP_PRIVATE MAP_SHARED MAP_SHARED_VALIDATE MAP_FIXED MAP_FIXED_NOREPLACE MAP_ANONYMOUS MAP_LOCKED MAP_POPULATE", but "no huge pages; `MAP_GROWSDOWN` does not grow";
+    9 mmap memory::mmap, flags "MAP_PRIVATE MAP_SHARED MAP_SHARED_VALIDATE MAP_FIXED MAP_FIXED_NOREPLACE MAP_ANONYMOUS MAP_GROWSDOWN MAP_LOCKED MAP_POPULATE", but "no huge pages; `MAP_GROWSDOWN` grows by 128 MiB";
     10 mprotect memory::mprotect, flags "PROT_READ PROT_WRITE PROT_EXEC";
     11 munmap memory::munmap;
     12 brk memory::brk;
@@ -134,7 +134,7 @@ table! {
     25 mremap memory::mremap, flags "MREMAP_MAYMOVE MREMAP_FIXED MREMAP_DONTUNMAP";
     26 msync memory::msync, flags "MS_ASYNC MS_INVALIDATE MS_SYNC";
     27 mincore memory::mincore;
-    28 madvise memory::madvise, flags "MADV_NORMAL MADV_RANDOM MADV_SEQUENTIAL MADV_WILLNEED MADV_DONTNEED MADV_FREE MADV_DONTDUMP MADV_DODUMP MADV_COLD MADV_PAGEOUT MADV_POPULATE_READ MADV_POPULATE_WRITE", but "no other advice (`EINVAL`)";
+    28 madvise advice::madvise, flags "MADV_NORMAL MADV_RANDOM MADV_SEQUENTIAL MADV_WILLNEED MADV_DONTNEED MADV_FREE MADV_REMOVE MADV_DONTFORK MADV_DOFORK MADV_MERGEABLE MADV_UNMERGEABLE MADV_HUGEPAGE MADV_NOHUGEPAGE MADV_DONTDUMP MADV_DODUMP MADV_WIPEONFORK MADV_KEEPONFORK MADV_COLD MADV_PAGEOUT MADV_POPULATE_READ MADV_POPULATE_WRITE MADV_DONTNEED_LOCKED MADV_COLLAPSE MADV_GUARD_INSTALL MADV_GUARD_REMOVE", but "there are no large pages (`MADV_COLLAPSE` is `EINVAL`), and none is made of those that are alike";
     29 shmget;
     30 shmat;
     31 shmctl;
@@ -255,10 +255,10 @@ table! {
     146 sched_get_priority_max scheduling::sched_get_priority_max;
     147 sched_get_priority_min scheduling::sched_get_priority_min;
     148 sched_rr_get_interval scheduling::sched_rr_get_interval;
-    149 mlock memory::mlock;
-    150 munlock memory::munlock;
-    151 mlockall memory::mlockall;
-    152 munlockall memory::munlockall;
+    149 mlock memory_locks::mlock;
+    150 munlock memory_locks::munlock;
+    151 mlockall memory_locks::mlockall;
+    152 munlockall memory_locks::munlockall;
     153 vhangup;
     154 modify_ldt;
     155 pivot_root mounts::pivot_root;
@@ -322,7 +322,7 @@ table! {
     213 epoll_create events::epoll_create;
     214 epoll_ctl_old;
     215 epoll_wait_old;
-    216 remap_file_pages;
+    216 remap_file_pages memory::remap_file_pages;
     217 getdents64 names::getdents64;
     218 set_tid_address system::set_tid_address;
     219 restart_syscall clocks::restart_syscall;
@@ -408,7 +408,7 @@ table! {
     299 recvmmsg message_rows::recvmmsg, flags "MSG_DONTWAIT MSG_PEEK MSG_TRUNC MSG_WAITALL MSG_CMSG_CLOEXEC MSG_WAITFORONE", but "no `MSG_OOB`";
     300 fanotify_init;
     301 fanotify_mark;
-    302 prlimit64 limits::prlimit64, flags "RLIMIT_CPU RLIMIT_FSIZE RLIMIT_DATA RLIMIT_STACK RLIMIT_CORE RLIMIT_NPROC RLIMIT_NOFILE RLIMIT_AS RLIMIT_NICE", but "a stack has the size that its limit had when the program began, from 256 KiB to 128 MiB; the other limits are kept and have no effect";
+    302 prlimit64 limits::prlimit64, flags "RLIMIT_CPU RLIMIT_FSIZE RLIMIT_DATA RLIMIT_STACK RLIMIT_CORE RLIMIT_NPROC RLIMIT_NOFILE RLIMIT_MEMLOCK RLIMIT_AS RLIMIT_NICE", but "a stack grows to 128 MiB at most; the other limits are kept and have no effect";
     303 name_to_handle_at;
     304 open_by_handle_at;
     305 clock_adjtime clocks::clock_adjtime, but "as `adjtimex`";
@@ -416,8 +416,8 @@ table! {
     307 sendmmsg message_rows::sendmmsg, flags "MSG_DONTWAIT MSG_NOSIGNAL", but "no `MSG_OOB` (`EOPNOTSUPP`)";
     308 setns namespaces::setns, flags "CLONE_NEWNS", but "by `/proc/PID/ns/mnt`; no other namespaces, no process descriptors (`EINVAL`)";
     309 getcpu system::getcpu;
-    310 process_vm_readv;
-    311 process_vm_writev;
+    310 process_vm_readv foreign_memory::process_vm_readv;
+    311 process_vm_writev foreign_memory::process_vm_writev;
     312 kcmp;
     313 finit_module;
     314 sched_setattr;
@@ -431,7 +431,7 @@ table! {
     322 execveat processes::execveat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH AT_EXECVE_CHECK";
     323 userfaultfd;
     324 membarrier;
-    325 mlock2 memory::mlock2;
+    325 mlock2 memory_locks::mlock2;
     326 copy_file_range transfer::copy_file_range;
     327 preadv2 transfer::preadv2;
     328 pwritev2 transfer::pwritev2;
@@ -457,7 +457,7 @@ table! {
     437 openat2 names::openat2, flags "RESOLVE_NO_XDEV RESOLVE_NO_MAGICLINKS RESOLVE_NO_SYMLINKS RESOLVE_BENEATH RESOLVE_IN_ROOT RESOLVE_CACHED";
     438 pidfd_getfd;
     439 faccessat2 attributes::faccessat2, flags "AT_EACCESS AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
-    440 process_madvise;
+    440 process_madvise advice::process_madvise, but "as `madvise`";
     441 epoll_pwait2 events::epoll_pwait2;
     442 mount_setattr;
     443 quotactl_fd;
@@ -479,7 +479,7 @@ table! {
     459 lsm_get_self_attr;
     460 lsm_set_self_attr;
     461 lsm_list_modules;
-    462 mseal;
+    462 mseal memory::mseal;
     463 setxattrat xattrs::setxattrat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH XATTR_CREATE XATTR_REPLACE";
     464 getxattrat xattrs::getxattrat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
     465 listxattrat xattrs::listxattrat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";

@@ -119,6 +119,25 @@ impl UserTables {
         Ok(())
     }
 
+    /// Does something with the bytes of the page that has `address`, if one is mapped there and may be written if that is
+    /// to be; whether it was. Whoever takes the page away tells these tables first.
+    pub fn with_page(&mut self, address: u64, write: bool, body: impl FnOnce(&mut [u8])) -> bool {
+        let page = address - address % SIZE;
+        let mut found = None;
+        walk(self.root, PageTableLevel::Four, 0, &(page..page + SIZE), &mut |_, entry| {
+            if !write || entry.flags().contains(PageTableFlags::WRITABLE) {
+                found = Some(entry.addr().as_u64());
+            }
+        });
+        let Some(physical) = found else { return false };
+        // SAFETY: the frame is the program's, in the direct map, and stays until it is forgotten here, which `self` is
+        // held for; the program itself does not run meanwhile.
+        body(unsafe {
+            core::slice::from_raw_parts_mut((boot::PHYSICAL_MEMORY_OFFSET + physical) as *mut u8, SIZE as usize)
+        });
+        true
+    }
+
     /// Lets nothing that is mapped in `range` be written until it is mapped again.
     pub fn protect(&mut self, range: Range<u64>) {
         self.for_each(range, |entry| entry.set_flags(entry.flags() - PageTableFlags::WRITABLE));
@@ -149,6 +168,9 @@ impl UserTables {
         }
     }
 }
+
+/// Bytes of a page.
+const SIZE: u64 = 4096;
 
 /// With more entries than these the whole translation cache goes at once.
 const FLUSHED_ONE_BY_ONE: usize = 32;

@@ -9,7 +9,10 @@ use vfs::file::FileObject;
 use vfs::sync::Mutex;
 
 use super::backing::Backing;
-use super::{AddressSpace, Area, PAGE};
+use super::{AddressSpace, Area, PAGE, Rights};
+
+/// Bytes of a file.
+pub type PartOfFile = (Arc<FileObject>, Range<u64>);
 
 impl Area {
     /// Whether it is memory without a file.
@@ -41,6 +44,50 @@ impl AddressSpace {
             }
         }
         Ok(())
+    }
+
+    /// Fails where something in `range` is not shared memory or a file's that may be written (`MADV_REMOVE`).
+    ///
+    /// # Errors
+    /// `ENOMEM` where not all of it is mapped; `EINVAL` for private memory, `EACCES` for what may not be written.
+    pub fn check_removable(&self, range: &Range<u64>) -> Result<()> {
+        let range = self.check_mapped(range.start, range.end - range.start)?;
+        for (_, area) in self.overlapping(range) {
+            if area.is_memory() && !area.shared {
+                return fail(FileSystemErrorKind::InvalidArgument);
+            }
+            if !area.shared || !area.allowed.contains(Rights::WRITE) {
+                return fail(FileSystemErrorKind::PermissionDenied);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes zeros of what is shared at the beginning of `range`; up to where that goes, and of what file these bytes are
+    /// to be made a hole.
+    ///
+    /// # Errors
+    /// `ENOMEM`, also where nothing is mapped.
+    pub fn remove_shared(&mut self, range: Range<u64>) -> Result<(u64, Option<PartOfFile>)> {
+        let Some((start, area)) = self.overlapping(range.start..range.start + PAGE).next() else {
+            return fail(FileSystemErrorKind::OutOfMemory);
+        };
+        let end = area.end.min(range.end);
+        let first = area.first * PAGE + (range.start - start);
+        let bytes = first..first + (end - range.start);
+        match &area.backing {
+            Backing::File(file) => Ok((end, Some((file.file().clone(), bytes)))),
+            Backing::Content(content) => {
+                let mut content = content.lock();
+                for offset in bytes.step_by(PAGE as usize) {
+                    // Others see the page too, so it stays.
+                    if !matches!(content.shown(offset / PAGE), Shown::Zeros) {
+                        content.write(offset, &mut &[0; PAGE as usize][..])?;
+                    }
+                }
+                Ok((end, None))
+            }
+        }
     }
 
     /// As [`AddressSpace::clear`], for memory alone (`MADV_FREE`): what is a file's is refused.
@@ -87,7 +134,7 @@ impl AddressSpace {
     }
 
     /// The areas that have a part in `range`, and where they begin.
-    fn overlapping(&self, range: Range<u64>) -> impl Iterator<Item = (u64, &Area)> {
+    pub(super) fn overlapping(&self, range: Range<u64>) -> impl Iterator<Item = (u64, &Area)> {
         let before = self.areas.range(..=range.start).next_back().map_or(range.start, |(&start, _)| start);
         let areas = self.areas.range(before..range.end).map(|(&start, area)| (start, area));
         areas.filter(move |(_, area)| area.end > range.start)

@@ -10,6 +10,8 @@ use vfs::sync::Mutex;
 
 use super::PAGE;
 use super::file_mapping::FileMapping;
+use super::growth::GROWTH_MAX;
+use super::marks::Marks;
 
 /// Bytes of heap that an area takes, about.
 pub(super) const AREA_MEMORY: usize = 256;
@@ -58,6 +60,7 @@ pub struct Mapping {
     pub(super) allowed: Rights,
     /// Whether a fork shares what is written here.
     pub(super) shared: bool,
+    pub(super) marks: Marks,
 }
 
 impl Mapping {
@@ -69,6 +72,26 @@ impl Mapping {
         let mut content = Content::new();
         content.set_len(length)?;
         Ok(Self { limit: u64::MAX, shared, ..Self::of(Source::Memory(content), 0, rights) })
+    }
+
+    /// `length` bytes of zeros that grow down.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn growing(length: u64, rights: Rights) -> Result<Self> {
+        let mut content = Content::new();
+        content.set_len(GROWTH_MAX.saturating_add(length))?;
+        Ok(Self::grown(content, rights))
+    }
+
+    /// What a content has behind its first [`GROWTH_MAX`] bytes, down to which it can grow.
+    pub fn grown(content: Content, rights: Rights) -> Self {
+        Self { marks: Marks::GROWS, ..Self::of(Source::Memory(content), GROWTH_MAX / PAGE, rights) }
+    }
+
+    /// What is said of it.
+    pub fn marked(self, marks: Marks) -> Self {
+        Self { marks: self.marks | marks, ..self }
     }
 
     /// What a file holds from `offset` on, a multiple of the page's size; what is written stays the program's own. The
@@ -95,6 +118,6 @@ impl Mapping {
     }
 
     fn of(source: Source, first: u64, rights: Rights) -> Self {
-        Self { source, first, limit: u64::MAX, rights, allowed: Rights::all(), shared: false }
+        Self { source, first, limit: u64::MAX, rights, allowed: Rights::all(), shared: false, marks: Marks::empty() }
     }
 }

@@ -1,24 +1,25 @@
-//! How much may be mapped (`RLIMIT_AS`, `RLIMIT_DATA`).
+//! How much may be mapped (`RLIMIT_AS`, `RLIMIT_DATA`, `RLIMIT_STACK`).
 
 use core::ops::Range;
 
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
-use super::{AddressSpace, Rights};
-use crate::arch::user::USER_END;
+use super::{AddressSpace, Marks, Rights};
 
 /// How much may be mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Bytes in all.
     pub all: u64,
-    /// Bytes of private memory that can be written, the stack apart.
+    /// Bytes of private memory that can be written, what grows down apart.
     pub data: u64,
+    /// Bytes of what grows down.
+    pub stack: u64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { all: u64::MAX, data: u64::MAX }
+        Self { all: u64::MAX, data: u64::MAX, stack: u64::MAX }
     }
 }
 
@@ -34,7 +35,7 @@ impl AddressSpace {
     /// # Errors
     /// `ENOMEM`.
     pub(super) fn check_bounds(&self, replaced: &Range<u64>, length: u64, data: bool) -> Result<()> {
-        if self.bounds == Bounds::default() {
+        if self.bounds.all == u64::MAX && self.bounds.data == u64::MAX {
             return Ok(());
         }
         let (mut all, mut written) = (length, if data { length } else { 0 });
@@ -42,7 +43,7 @@ impl AddressSpace {
             let gone = area.end.min(replaced.end).saturating_sub(start.max(replaced.start));
             let stays = area.end - start - gone;
             all = all.saturating_add(stays);
-            if !area.shared && area.rights.contains(Rights::WRITE) && area.end != USER_END {
+            if !area.shared && area.rights.contains(Rights::WRITE) && !area.marks.contains(Marks::GROWS) {
                 written = written.saturating_add(stays);
             }
         }

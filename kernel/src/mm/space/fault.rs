@@ -8,7 +8,7 @@ use vfs::node::Access as FileAccess;
 use vfs::sync::Yield;
 
 use super::backing::{Backing, Rights};
-use super::{AddressSpace, Area, PAGE, SharedSpace};
+use super::{AddressSpace, Area, Marks, PAGE, SharedSpace};
 use crate::arch::trap::{Access, PageFault};
 use crate::arch::user_tables::UserRights;
 use crate::mm::{PAGE_SIZE, paging};
@@ -18,6 +18,8 @@ use crate::mm::{PAGE_SIZE, paging};
 pub enum Failure {
     /// Nothing is mapped there.
     NotMapped,
+    /// It is mapped for nobody to touch it (`MADV_GUARD_INSTALL`).
+    Guarded,
     /// It is mapped, but not for this.
     NotAllowed,
     /// The file ends before, or cannot be read or written there.
@@ -73,6 +75,13 @@ impl AddressSpace {
     /// # Errors
     /// See [`Failure`].
     pub fn fault(&mut self, fault: PageFault) -> core::result::Result<(), Failure> {
+        match self.fault_in_area(fault) {
+            Err(Failure::NotMapped) if self.grow_down(fault.address) => self.fault_in_area(fault),
+            result => result,
+        }
+    }
+
+    fn fault_in_area(&mut self, fault: PageFault) -> core::result::Result<(), Failure> {
         let (&start, area) = self.areas.range(..=fault.address).next_back().ok_or(Failure::NotMapped)?;
         let wanted = match fault.access {
             Access::Read => Rights::READ,
@@ -83,6 +92,9 @@ impl AddressSpace {
         let allowed = area.rights.contains(wanted) || wanted == Rights::READ && !area.rights.is_empty();
         if fault.address >= area.end {
             return Err(Failure::NotMapped);
+        }
+        if area.marks.contains(Marks::GUARD) {
+            return Err(Failure::Guarded);
         }
         if !allowed {
             return Err(Failure::NotAllowed);

@@ -58,6 +58,7 @@ impl AddressSpace {
         if length == 0 {
             return self.map_again(start, area, new_length, how);
         }
+        self.check_unsealed(&(start..old.end.min(USER_END)))?;
         let leaves = matches!(how, Remap::Leaving(_));
         if leaves && (area.shared || !area.is_memory() || length != new_length) {
             return fail(FileSystemErrorKind::InvalidArgument);
@@ -66,6 +67,12 @@ impl AddressSpace {
         if how.target().is_none() && !leaves && new_length <= length {
             self.remove(start + new_length..old.end)?;
             return Ok(start);
+        }
+        if let Some(target) = how.target()
+            && !is_whole
+            && length == new_length
+        {
+            return self.move_several(old, target, leaves);
         }
         if !is_whole {
             return fail(FileSystemErrorKind::BadAddress);
@@ -93,6 +100,50 @@ impl AddressSpace {
         let new = self.make_room(how.target().map_or(Place::Near(0), Place::At), new_length)?;
         self.move_area(old, new.clone(), leaves)?;
         Ok(new.start)
+    }
+
+    /// Moves all that is mapped in `old` to `target` on, with what is free in between.
+    fn move_several(&mut self, old: Range<u64>, target: u64, leaves: bool) -> Result<u64> {
+        self.split(old.start)?;
+        self.split(old.end)?;
+        let mut at = old.start;
+        while let Some((&start, area)) = self.areas.range(at..old.end).next() {
+            let piece = start..area.end;
+            let place = Place::At(target + (start - old.start));
+            at = piece.end;
+            let new = self.make_room(place, piece.end - piece.start)?;
+            self.move_area(piece, new, leaves)?;
+        }
+        Ok(target)
+    }
+
+    /// Lets the shared mapping in `range` show what it shows from page `first` on (`remap_file_pages(2)`).
+    ///
+    /// # Errors
+    /// `EINVAL` where not all is shared and shows one thing; `ENOMEM`.
+    pub fn show_other(&mut self, range: Range<u64>, first: u64) -> Result<()> {
+        let invalid = FileSystemErrorKind::InvalidArgument;
+        let area = self.area_at(range.start).filter(|area| area.shared).ok_or(invalid)?;
+        self.check_mapped(range.start, range.end - range.start).or(fail(invalid))?;
+        let is_same = |other: &Area| {
+            other.shared
+                && match (&other.backing, &area.backing) {
+                    (Backing::Content(one), Backing::Content(other)) => Arc::ptr_eq(one, other),
+                    (Backing::File(one), Backing::File(other)) => Arc::ptr_eq(one.file(), other.file()),
+                    _ => false,
+                }
+        };
+        if !self.overlapping(range.clone()).all(|(_, other)| is_same(other)) {
+            return fail(invalid);
+        }
+        let limit = match &area.backing {
+            Backing::Content(content) => content.lock().len() / PAGE,
+            Backing::File(_) => area.limit,
+        };
+        let backing = self.placed(&area.backing, first, &range)?;
+        self.remove(range.clone())?;
+        self.areas.insert(range.start, Area { end: range.end, backing, first, limit, ..area });
+        Ok(())
     }
 
     /// A copy of what is noted of the area that has `address`.

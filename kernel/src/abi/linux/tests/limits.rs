@@ -81,11 +81,11 @@ ktest! {
         assert_eq!(machine.read("/file"), b"1234567812"[..9].iter().chain(b"1").copied().collect::<Vec<_>>());
     }
 
-    /// The program itself has some dozen pages and a stack of 8 MiB; limits count what is mapped from then on.
+    /// The program itself has some dozen pages; limits count what is mapped from then on.
     fn memory_is_mapped_up_to_its_limits() {
         let mut program = Program::new();
         let heap = program.call("brk", &[0.into()]);
-        limit(&mut program, MEMORY, 10 << 20, UNLIMITED);
+        limit(&mut program, MEMORY, 2 << 20, UNLIMITED);
         let all = [map(&mut program, 100, 3), map(&mut program, 1000, 3), map(&mut program, 1000, 1)];
         limit(&mut program, MEMORY, UNLIMITED, UNLIMITED);
         limit(&mut program, DATA, 2 << 20, UNLIMITED);
