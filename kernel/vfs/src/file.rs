@@ -18,7 +18,7 @@ use crate::inotify::WatchMask;
 use crate::io::Sink;
 use crate::manager::attributes::{mode_after_write, set_size};
 use crate::metadata::{FileFlags, FileType, Metadata, SetAttributes};
-use crate::mount::{MountFlags, Path};
+use crate::mount::Path;
 use crate::node::{Access, Allocate, DirectoryItem, Extent, FIRST_CURSOR, NodeRef};
 use crate::sync::Mutex;
 use alloc::sync::Arc;
@@ -272,10 +272,8 @@ impl FileObject {
     }
 
     fn note_access(&self) {
-        let quiet = self.flags().contains(OpenFlags::NO_ACCESS_TIME)
-            || self.place.mount.flags().intersects(MountFlags::NO_ACCESS_TIME | MountFlags::READ_ONLY);
-        if !quiet {
-            self.node.note_access();
+        if !self.flags().contains(OpenFlags::NO_ACCESS_TIME) {
+            self.place.mount.note_access(&self.node);
         }
     }
 

@@ -22,10 +22,12 @@ use self::tree::{Namespace, take_apart};
 use crate::entry::VfsEntry;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::inotify::Watches;
+use crate::metadata::FileType;
 use crate::node::NodeRef;
 use crate::superblock::SuperBlock;
 use crate::sync::RwLock;
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use bitflags::bitflags;
@@ -34,10 +36,10 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 bitflags! {
-    /// Properties of one mount (`mount(2)`).
+    /// Properties of a mount, and of the file system that it shows, with the values of `mount(2)`.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
     pub struct MountFlags: u32 {
-        /// Nothing is changed through this mount (`ro`).
+        /// Nothing is changed through this mount, or on this file system (`ro`).
         const READ_ONLY = 1 << 0;
         /// Set-id bits of programs do not count (`nosuid`).
         const NO_SUID = 1 << 1;
@@ -45,8 +47,85 @@ bitflags! {
         const NO_DEVICES = 1 << 2;
         /// Programs do not run (`noexec`).
         const NO_EXECUTE = 1 << 3;
+        /// What is written is written through at once (`sync`), as it always is in memory.
+        const SYNCHRONOUS = 1 << 4;
+        /// Some locks bind everybody (`mand`); it means nothing any more.
+        const MANDATORY_LOCKS = 1 << 6;
+        /// Changes of directories are written through at once (`dirsync`), as they always are in memory.
+        const SYNCHRONOUS_DIRECTORIES = 1 << 7;
+        /// Symbolic links are not followed (`nosymfollow`).
+        const NO_SYMLINKS = 1 << 8;
         /// Reading sets no access time (`noatime`).
         const NO_ACCESS_TIME = 1 << 10;
+        /// Listing a directory sets no access time (`nodiratime`).
+        const NO_DIRECTORY_ACCESS_TIME = 1 << 11;
+        /// Reading sets the access time always (`strictatime`), and not only where it would be older than a change, or a
+        /// day old (`relatime`, which is what is done without this or the above).
+        const STRICT_ACCESS_TIME = 1 << 24;
+        /// Times are written through later (`lazytime`).
+        const LAZY_TIMES = 1 << 25;
+    }
+}
+
+impl MountFlags {
+    /// Those that a file system has, in all its mounts.
+    pub const OF_FILE_SYSTEM: Self = Self::READ_ONLY
+        .union(Self::SYNCHRONOUS)
+        .union(Self::MANDATORY_LOCKS)
+        .union(Self::SYNCHRONOUS_DIRECTORIES)
+        .union(Self::LAZY_TIMES);
+    /// Those that each mount has for itself.
+    pub const OF_MOUNT: Self = Self::all().difference(Self::OF_FILE_SYSTEM).union(Self::READ_ONLY);
+    /// Those that say when reading sets access times.
+    pub const ACCESS_TIMES: Self =
+        Self::NO_ACCESS_TIME.union(Self::NO_DIRECTORY_ACCESS_TIME).union(Self::STRICT_ACCESS_TIME);
+
+    /// The properties of a mount as `/proc/mounts` shows them, each with a leading comma, but for `ro` and `rw`.
+    pub fn show(self) -> String {
+        let plain = !self.intersects(Self::NO_ACCESS_TIME | Self::STRICT_ACCESS_TIME);
+        let words = [
+            (self.contains(Self::NO_SUID), ",nosuid"),
+            (self.contains(Self::NO_DEVICES), ",nodev"),
+            (self.contains(Self::NO_EXECUTE), ",noexec"),
+            (self.contains(Self::NO_ACCESS_TIME), ",noatime"),
+            (self.contains(Self::NO_DIRECTORY_ACCESS_TIME), ",nodiratime"),
+            (plain, ",relatime"),
+            (self.contains(Self::NO_SYMLINKS), ",nosymfollow"),
+        ];
+        words.into_iter().filter(|(has, _)| *has).map(|(_, word)| word).collect()
+    }
+
+    /// The same for the properties of a file system.
+    pub fn show_of_file_system(self) -> String {
+        let words = [
+            (Self::SYNCHRONOUS, ",sync"),
+            (Self::SYNCHRONOUS_DIRECTORIES, ",dirsync"),
+            (Self::MANDATORY_LOCKS, ",mand"),
+            (Self::LAZY_TIMES, ",lazytime"),
+        ];
+        words.into_iter().filter(|(flag, _)| self.contains(*flag)).map(|(_, word)| word).collect()
+    }
+}
+
+/// A change of properties: these are set and all others cleared, or but some of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FlagChange {
+    /// What is set.
+    pub set: MountFlags,
+    /// What is cleared before.
+    pub clear: MountFlags,
+}
+
+impl From<MountFlags> for FlagChange {
+    fn from(set: MountFlags) -> Self {
+        Self { set, clear: MountFlags::all() }
+    }
+}
+
+impl FlagChange {
+    /// What becomes of `flags`.
+    pub fn apply(self, flags: MountFlags) -> MountFlags {
+        (flags - self.clear) | self.set
     }
 }
 
@@ -85,7 +164,7 @@ impl MountPoint {
             superblock,
             root,
             source: source.into(),
-            flags: AtomicU32::new(flags.bits()),
+            flags: AtomicU32::new((flags & MountFlags::OF_MOUNT).bits()),
             writers: AtomicU32::new(0),
             expiring: AtomicBool::new(false),
             place: RwLock::new(None),
@@ -153,7 +232,7 @@ impl MountPoint {
     /// # Errors
     /// `EBUSY` when it is to become read-only and a file is open for writing.
     pub(crate) fn set_flags(&self, flags: MountFlags) -> Result<()> {
-        let previous = self.flags.swap(flags.bits(), Ordering::AcqRel);
+        let previous = self.flags.swap((flags & MountFlags::OF_MOUNT).bits(), Ordering::AcqRel);
         if flags.contains(MountFlags::READ_ONLY) && self.writers.load(Ordering::Acquire) != 0 {
             self.flags.store(previous, Ordering::Release);
             return fail(FileSystemErrorKind::Busy);
@@ -173,10 +252,21 @@ impl MountPoint {
     /// # Errors
     /// `EROFS`.
     pub fn check_writable(&self) -> Result<()> {
-        if self.flags().contains(MountFlags::READ_ONLY) || self.superblock.operations().read_only() {
+        if self.flags().contains(MountFlags::READ_ONLY) || self.superblock.is_read_only() {
             return fail(FileSystemErrorKind::ReadOnlyFileSystem);
         }
         Ok(())
+    }
+
+    /// Sets a node's access time after somebody has read it through this mount, if that is to be done.
+    pub(crate) fn note_access(&self, node: &NodeRef) {
+        let flags = self.flags();
+        let quiet = flags.intersects(MountFlags::NO_ACCESS_TIME | MountFlags::READ_ONLY)
+            || flags.contains(MountFlags::NO_DIRECTORY_ACCESS_TIME) && node.kind() == FileType::Directory
+            || self.superblock.is_read_only();
+        if !quiet {
+            node.note_access(flags.contains(MountFlags::STRICT_ACCESS_TIME));
+        }
     }
 
     /// Counts a file that is open for writing.
@@ -185,11 +275,13 @@ impl MountPoint {
     /// `EROFS`.
     pub(crate) fn add_writer(&self) -> Result<()> {
         self.writers.fetch_add(1, Ordering::AcqRel);
+        self.superblock.add_writer();
         self.check_writable().inspect_err(|_| self.remove_writer())
     }
 
     /// Counts it off.
     pub(crate) fn remove_writer(&self) {
+        self.superblock.remove_writer();
         self.writers.fetch_sub(1, Ordering::AcqRel);
     }
 

@@ -401,7 +401,7 @@ pub trait VfsNode: Send + Sync {
 
     /// Notes that the content was read: sets the access time to now if it is not after the last change, or a day old
     /// (`relatime` of `mount(8)`). A node without access times does nothing.
-    fn note_access(&self) {}
+    fn note_access(&self, _strictly: bool) {}
 
     /// Makes what was written durable (`fsync(2)`); in memory there is nothing to do.
     fn sync(&self) -> Result<()> {

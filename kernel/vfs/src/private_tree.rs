@@ -6,7 +6,7 @@
 
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::NodeId;
-use crate::mount::{MountPoint, Path};
+use crate::mount::{MountFlags, MountPoint, Path};
 use crate::node::NodeRef;
 use crate::superblock::SuperBlock;
 use alloc::sync::Arc;
@@ -22,8 +22,8 @@ pub struct PrivateTree {
 pub struct PrivateMount {
     /// The node it shows at its place.
     pub root: NodeRef,
-    /// Whether nothing may be changed through it.
-    pub read_only: bool,
+    /// Whether nothing may be changed through it, whatever the file system says.
+    read_only: bool,
     /// The file system, kept mounted while the tree lives.
     pub superblock: Arc<SuperBlock>,
     /// The mount it stands in, and the directory there.
@@ -54,8 +54,7 @@ impl PrivateTree {
     /// A tree of one file system, by itself.
     pub fn of_file_system(superblock: Arc<SuperBlock>) -> Self {
         let operations = superblock.operations();
-        let mount =
-            PrivateMount { root: operations.root(), read_only: operations.read_only(), superblock, stands_on: None };
+        let mount = PrivateMount { root: operations.root(), read_only: false, superblock, stands_on: None };
         Self { mounts: alloc::vec![mount] }
     }
 
@@ -107,6 +106,12 @@ impl PrivateTree {
 
 impl PrivateMount {
     fn of(mount: &MountPoint, root: NodeRef, stands_on: Option<(usize, NodeId)>) -> Self {
-        Self { root, read_only: mount.check_writable().is_err(), superblock: mount.superblock().clone(), stands_on }
+        let read_only = mount.flags().contains(MountFlags::READ_ONLY);
+        Self { root, read_only, superblock: mount.superblock().clone(), stands_on }
+    }
+
+    /// Whether nothing may be changed through it, now or ever.
+    pub fn read_only(&self) -> bool {
+        self.read_only || self.superblock.is_read_only()
     }
 }

@@ -12,11 +12,13 @@ use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
 use crate::inotify::Watches;
 use crate::metadata::FileType;
+use crate::mount::MountFlags;
 use crate::node::NodeRef;
 use crate::recent::Recent;
 use crate::sync::{Mutex, MutexGuard};
 use alloc::format;
 use alloc::sync::{Arc, Weak};
+use core::sync::atomic::{AtomicU32, Ordering};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -34,6 +36,10 @@ pub struct SuperBlock {
     directories: Mutex<HashMap<u64, Weak<VfsEntry>, FxBuildHasher>>,
     rename: Mutex<()>,
     watches: Arc<Watches>,
+    /// [`MountFlags::OF_FILE_SYSTEM`].
+    flags: AtomicU32,
+    /// Files open for writing through any mount: while there are any it cannot become read-only.
+    writers: AtomicU32,
 }
 
 /// What the file system says that a name is bound to, and the directory's `change()` from before.
@@ -60,7 +66,42 @@ impl SuperBlock {
             directories: Mutex::new(HashMap::with_hasher(FxBuildHasher)),
             rename: Mutex::new(()),
             watches: Arc::default(),
+            flags: AtomicU32::new(0),
+            writers: AtomicU32::new(0),
         })
+    }
+
+    /// Its properties, in all its mounts.
+    pub fn flags(&self) -> MountFlags {
+        MountFlags::from_bits_truncate(self.flags.load(Ordering::Acquire))
+    }
+
+    /// Changes them, to those of `flags` that a file system has.
+    ///
+    /// # Errors
+    /// `EBUSY` when it is to become read-only and a file is open for writing.
+    pub(crate) fn set_flags(&self, flags: MountFlags) -> Result<()> {
+        let flags = flags & MountFlags::OF_FILE_SYSTEM;
+        let previous = MountFlags::from_bits_truncate(self.flags.swap(flags.bits(), Ordering::AcqRel));
+        let comes = (flags - previous).contains(MountFlags::READ_ONLY);
+        if comes && self.writers.load(Ordering::Acquire) != 0 {
+            self.flags.store(previous.bits(), Ordering::Release);
+            return fail(FileSystemErrorKind::Busy);
+        }
+        Ok(())
+    }
+
+    /// Whether nothing can be changed on it, now or ever.
+    pub fn is_read_only(&self) -> bool {
+        self.flags().contains(MountFlags::READ_ONLY) || self.operations.read_only()
+    }
+
+    pub(crate) fn add_writer(&self) {
+        self.writers.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn remove_writer(&self) {
+        self.writers.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// The file system.

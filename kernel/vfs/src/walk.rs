@@ -9,7 +9,7 @@ use crate::context::{Context, ResolveFlags};
 use crate::entry::{HASH_START, VfsEntry, hash_step};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::FileType;
-use crate::mount::{MountPoint, MountTree, Path};
+use crate::mount::{MountFlags, MountPoint, MountTree, Path};
 use crate::name::{NAME_MAX, Name, PATH_MAX, SYMLINKS_MAX, check_path};
 use alloc::sync::Arc;
 use smallvec::SmallVec;
@@ -400,7 +400,8 @@ impl<'a> Walk<'a> {
         };
         self.links += 1;
         let resolve = self.context.resolve;
-        if self.links > SYMLINKS_MAX || resolve.contains(ResolveFlags::NO_SYMLINKS) {
+        let refused = self.at.mount.flags().contains(MountFlags::NO_SYMLINKS);
+        if self.links > SYMLINKS_MAX || refused || resolve.contains(ResolveFlags::NO_SYMLINKS) {
             return fail(FileSystemErrorKind::TooManySymlinks);
         }
         if let Some(place) = link.jump(&self.context.credentials)? {
@@ -409,9 +410,7 @@ impl<'a> Walk<'a> {
             return Ok(true);
         }
         let target = link.read_link()?;
-        if !self.at.mount.flags().contains(crate::mount::MountFlags::NO_ACCESS_TIME) {
-            link.note_access();
-        }
+        self.at.mount.note_access(link);
         match target.first() {
             None => return fail(FileSystemErrorKind::NotFound),
             Some(b'/') => {

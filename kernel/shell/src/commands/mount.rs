@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use vfs::error::FileSystemErrorKind;
 use vfs::manager::Follow;
 use vfs::manager::mounts::{MountArguments, MountError};
-use vfs::mount::MountFlags;
+use vfs::mount::{FlagChange, MountFlags};
 
 /// The exit status when a mount fails (mount(8)).
 pub const STATUS_FAILED: u8 = 32;
@@ -113,14 +113,20 @@ fn bind(call: &Call<'_, '_>, source: &[u8], target: &[u8], request: &Request) ->
     })?;
     manager.bind(&context, &place, target, request.bind == Some(true))?;
     // A bind takes the flags of what it shows; others are set in a second step, as mount(8) does.
-    if request.flags.is_empty() { Ok(()) } else { manager.remount(&context, target, request.flags, b"") }
+    if request.flags.is_empty() {
+        return Ok(());
+    }
+    Ok(manager.change_mount(&context, target, FlagChange { set: request.flags, clear: request.named })?)
 }
 
 /// Changes what is named and leaves the rest as it is.
 fn remount(call: &Call<'_, '_>, target: &[u8], request: &Request) -> Result<(), MountError> {
     let (manager, context) = (call.manager(), call.context());
-    let present = manager.resolve(&context, target, Follow::Yes)?.mount.flags();
-    manager.remount(&context, target, (present - request.named) | request.flags, &request.options)
+    let change = FlagChange { set: request.flags, clear: request.named };
+    if request.bind.is_some() {
+        return Ok(manager.change_mount(&context, target, change)?);
+    }
+    manager.remount(&context, target, change, &request.options)
 }
 
 impl Request {
@@ -168,7 +174,7 @@ fn list(call: &mut Call<'_, '_>) {
     for mount in call.manager().mounts(&call.context()) {
         let names = [&mount.source, &mount.target].map(|name| alloc::string::ToString::to_string(&Plain(name)));
         let [source, target]: [String; 2] = names;
-        call.format(format_args!("{source} on {target} type {} ({})\n", mount.type_name, mount.options));
+        call.format(format_args!("{source} on {target} type {} ({})\n", mount.type_name, mount.all_options()));
     }
 }
 

@@ -57,7 +57,7 @@ fn run(call: &mut Call<'_, '_>) -> Done {
         let source = format!("{}", Plain(&mount.source));
         call.format(format_args!(
             "{name}{:padding$} {source:<source_width$} {:<type_width$} {}\n",
-            "", mount.type_name, mount.options
+            "", mount.type_name, mount.all_options()
         ));
     }
     Ok(())

@@ -8,7 +8,7 @@ use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::manager::Follow;
 use vfs::manager::mounts::{MountArguments, MountError, Propagation, UnmountFlags};
-use vfs::mount::{MountFlags, MountPoint, Path};
+use vfs::mount::{FlagChange, MountFlags, MountPoint, Path};
 
 use super::call::Call;
 use super::identity::change_place;
@@ -29,9 +29,8 @@ const MS_SHARED: u32 = 1 << 20;
 /// How a mount passes on what is mounted below it.
 const PROPAGATION: u32 = MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED;
 
-/// Properties that every mount has: written through at once (`MS_SYNCHRONOUS`, `MS_DIRSYNC`), no access times of
-/// directories (`MS_NODIRATIME`), others as `relatime` and `lazytime` say; `MS_MANDLOCK` means nothing any more.
-const ALWAYS_SO: u32 = 0x10 | 0x80 | 0x800 | 1 << 21 | 1 << 25 | 0x40;
+/// Access times as they are set where nothing else is said.
+const MS_RELATIME: u32 = 1 << 21;
 
 /// What the upper half of the flags is for programs from before 1998.
 const MS_MAGIC: u32 = 0xc0ed_0000;
@@ -68,14 +67,21 @@ pub fn mount(call: &mut Call<'_>) -> Result<u64> {
     let (manager, context) = (&place.manager, &place.context);
     let has = |flag| asked & flag != 0;
     let forms = MS_REMOUNT | MS_BIND | MS_MOVE | MS_REC | MS_SILENT | PROPAGATION;
-    if asked & !(forms | ALWAYS_SO | MountFlags::all().bits()) != 0 {
+    if asked & !(forms | MS_RELATIME | MountFlags::all().bits()) != 0 {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    let flags = MountFlags::from_bits_truncate(asked);
-    if has(MS_REMOUNT) {
-        // With MS_BIND it is the mount that changes, and not the file system.
-        let options = if has(MS_BIND) { &[][..] } else { &options };
-        manager.remount(context, &target, flags, options).map_err(|error| note(call, error))?;
+    let mut flags = MountFlags::from_bits_truncate(asked);
+    if flags.contains(MountFlags::STRICT_ACCESS_TIME) {
+        flags -= MountFlags::NO_ACCESS_TIME;
+    }
+    // Without a word about access times a remount leaves them as they are.
+    let says_when = has(MS_RELATIME | MountFlags::ACCESS_TIMES.bits());
+    let kept = if says_when { MountFlags::empty() } else { MountFlags::ACCESS_TIMES };
+    let change = FlagChange { set: flags, clear: !kept };
+    if has(MS_REMOUNT) && has(MS_BIND) {
+        manager.change_mount(context, &target, change)?;
+    } else if has(MS_REMOUNT) {
+        manager.remount(context, &target, change, &options).map_err(|error| note(call, error))?;
     } else if has(MS_BIND) {
         manager.bind_path(context, &source, &target, has(MS_REC))?;
     } else if has(PROPAGATION) {

@@ -271,7 +271,7 @@ table! {
     162 sync mounts::sync;
     163 acct;
     164 settimeofday clocks::settimeofday, but "the time zone is not kept";
-    165 mount mounts::mount, flags "MS_RDONLY MS_NOSUID MS_NODEV MS_NOEXEC MS_NOATIME MS_REMOUNT MS_BIND MS_MOVE MS_REC MS_SILENT MS_PRIVATE MS_SLAVE MS_SHARED MS_UNBINDABLE", but "file systems: `tmpfs`, `overlay`, `proc`, `devfs`, `cpio`";
+    165 mount mounts::mount, flags "MS_RDONLY MS_NOSUID MS_NODEV MS_NOEXEC MS_SYNCHRONOUS MS_MANDLOCK MS_DIRSYNC MS_NOSYMFOLLOW MS_NOATIME MS_NODIRATIME MS_RELATIME MS_STRICTATIME MS_LAZYTIME MS_REMOUNT MS_BIND MS_MOVE MS_REC MS_SILENT MS_PRIVATE MS_SLAVE MS_SHARED MS_UNBINDABLE", but "file systems: `tmpfs`, `overlay`, `proc`, `devfs`, `cpio`";
     166 umount2 mounts::umount2, flags "MNT_FORCE MNT_DETACH MNT_EXPIRE UMOUNT_NOFOLLOW";
     167 swapon;
     168 swapoff;

@@ -5,7 +5,7 @@ use crate::context::{AccessMode, Capabilities, Context, Credentials};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::inotify::WatchMask;
 use crate::metadata::{FileFlags, FileType, Metadata, SetAttributes, SetTime};
-use crate::mount::{MountFlags, Path};
+use crate::mount::Path;
 use crate::node::NodeRef;
 use alloc::sync::Arc;
 
@@ -30,9 +30,7 @@ impl VfsManager {
         let path = self.resolve(context, path, Follow::No)?;
         let node = path.node()?;
         let target = node.read_link()?;
-        if !path.mount.flags().contains(MountFlags::NO_ACCESS_TIME) && path.mount.check_writable().is_ok() {
-            node.note_access();
-        }
+        path.mount.note_access(node);
         Ok(target)
     }
 

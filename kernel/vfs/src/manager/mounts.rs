@@ -6,7 +6,7 @@ use crate::driver::{self, MountRequest};
 use crate::error::{FileSystemError, FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
 use crate::mount::group::PeerGroup;
-use crate::mount::{MountFlags, MountPoint, Path};
+use crate::mount::{FlagChange, MountFlags, MountPoint, Path};
 use crate::superblock::SuperBlock;
 use alloc::format;
 use alloc::string::String;
@@ -110,10 +110,12 @@ pub struct MountInfo {
     pub type_name: &'static str,
     /// From where in the file system downwards it is shown.
     pub root: Vec<u8>,
-    /// The options, those of the mount first (`rw,…`).
+    /// Its properties.
+    pub flags: MountFlags,
+    /// Those of its file system.
+    pub general: MountFlags,
+    /// What its file system says of its options, each with a leading comma.
     pub options: String,
-    /// How many bytes of the options are the mount's own.
-    pub own_options: usize,
     /// The number of its peers' group, if it is shared.
     pub shared: Option<u64>,
     /// The number of its master's group, if it is a slave.
@@ -125,6 +127,30 @@ pub struct MountInfo {
     pub unbindable: bool,
     /// The file system.
     pub file_system: Arc<dyn FileSystemOperations>,
+}
+
+impl MountInfo {
+    /// The options of the mount and its file system together, as `/proc/mounts` has them.
+    pub fn all_options(&self) -> String {
+        let access = access((self.flags | self.general).contains(MountFlags::READ_ONLY));
+        let (general, own) = (self.general.show_of_file_system(), self.flags.show());
+        format!("{access}{general}{own}{}", self.options)
+    }
+
+    /// Those of the mount.
+    pub fn own_options(&self) -> String {
+        format!("{}{}", access(self.flags.contains(MountFlags::READ_ONLY)), self.flags.show())
+    }
+
+    /// Those of the file system, in all its mounts.
+    pub fn file_system_options(&self) -> String {
+        let access = access(self.general.contains(MountFlags::READ_ONLY));
+        format!("{access}{}{}", self.general.show_of_file_system(), self.options)
+    }
+}
+
+const fn access(read_only: bool) -> &'static str {
+    if read_only { "ro" } else { "rw" }
 }
 
 impl VfsManager {
@@ -183,6 +209,7 @@ impl VfsManager {
         target: Path,
     ) -> Result<()> {
         let superblock = SuperBlock::new(operations);
+        superblock.set_flags(flags)?;
         let root = superblock.root().clone();
         check_kinds(&root, &target)?;
         self.tree.attach(&MountPoint::admitted(superblock, root, source, flags)?, target)
@@ -268,35 +295,70 @@ impl VfsManager {
         })
     }
 
-    /// Changes a mount's properties and, when there are options, its file system's (`MS_REMOUNT`).
+    /// Changes the properties of one mount (`MS_REMOUNT` with `MS_BIND`).
     ///
     /// # Errors
     /// Those of [`VfsManager::resolve`]; `EPERM`, `EINVAL` when nothing is mounted there, `EBUSY` for read-only while
-    /// files are open for writing, `EROFS` for writable when the file system never is, and what the driver answers,
-    /// with its message.
+    /// files are open for writing through it.
+    pub fn change_mount(&self, context: &Context, target: &[u8], change: impl Into<FlagChange>) -> Result<()> {
+        let target = self.mounted_target(context, target)?;
+        target.mount.set_flags(change.into().apply(target.mount.flags()))
+    }
+
+    /// What is mounted on a path, to be changed.
+    fn mounted_target(&self, context: &Context, target: &[u8]) -> Result<Path> {
+        let target = self.mount_target(context, target, Follow::Yes)?;
+        self.tree.check(&target.mount)?;
+        if target.is_mount_root() { Ok(target) } else { fail(FileSystemErrorKind::InvalidArgument) }
+    }
+
+    /// Changes the file system that is mounted on `target`, in all its mounts, and then the properties of this mount
+    /// (`MS_REMOUNT`).
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::change_mount`]; `EBUSY` for read-only while files are open for writing on the file system,
+    /// `EROFS` for writable when it never is, and what the driver answers, with its message.
     pub fn remount(
         &self,
         context: &Context,
         target: &[u8],
-        flags: MountFlags,
+        change: impl Into<FlagChange>,
         options: &[u8],
     ) -> core::result::Result<(), MountError> {
-        let target = self.mount_target(context, target, Follow::Yes)?;
-        if !target.is_mount_root() {
-            return Err(FileSystemError::new(FileSystemErrorKind::InvalidArgument).into());
-        }
-        let operations = target.mount.superblock().operations();
+        let target = self.mounted_target(context, target)?;
+        let change = change.into();
+        self.reconfigure(context, &target.mount, change, options)?;
+        Ok(target.mount.set_flags(change.apply(target.mount.flags()))?)
+    }
+
+    /// Changes a file system that is mounted: those of its properties that can be changed
+    /// ([`MountFlags::OF_FILE_SYSTEM`]), and its options.
+    ///
+    /// # Errors
+    /// As [`VfsManager::remount`].
+    pub fn reconfigure(
+        &self,
+        context: &Context,
+        mount: &MountPoint,
+        change: FlagChange,
+        options: &[u8],
+    ) -> core::result::Result<(), MountError> {
+        let superblock = mount.superblock();
+        let operations = superblock.operations();
+        let before = superblock.flags();
+        let flags = change.apply(before);
         let read_only = flags.contains(MountFlags::READ_ONLY);
         // With options it may become writable, or stay as it is.
         if operations.read_only() && !read_only && options.is_empty() {
             return Err(FileSystemError::new(FileSystemErrorKind::ReadOnlyFileSystem).into());
         }
-        let before = target.mount.flags();
-        target.mount.set_flags(flags)?;
-        let mut request = MountRequest::remount(&target.mount, options, read_only, self, context);
+        // How directories are written is decided when it is mounted.
+        let lasting = MountFlags::SYNCHRONOUS_DIRECTORIES;
+        superblock.set_flags((flags - lasting) | (before & lasting))?;
+        let mut request = MountRequest::remount(mount, options, read_only, self, context);
         operations.remount(&mut request).map_err(|error| {
             // It had these flags a moment ago, so they can only fail if a file was opened for writing since.
-            let _ = target.mount.set_flags(before);
+            let _ = superblock.set_flags(before);
             let cannot = || format!("cannot remount with '{}'", options.escape_ascii());
             MountError { error, message: Some(request.into_message().unwrap_or_else(cannot)) }
         })
@@ -360,19 +422,9 @@ impl VfsManager {
         let visible = |mount: Arc<MountPoint>| {
             let top = Path::root_of(mount.clone());
             let target = self.path_name(context, &top).ok()?;
-            let operations = mount.superblock().operations().clone();
-            let mut options = String::from(if mount.check_writable().is_ok() { "rw" } else { "ro" });
-            for (flag, name) in [
-                (MountFlags::NO_SUID, ",nosuid"),
-                (MountFlags::NO_DEVICES, ",nodev"),
-                (MountFlags::NO_EXECUTE, ",noexec"),
-                (MountFlags::NO_ACCESS_TIME, ",noatime"),
-            ] {
-                if mount.flags().contains(flag) {
-                    options.push_str(name);
-                }
-            }
-            let own_options = options.len();
+            let superblock = mount.superblock();
+            let operations = superblock.operations().clone();
+            let mut options = String::new();
             // Writing to a string does not fail.
             let _ = operations.show_options(&mut options);
             let links = mount.links();
@@ -385,8 +437,10 @@ impl VfsManager {
                 target,
                 type_name: operations.type_name(),
                 root: mount.root().path(),
+                flags: mount.flags(),
+                general: superblock.flags()
+                    | if superblock.is_read_only() { MountFlags::READ_ONLY } else { MountFlags::empty() },
                 options,
-                own_options,
                 shared: number(&links.group),
                 master,
                 propagate_from: self.nearest_master(context, links.master).filter(|nearest| Some(*nearest) != master),

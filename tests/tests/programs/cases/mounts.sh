@@ -69,3 +69,12 @@ unshare -m sh -c 'mount --make-shared /; cd new; pivot_root . old 2> /dev/null |
 
 ## what is no mount
 mount -t tmpfs none /tmp; cd /tmp; mkdir a; for what in shared private slave unbindable rshared; do mount --make-$what a 2> /dev/null; echo $?; done; mount --make-shared nope 2> /dev/null; echo $?
+
+## what a mount and its file system are asked for shows
+mount -t tmpfs none /tmp; cd /tmp; mkdir m; options() { grep " $PWD/m " /proc/self/mountinfo | sed 's/.* - tmpfs/tmpfs/; s/,\(size\|nr_inodes\|mode\)=[^, ]*//g; s/,inode64//'; grep " $PWD/m " /proc/self/mountinfo | cut -d' ' -f6; grep " $PWD/m " /proc/mounts | sed 's/,\(size\|nr_inodes\|mode\)=[^, ]*//g; s/,inode64//'; }
+for what in rw ro nosuid,nodev,noexec noatime nodiratime relatime strictatime noatime,relatime sync dirsync mand lazytime nosuid,noatime,nodiratime,sync,lazytime; do echo "# $what"; mount -t tmpfs -o $what none m; options; umount m; done
+
+## a remount is of the file system, and with bind of one mount
+mount -t tmpfs none /tmp; cd /tmp; mkdir a b; mount -t tmpfs none a; mount --bind a b; try() { for d in a b; do touch $d/x 2> /dev/null && echo $d yes || echo $d no; done; for d in a b; do grep " $PWD/$d " /proc/self/mountinfo | sed 's/,\(size\|nr_inodes\|mode\)=[^, ]*//g; s/,inode64//' | cut -d' ' -f6,8-; done; }
+try; mount -o remount,bind,ro b; try; mount -o remount,bind,rw b; try; mount -o remount,ro b; try; mount -o remount,bind,rw b; try; mount -o remount,rw a; try; mount -o remount,nosuid,noatime a; try; mount -o remount,bind,noexec,nodiratime b; try; mount -o remount,lazytime a; try; mount -o remount,bind,nodev a; try
+exec 3> a/open; mount -o remount,ro b 2> /dev/null; echo $?; mount -o remount,bind,ro b; echo $?; exec 3>&-; mount -o remount,ro b; echo $?; try; mount -o remount,ro . 2> /dev/null; mount -o remount,rw none a/x 2> /dev/null; echo $?

@@ -71,7 +71,7 @@ ktest! {
             (program.mount("none", "/none", "", 0, ""), error(ENOENT)),
             (program.mount("none", "/file", "tmpfs", 0, ""), error(ENOTDIR)),
             (program.mount("none", "/a", "tmpfs", 0, "colour=blue"), error(EINVAL)),
-            (program.mount("none", "/a", "tmpfs", 0x100, ""), error(EINVAL)),
+            (program.mount("none", "/a", "tmpfs", 0x200, ""), error(EINVAL)),
             (program.mount("/a", "/b", "", BIND | RECURSIVE, ""), 0),
             (program.mount("", "/b", "", BIND, ""), error(EINVAL)),
             (program.mount("", "/b", "", REMOUNT | BIND | READ_ONLY, ""), 0),

@@ -13,7 +13,7 @@ pub(super) fn mounts(subject: Subject) -> Result<String> {
     let mut text = String::new();
     for mount in place.manager.mounts(&place.context) {
         let (source, target) = (escape(&mount.source), escape(&mount.target));
-        let _ = writeln!(text, "{source} {target} {} {} 0 0", mount.type_name, mount.options);
+        let _ = writeln!(text, "{source} {target} {} {} 0 0", mount.type_name, mount.all_options());
     }
     Ok(text)
 }
@@ -24,9 +24,7 @@ pub(super) fn mountinfo(subject: Subject) -> Result<String> {
     for mount in place.manager.mounts(&place.context) {
         let (id, parent, device) = (mount.id, mount.parent, mount.file_system.id().0);
         let (root, source, target) = (escape(&mount.root), escape(&mount.source), escape(&mount.target));
-        let (own, type_name) = (&mount.options[..mount.own_options], mount.type_name);
-        let access = if mount.file_system.read_only() { "ro" } else { "rw" };
-        let rest = &mount.options[mount.own_options..];
+        let (own, type_name, general) = (mount.own_options(), mount.type_name, mount.file_system_options());
         let links = [("shared", mount.shared), ("master", mount.master), ("propagate_from", mount.propagate_from)];
         let mut optional: String =
             links.iter().filter_map(|(word, group)| group.map(|group| format!("{word}:{group} "))).collect();
@@ -34,7 +32,7 @@ pub(super) fn mountinfo(subject: Subject) -> Result<String> {
             optional += "unbindable ";
         }
         let head = format!("{id} {parent} 0:{device} {root} {target} {own}");
-        let _ = writeln!(text, "{head} {optional}- {type_name} {source} {access}{rest}");
+        let _ = writeln!(text, "{head} {optional}- {type_name} {source} {general}");
     }
     Ok(text)
 }

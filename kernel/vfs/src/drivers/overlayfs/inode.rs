@@ -443,11 +443,11 @@ impl VfsNode for OverlayNode {
         self.forget_mapper_in_layers(mapper);
     }
 
-    fn note_access(&self) {
+    fn note_access(&self, strictly: bool) {
         // A lower layer is not written, not even its access times.
         let sources = self.sources.read();
         if let Some(upper) = &sources.upper {
-            upper.node().note_access();
+            upper.node().note_access(strictly);
         }
     }
 

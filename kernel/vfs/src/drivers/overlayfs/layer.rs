@@ -60,7 +60,7 @@ impl Layer {
             && let Some(below) = OverlayNode::of(&mount.root).and_then(OverlayNode::only_upper)
         {
             let ground = below.layer.tree.mount(&below.at);
-            let read_only = mount.read_only || ground.read_only;
+            let read_only = mount.read_only() || ground.read_only();
             self.given_by.push((mount.root.clone(), below.id()));
             self.tree = PrivateTree::of_node(below.at.node.clone(), ground.superblock.clone(), read_only);
         }
@@ -111,7 +111,7 @@ impl Layer {
 
     /// Whether nothing can be changed at its root.
     pub fn read_only(&self) -> bool {
-        self.tree.mounts().first().is_none_or(|mount| mount.read_only)
+        self.tree.mounts().first().is_none_or(|mount| mount.read_only())
     }
 
     /// The identity of its root.
@@ -237,7 +237,7 @@ impl LayerNode {
     /// # Errors
     /// `EROFS`.
     pub fn check_writable(&self) -> Result<()> {
-        if self.layer.tree.mount(&self.at).read_only {
+        if self.layer.tree.mount(&self.at).read_only() {
             return fail(FileSystemErrorKind::ReadOnlyFileSystem);
         }
         Ok(())

@@ -495,13 +495,14 @@ impl VfsNode for TmpfsNode {
         }
     }
 
-    fn note_access(&self) {
+    fn note_access(&self, strictly: bool) {
         if self.permissions().flags.contains(FileFlags::NO_ACCESS_TIME) {
             return;
         }
         let now = self.now();
         let mut times = self.times.lock();
-        if times.accessed <= times.modified
+        if strictly
+            || times.accessed <= times.modified
             || times.accessed <= times.changed
             || now.seconds - times.accessed.seconds >= DAY
         {

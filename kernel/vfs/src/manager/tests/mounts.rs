@@ -67,20 +67,18 @@ vfs_test! {
         world.mkdir("/m/n");
         assert_eq!(world.vfs.bind(&world.root, &place(&world, "/a/b"), b"/m/n", false), Ok(()));
         let flags = MountFlags::READ_ONLY | MountFlags::NO_EXECUTE;
-        assert_eq!(world.vfs.remount(&world.root, b"/m/n", flags, b"").map_err(|_| ()), Ok(()));
+        assert_eq!(world.vfs.change_mount(&world.root, b"/m/n", flags), Ok(()));
         let shown = |mounts: Vec<MountInfo>| -> Vec<[String; 3]> {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let one = |mount: MountInfo| {
-                let (own, rest) = mount.options.split_at(mount.own_options);
-                assert!(rest.is_empty() || rest.starts_with(','), "{rest}");
-                [text(&mount.target), text(&mount.root), own.into()]
+                [text(&mount.target), text(&mount.root), mount.own_options()]
             };
             mounts.into_iter().map(one).collect()
         };
-        let all = [["/", "/", "rw"], ["/m", "/", "rw"], ["/m/n", "/a/b", "ro,noexec"]];
+        let all = [["/", "/", "rw,relatime"], ["/m", "/", "rw,relatime"], ["/m/n", "/a/b", "ro,noexec,relatime"]];
         assert_eq!(shown(world.vfs.mounts(&world.root)), all);
         assert_eq!(world.rename("/a", "/c"), Ok(()));
-        assert_eq!(shown(world.vfs.mounts(&world.root))[2], ["/m/n", "/c/b", "ro,noexec"]);
+        assert_eq!(shown(world.vfs.mounts(&world.root))[2], ["/m/n", "/c/b", "ro,noexec,relatime"]);
     }
 
     fn the_way_up_leads_out_of_a_mount() {
@@ -179,16 +177,84 @@ vfs_test! {
         world.mkdir("/a").mkdir("/b").write("/a/f", "one");
         assert_eq!(world.vfs.bind(&world.root, &place(&world, "/a"), b"/b", false), Ok(()));
         let writer = world.open("/b/f", OpenFlags::WRITE);
-        let refused = world.vfs.remount(&world.root, b"/b", MountFlags::READ_ONLY, b"");
-        assert_eq!(refused.map_err(|error| error.error.kind()), Err(Kind::Busy));
+        let change = |flags| world.vfs.change_mount(&world.root, b"/b", flags);
+        fails(change(MountFlags::READ_ONLY), Kind::Busy);
         drop(writer);
-        assert!(world.vfs.remount(&world.root, b"/b", MountFlags::READ_ONLY, b"").is_ok());
+        assert_eq!(change(MountFlags::READ_ONLY), Ok(()));
         fails(world.open("/b/f", OpenFlags::WRITE), Kind::ReadOnlyFileSystem);
         fails(world.open("/b/f", OpenFlags::READ | OpenFlags::TRUNCATE), Kind::ReadOnlyFileSystem);
         world.write("/a/f", "two");
         assert_eq!(world.read("/b/f"), "two");
-        assert!(world.vfs.remount(&world.root, b"/b", MountFlags::empty(), b"").is_ok());
+        assert_eq!(change(MountFlags::empty()), Ok(()));
         world.write("/b/f", "three");
+    }
+
+    /// ```text
+    ///   /a == /b, one file system: /b is made read-only, and so is the file system, by way of /b
+    /// ```
+    fn a_remount_changes_the_file_system_in_all_its_mounts() {
+        let world = World::new();
+        world.mkdir("/a").mkdir("/b");
+        mount(&world, "/a");
+        world.write("/a/f", "text");
+        assert_eq!(world.vfs.bind_path(&world.root, b"/a", b"/b", false), Ok(()));
+        let remount = |flags| {
+            let done = world.vfs.remount(&world.root, b"/b", flags, b"");
+            done.map_err(|error| error.error)
+        };
+        let shown = || -> Vec<[String; 3]> {
+            let mounts = world.vfs.mounts(&world.root).into_iter().skip(1);
+            mounts.map(|mount| [mount.own_options(), mount.file_system_options(), mount.all_options()]).collect()
+        };
+        let writer = world.open("/a/f", OpenFlags::WRITE);
+        fails(remount(MountFlags::READ_ONLY), Kind::Busy);
+        drop(writer);
+        assert_eq!(remount(MountFlags::READ_ONLY | MountFlags::NO_ACCESS_TIME), Ok(()));
+        fails(world.open("/a/f", OpenFlags::WRITE), Kind::ReadOnlyFileSystem);
+        let general = ",size=524288k,nr_inodes=131072";
+        let options = |text: &str| alloc::format!("{text}{general}");
+        assert_eq!(shown(), [
+            ["rw,relatime".into(), options("ro"), options("ro,relatime")],
+            ["ro,noatime".into(), options("ro"), options("ro,noatime")],
+        ]);
+        assert_eq!(remount(MountFlags::LAZY_TIMES | MountFlags::SYNCHRONOUS_DIRECTORIES | MountFlags::NO_SUID), Ok(()));
+        assert_eq!(shown()[1], ["rw,nosuid,relatime".into(), options("rw,lazytime"), options("rw,lazytime,nosuid,relatime")]);
+        world.write("/a/f", "");
+    }
+
+    /// ```text
+    ///   strictatime: always    relatime: if it is not younger than the change    nodiratime: as that, but directories
+    ///   noatime: never
+    /// ```
+    fn reading_sets_access_times_as_the_mount_says() {
+        let world = World::new();
+        world.mkdir("/m");
+        mount(&world, "/m");
+        world.write("/m/f", "text").mkdir("/m/d");
+        let changes = |flags| {
+            assert_eq!(world.vfs.change_mount(&world.root, b"/m", flags), Ok(()));
+            ["/m/f", "/m/d"].map(|path| {
+                [(); 2].map(|()| {
+                    let before = world.stat(path).accessed;
+                    if path == "/m/f" { world.read(path) } else { world.list(path) };
+                    world.stat(path).accessed != before
+                })
+            })
+        };
+        assert_eq!(changes(MountFlags::NO_ACCESS_TIME), [[false, false], [false, false]]);
+        assert_eq!(changes(MountFlags::NO_DIRECTORY_ACCESS_TIME), [[true, false], [false, false]]);
+        assert_eq!(changes(MountFlags::empty()), [[false, false], [true, false]]);
+        assert_eq!(changes(MountFlags::STRICT_ACCESS_TIME), [[true, true], [true, true]]);
+    }
+
+    fn links_of_a_mount_may_lead_nowhere() {
+        let world = World::new();
+        world.mkdir("/m");
+        mount(&world, "/m");
+        world.write("/m/f", "text").symlink("f", "/m/link").symlink("/m/link", "/outside");
+        assert_eq!(world.vfs.change_mount(&world.root, b"/m", MountFlags::NO_SYMLINKS), Ok(()));
+        assert_eq!((world.read("/m/link").as_str(), world.read("/outside").as_str()), ("ELOOP", "ELOOP"));
+        assert_eq!((world.probe("/m/link").as_str(), world.read("/m/f").as_str()), ("found", "text"));
     }
 
     /// ```text
@@ -284,7 +350,7 @@ vfs_test! {
         assert_eq!(bind("/a", "/b"), Ok(()));
         assert_eq!((world.list("/b").as_str(), world.list("/b/no").as_str()), ("no", ""));
         // A remount is about other properties.
-        assert!(world.vfs.remount(&world.root, b"/a/no", MountFlags::NO_SUID, b"").is_ok());
+        assert_eq!(world.vfs.change_mount(&world.root, b"/a/no", MountFlags::NO_SUID), Ok(()));
         fails(bind("/a/no", "/c"), Kind::InvalidArgument);
         assert_eq!(set("/a", Propagation::Slave, true), Ok(()));
         fails(bind("/a/no", "/c"), Kind::InvalidArgument);

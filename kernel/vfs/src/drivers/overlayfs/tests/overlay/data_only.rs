@@ -228,7 +228,7 @@ vfs_test! {
         let shown = || {
             let mounts = stage.vfs.mounts(&stage.root);
             let overlay = mounts.iter().find(|mount| mount.type_name == "overlay");
-            overlay.map(|mount| mount.options.clone()).unwrap_or_default()
+            overlay.map(|mount| mount.file_system_options()).unwrap_or_default()
         };
         let options = shown();
         assert_eq!(options, "ro,lowerdir=/1::/a\\:b::/d2");
@@ -282,6 +282,6 @@ vfs_test! {
         assert!(stage.remount("pop").is_ok());
         assert_eq!(stage.read("/m/f"), "data1");
         let mounts = stage.vfs.mounts(&stage.root);
-        assert!(mounts.iter().any(|mount| mount.options.starts_with("rw,lowerdir=/1:/2::/d1::/d2,upperdir=/u")));
+        assert!(mounts.iter().any(|mount| mount.file_system_options().starts_with("rw,lowerdir=/1:/2::/d1::/d2,upperdir=/u")));
     }
 }

@@ -61,8 +61,8 @@ vfs_test! {
         stage.mkdir("/a:b").mkdir("/c,d");
         stage.mount_overlay("lowerdir=/a\\:b:/1,upperdir=/c\\,d,workdir=/w,redirect_dir=nofollow");
         let mounts = stage.vfs.mounts(&stage.root);
-        let shown = mounts.iter().find(|mount| mount.type_name == "overlay").map(|mount| mount.options.as_str());
-        assert_eq!(shown, Some("rw,lowerdir=/a\\:b:/1,upperdir=/c\\,d,workdir=/w,redirect_dir=nofollow"));
+        let shown = mounts.iter().find(|mount| mount.type_name == "overlay").map(|mount| mount.file_system_options());
+        assert_eq!(shown.as_deref(), Some("rw,lowerdir=/a\\:b:/1,upperdir=/c\\,d,workdir=/w,redirect_dir=nofollow"));
     }
 
     /// ```text

@@ -41,7 +41,11 @@ impl Stage {
 
     fn shown_options(&self) -> String {
         let mounts = self.vfs.mounts(&self.root);
-        mounts.iter().find(|mount| mount.type_name == "overlay").map(|mount| mount.options.clone()).unwrap_or_default()
+        mounts
+            .iter()
+            .find(|mount| mount.type_name == "overlay")
+            .map(|mount| mount.file_system_options())
+            .unwrap_or_default()
     }
 }
 

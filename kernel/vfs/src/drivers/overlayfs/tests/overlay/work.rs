@@ -27,7 +27,7 @@ vfs_test! {
         for spelling in ["volatile", "fsync=volatile", "fsync=strict,volatile"] {
             let stage = Stage::oci();
             stage.write("/1/f", "lower").mount_overlay(&format!("{OPTIONS},{spelling}"));
-            let shown = stage.vfs.mounts(&stage.root).into_iter().last().map(|mount| mount.options);
+            let shown = stage.vfs.mounts(&stage.root).into_iter().last().map(|mount| mount.file_system_options());
             assert_eq!(shown.as_deref(), Some("rw,lowerdir=/1,upperdir=/u,workdir=/w,fsync=volatile"));
             assert_eq!(stage.list("/w/work/incompat/volatile"), "dirty");
             stage.append("/m/f", "+").unmount();
