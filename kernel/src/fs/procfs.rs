@@ -19,6 +19,7 @@ use vfs::error::Result;
 use vfs::file_system::FileSystemOperations;
 
 use self::process::Processes;
+pub use self::process::process_of;
 use super::generated::{Item, Kind, Tree};
 
 /// What `statfs(2)` answers for Linux's procfs.

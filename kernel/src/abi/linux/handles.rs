@@ -7,6 +7,7 @@ use super::call::Call;
 use super::flags::{O_CLOEXEC, O_NONBLOCK};
 use super::signals::{read_set, send_with};
 use crate::fs::handle::{self, Handle};
+use crate::fs::procfs;
 use crate::fs::signals::{self, Signals};
 use crate::mm::user_memory::UserAddress;
 use crate::task::files::Descriptor;
@@ -36,15 +37,20 @@ pub fn pidfd_open(call: &mut Call<'_>) -> Result<u64> {
     call.process.files().add(Descriptor { file, close_on_exec: true }, 0)
 }
 
+/// The process is a file of `pidfd_open`, or its directory in `/proc`.
 pub fn pidfd_send_signal(call: &mut Call<'_>) -> Result<u64> {
     call.flags(3, 0)?;
     let file = call.file(0)?;
-    let handle = file.stream_as::<Handle>().ok_or(FileSystemErrorKind::BadFileDescriptor)?;
+    let process = match (file.stream_as::<Handle>(), procfs::process_of(&file)) {
+        (Some(handle), _) => handle.process().clone(),
+        (None, Some(process)) => process?,
+        (None, None) => return fail(FileSystemErrorKind::BadFileDescriptor),
+    };
     let told = call.given(2).map(UserAddress::read_words).transpose()?;
-    if handle.process().ending().is_some() {
+    if process.ending().is_some() {
         return fail(FileSystemErrorKind::NoProcess);
     }
-    send_with(call, handle.process(), 1, told)
+    send_with(call, &process, 1, told)
 }
 
 pub fn signalfd(call: &mut Call<'_>) -> Result<u64> {

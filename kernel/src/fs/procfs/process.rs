@@ -17,10 +17,11 @@ use alloc::vec::Vec;
 use vfs::change::ChangeCell;
 use vfs::context::{Capabilities, Credentials};
 use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file::FileObject;
 use vfs::metadata::FileType;
 use vfs::node::{DirectoryItem, EmitItem, NodeRef};
 
-use self::node::{What, inode, node};
+use self::node::{What, inode, node, subject_of_directory};
 use super::super::generated::{MORE_CURSOR, More, Tree};
 use crate::session;
 use crate::task::place::Place;
@@ -77,6 +78,15 @@ pub(super) fn own_name() -> String {
 pub(super) fn own_thread_name() -> String {
     let thread = scheduler::current().user().map_or(FIRST, |user| user.tid());
     format!("{}/task/{thread}", own_name())
+}
+
+/// The process whose directory a file is, not one of its threads' (`pidfd_send_signal(2)`): `None` for other files.
+///
+/// # Errors
+/// `ESRCH` for one that has ended.
+pub fn process_of(file: &FileObject) -> Option<Result<Arc<Process>>> {
+    let subject = subject_of_directory(file.node()).filter(|subject| subject.thread.is_none())?;
+    Some(subject.process().and_then(|process| process.ok_or(FileSystemErrorKind::NoProcess.into())))
 }
 
 /// A decimal number without zeros before it.

@@ -13,7 +13,7 @@ use vfs::mount::MountFlags;
 use vfs::node::DirectoryItem;
 
 use super::program::{Machine, Program, Slot};
-use super::{EACCES, ENOENT, ENXIO, error};
+use super::{EACCES, EBADF, ENOENT, ENXIO, error};
 use crate::fs::pipe;
 use crate::ktest;
 use crate::task::process::{Ending, Process};
@@ -61,6 +61,20 @@ fn copy(program: &mut Program, path: &str) {
 }
 
 ktest! {
+    /// What is the same process in `/proc` can be sent a signal; a thread's directory and any other file cannot.
+    fn a_process_is_sent_signals_by_its_directory() {
+        let machine = machine_with_proc();
+        let mut program = Program::new();
+        let paths = ["/proc/self", "/proc/thread-self", "/proc"];
+        let sent = paths.map(|path| {
+            let path = program.bytes(path.as_bytes());
+            let file = program.call("open", &[path.into(), 0.into()]);
+            program.call("pidfd_send_signal", &[file.into(), 0.into(), 0.into(), 0.into()])
+        });
+        assert_eq!(machine.run(program), Ending::Exited(0));
+        assert_eq!(sent.map(|call| machine.result(call)), [0, error(EBADF), error(EBADF)]);
+    }
+
     fn a_process_reads_of_itself() {
         let machine = machine_with_proc();
         let mut program = Program::new();

@@ -126,6 +126,12 @@ pub(super) fn node(tree: &Arc<Tree>, subject: Subject, what: What) -> Result<Nod
     tree.clone().shared(inode(subject, what), || Arc::new(Node { tree, subject, what, changes }))
 }
 
+/// Whose directory a node is, if it is one.
+pub(super) fn subject_of_directory(node: &NodeRef) -> Option<Subject> {
+    let node = node.as_any().downcast_ref::<Node>()?;
+    (node.what == What::Directory).then_some(node.subject)
+}
+
 struct Node {
     tree: Arc<Tree>,
     subject: Subject,
