@@ -28,7 +28,7 @@ use vfs::metadata::SetTime;
 use vfs::mount::MountFlags;
 
 /// What is mounted at boot where the directory exists or can be made.
-const MOUNTS: [(&str, &[u8]); 3] = [("devfs", b"/dev"), ("proc", b"/proc"), ("tmpfs", b"/tmp")];
+const MOUNTS: [(&str, &[u8]); 4] = [("devfs", b"/dev"), ("tmpfs", b"/dev/shm"), ("proc", b"/proc"), ("tmpfs", b"/tmp")];
 
 /// The root, mounted.
 pub struct Root {
@@ -182,8 +182,13 @@ pub mod tests {
 
         fn devices_processes_and_a_place_for_temporary_files_are_mounted() {
             let Root { manager, .. } = mount(archive(), environment());
-            let expected =
-                [("overlay", &b"/"[..]), ("devfs", b"/dev"), ("proc", b"/proc"), ("tmpfs", b"/tmp")];
+            let expected = [
+                ("overlay", &b"/"[..]),
+                ("devfs", b"/dev"),
+                ("tmpfs", b"/dev/shm"),
+                ("proc", b"/proc"),
+                ("tmpfs", b"/tmp"),
+            ];
             assert_eq!(mounts(&manager), expected.map(|(type_name, target)| (type_name, target.to_vec())));
             assert_eq!(read(&manager, b"/dev/null"), b"");
             assert!(read(&manager, b"/proc/version").starts_with(b"Strata version "));

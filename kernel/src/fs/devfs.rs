@@ -19,6 +19,8 @@ static ROOT: Kind = Kind::Directory(&[
     Item { name: "full", kind: Kind::Device(devices::FULL) },
     Item { name: "null", kind: Kind::Device(devices::NULL) },
     Item { name: "random", kind: Kind::Device(devices::RANDOM) },
+    // Where a tmpfs stands: shared memory and semaphores by name (`shm_overview(7)`).
+    Item { name: "shm", kind: Kind::Directory(&[]) },
     Item { name: "stderr", kind: Kind::Link("/proc/self/fd/2") },
     Item { name: "stdin", kind: Kind::Link("/proc/self/fd/0") },
     Item { name: "stdout", kind: Kind::Link("/proc/self/fd/1") },

@@ -20,4 +20,7 @@ getopt -o ab:c -l long,with: -- -a -b value --long --with=x rest -c; getopt -o a
 sysctl -n kernel.ostype; sysctl kernel.nothing; echo $?; sysctl -e kernel.nothing; echo $?
 
 ## processes by name
-sleep 50 & sleep 51 & killall sleep; wait; echo $?; killall nothing; echo $?; (exec -a named sleep 50) & sleep 0.05; pgrep -x sleep > /dev/null; echo $?; pkill -f 'sleep 50'; wait; pidof nothing; echo $?; fuser /tree/lines; echo $?; exec 7< /tree/lines; fuser /tree/lines | grep -c $$
+sleep 50 & sleep 51 & until [ "$(pidof sleep | wc -w)" = 2 ]; do :; done; killall sleep; wait; echo $?; killall nothing; echo $?; pidof nothing; echo $?
+## a namespace of one's own, and a look into another's
+unshare -m sh -c 'mount -t tmpfs none /tmp; touch /tmp/here; ls /tmp'; ls /tmp; unshare -m sh -c 'mount -t tmpfs none /tmp; touch /tmp/there; sleep 5' & sleep 0.5; p=$!; grep -c tmpfs /proc/$p/mounts; chroot /proc/$p/root ls /tmp; ls /tmp; nsenter -t $p -m true; echo $?; kill $p; nsenter -t 99999 -m true; echo $?
+
