@@ -22,5 +22,5 @@ sysctl -n kernel.ostype; sysctl kernel.nothing; echo $?; sysctl -e kernel.nothin
 ## processes by name
 sleep 50 & sleep 51 & until [ "$(pidof sleep | wc -w)" = 2 ]; do :; done; killall sleep; wait; echo $?; killall nothing; echo $?; pidof nothing; echo $?
 ## a namespace of one's own, and a look into another's
-unshare -m sh -c 'mount -t tmpfs none /tmp; touch /tmp/here; ls /tmp'; ls /tmp; unshare -m sh -c 'mount -t tmpfs none /tmp; touch /tmp/there; sleep 5' & sleep 0.5; p=$!; grep -c tmpfs /proc/$p/mounts; chroot /proc/$p/root ls /tmp; ls /tmp; nsenter -t $p -m true; echo $?; kill $p; nsenter -t 99999 -m true; echo $?
+unshare -m sh -c 'mount -t tmpfs none /tmp; touch /tmp/here; ls /tmp'; ls /tmp; unshare -m sh -c 'mount -t tmpfs none /tmp; touch /tmp/there; sleep 5' & p=$!; until [ -e /proc/$p/root/tmp/there ]; do :; done; chroot /proc/$p/root ls /tmp; ls /tmp; nsenter -t $p -m true; echo $?; kill $p; nsenter -t 99999 -m true; echo $?
 
