@@ -45,6 +45,7 @@ fn kernel_main(boot_info: &'static mut BootInfo, line: &'static str) -> ! {
     log!("strata {}, command line: {line}", env!("CARGO_PKG_VERSION"));
     mm::init(boot_info);
     task::scheduler::init();
+    task::vdso::init().expect("there is memory for what programs share");
     arch::acpi::init(boot_info.rsdp_addr.into_option());
     let usage = mm::usage();
     log!("memory: {} KiB free of {} KiB", usage.free_frames * 4, usage.total_frames * 4);

@@ -10,6 +10,6 @@ mod x86_64;
 pub use self::x86_64::probe;
 pub use self::x86_64::{
     acpi, backtrace, clock, cpu, exit, floating_point, fw_cfg, instructions, interrupts, page_table, pit, random, rtc,
-    serial, switch, trap, user, user_copy, user_tables,
+    serial, switch, trap, user, user_copy, user_tables, vdso,
 };
 pub use self::x86_64::{init, init_clock, stack_guards};

@@ -81,16 +81,49 @@ bench_getppid:
     CALL 110
     END 1000
 
+.global bench_clock_by_call
+bench_clock_by_call:
+    ROUNDS 1000
+    mov edi, 1
+    mov esi, 0x601000
+    CALL 228
+    END 1000
+
+.global bench_clock
+bench_clock:                    # by the first function of the kernel's shared object, of which the stack tells
+    mov rsi, [rsp]
+    lea rsi, [rsp + 8 * rsi + 16]
+802: add rsi, 8
+    cmp qword ptr [rsi - 8], 0
+    jne 802b
+803: mov r12, [rsi + 8]         # its address
+    add rsi, 16
+    cmp qword ptr [rsi - 16], 33
+    jne 803b
+    mov rsi, [r12 + 64 + 56 + 8]
+    add rsi, r12
+804: mov rdi, [rsi + 8]         # its symbols, of which the first is none
+    add rsi, 16
+    cmp qword ptr [rsi - 16], 6
+    jne 804b
+    add r12, [r12 + rdi + 24 + 8]
+    ROUNDS 1000
+    mov edi, 1
+    mov esi, 0x601000
+    call r12
+    END 1000
+
 .global bench_sched_yield
 bench_sched_yield:
     ROUNDS 1000
     CALL 24
     END 1000
 
-.global bench_fork
-bench_fork:
+.macro BEGIN name, number
+.global bench_\name
+bench_\name:
     ROUNDS 20
-    CALL 57
+    CALL \number
     test eax, eax
     jz bench_child
     js bench_failed
@@ -100,20 +133,9 @@ bench_fork:
     xor r10d, r10d
     CALL 61
     END 20
-
-.global bench_vfork
-bench_vfork:
-    ROUNDS 20
-    CALL 58
-    test eax, eax
-    jz bench_child
-    js bench_failed
-    mov rdi, -1
-    xor esi, esi
-    xor edx, edx
-    xor r10d, r10d
-    CALL 61
-    END 20
+.endm
+    BEGIN fork, 57
+    BEGIN vfork, 58
 
 bench_child:
     xor edi, edi
@@ -260,6 +282,8 @@ unsafe extern "C" {
     static bench_code: u8;
     static bench_code_end: u8;
     static bench_getppid: u8;
+    static bench_clock_by_call: u8;
+    static bench_clock: u8;
     static bench_sched_yield: u8;
     static bench_fork: u8;
     static bench_vfork: u8;
@@ -348,6 +372,8 @@ bench! {
         let [(_, bed, _), ..] = beds();
         for (name, entry) in [
             ("getppid", &raw const bench_getppid),
+            ("clock_gettime by a call", &raw const bench_clock_by_call),
+            ("clock_gettime", &raw const bench_clock),
             ("sched_yield, alone", &raw const bench_sched_yield),
             ("fork + exit + wait", &raw const bench_fork),
             ("vfork + exit + wait", &raw const bench_vfork),

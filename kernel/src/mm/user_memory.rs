@@ -76,6 +76,27 @@ impl UserAddress {
         Ok(bytes.map(u64::from_le_bytes))
     }
 
+    /// The first `N` words of a structure of `size` bytes: what there is not is 0, and what is behind must be
+    /// (`copy_struct_from_user`).
+    ///
+    /// # Errors
+    /// `E2BIG` for more than a page, and for what is not 0; `EFAULT`.
+    pub fn read_growing<const N: usize>(self, size: u64) -> Result<[u64; N]> {
+        if size > PAGE_SIZE as u64 {
+            return fail(FileSystemErrorKind::ArgumentListTooLong);
+        }
+        let mut bytes = [0; PAGE_SIZE];
+        let bytes = &mut bytes[..size as usize];
+        self.read(bytes)?;
+        let mut words = [[0; 8]; N];
+        let (known, later) = bytes.split_at(bytes.len().min(8 * N));
+        words.as_flattened_mut()[..known.len()].copy_from_slice(known);
+        if later.iter().any(|&byte| byte != 0) {
+            return fail(FileSystemErrorKind::ArgumentListTooLong);
+        }
+        Ok(words.map(u64::from_le_bytes))
+    }
+
     /// Writes words of 64 bits.
     ///
     /// # Errors

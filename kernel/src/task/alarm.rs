@@ -35,7 +35,7 @@ pub struct Alarm {
     pub interval: Duration,
 }
 
-/// Whether there was a tick since what is due was sent.
+/// Whether there was a tick since what is due was sent, or it may be another's turn.
 static TICKED: AtomicBool = AtomicBool::new(false);
 
 /// Whether some process has set one, or has timers; it is looked for when not needed rather than missed.
@@ -43,6 +43,11 @@ static ANY: AtomicBool = AtomicBool::new(false);
 
 /// Called at every tick.
 pub(super) fn on_tick() {
+    look_again();
+}
+
+/// Has whoever is next on the way to user mode look at what is due, and whose turn it is.
+pub(super) fn look_again() {
     TICKED.store(true, Ordering::Relaxed);
 }
 
@@ -51,17 +56,17 @@ pub(super) fn note_set() {
     ANY.store(true, Ordering::Relaxed);
 }
 
-/// Sends what is due.
-pub(super) fn send_due() {
+/// Sends what is due; whether it was looked at.
+pub(super) fn send_due() -> bool {
     if !TICKED.swap(false, Ordering::Relaxed) {
-        return;
+        return false;
     }
     if let Some(process) = process::current() {
         process.check_time();
         process.send_due_of_own();
     }
     if !ANY.swap(false, Ordering::Relaxed) {
-        return;
+        return true;
     }
     let now = time::monotonic();
     for process in number::processes() {
@@ -77,6 +82,7 @@ pub(super) fn send_due() {
             process.send(Information::of_kernel(Signal::ALARM));
         }
     }
+    true
 }
 
 impl Alarm {

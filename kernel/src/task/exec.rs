@@ -26,6 +26,7 @@ use super::signal::actions::Actions;
 use super::signal::frame::AlternateStack;
 use super::start::{self, STACK_TOP, Told};
 use super::thread::UserStart;
+use super::vdso;
 use crate::arch::floating_point::FloatingPoint;
 use crate::arch::trap::TrapFrame;
 use crate::arch::user;
@@ -64,6 +65,8 @@ pub struct Wanted<'a> {
     pub is_number: bool,
     /// Whether that leads nowhere when the program has begun.
     pub is_lost: bool,
+    /// Whether others stand where the process does ([`Process::has_company`]).
+    pub is_shared: bool,
 }
 
 impl<'a> Wanted<'a> {
@@ -73,7 +76,7 @@ impl<'a> Wanted<'a> {
     /// Those of resolving the path.
     pub fn at(place: &Place, path: &'a [u8]) -> Result<Self> {
         let file = place.manager.resolve(&place.context, path, Follow::Yes)?;
-        Ok(Self { file, path, is_number: false, is_lost: false })
+        Ok(Self { file, path, is_number: false, is_lost: false, is_shared: false })
     }
 }
 
@@ -124,7 +127,8 @@ pub fn load(
         }
         None => (entry, 0),
     };
-    let (place, secure) = changed_by_set_id(place, &executable)?;
+    let vdso = vdso::map(&mut space)?;
+    let (place, secure) = changed_by_set_id(place, &executable, wanted.is_shared)?;
     let told = Told {
         path,
         headers_address: if elf.headers_address == 0 { 0 } else { elf.headers_address + moved_by },
@@ -134,6 +138,7 @@ pub fn load(
         users: place.identity.users,
         groups: place.identity.groups,
         secure,
+        vdso: vdso.as_ref().map_or(0, |[_, code]| code.start),
         stack_size: limits.stack(),
     };
     page::admit(size_of::<Place>())?;
@@ -146,7 +151,7 @@ pub fn load(
         false => path.rsplit(|&byte| byte == b'/').next().unwrap_or(path).to_vec(),
     };
     page::admit(size_of::<Running>())?;
-    let program = Arc::new(Running { executable, arguments, environment, told: auxiliary });
+    let program = Arc::new(Running { executable, arguments, environment, told: auxiliary, vdso });
     // An address that is not the user's cannot be returned to.
     if begins_at >= user::USER_END {
         return fail(FileSystemErrorKind::NotExecutable);
@@ -195,6 +200,7 @@ pub fn prepare(
         frame,
         floating_point: FloatingPoint::default(),
         thread_base: 0,
+        second_base: 0,
         identity_at: None,
         cleared_at_end: None,
         mask: Set::default(),
@@ -251,13 +257,13 @@ const SET_USER: u32 = 0o4000;
 const SET_GROUP: u32 = 0o2010;
 
 /// The place of a process as the program's set-id bits leave it, and whether they give it somebody else's rights.
-fn changed_by_set_id(place: &Place, executable: &Path) -> Result<(Place, bool)> {
+fn changed_by_set_id(place: &Place, executable: &Path, is_shared: bool) -> Result<(Place, bool)> {
     let permissions = executable.node()?.permissions();
-    let counts = !executable.mount.flags().contains(MountFlags::NO_SUID);
+    let counts = !executable.mount.flags().contains(MountFlags::NO_SUID) && !place.identity.gains_nothing;
     let user = (counts && permissions.mode & SET_USER != 0).then_some(permissions.uid);
     let group = (counts && permissions.mode & SET_GROUP == SET_GROUP).then_some(permissions.gid);
     let mut place = place.clone();
-    let secure = place.identity.begin_program(&mut place.context.credentials, user, group);
+    let secure = place.identity.begin_program(&mut place.context.credentials, user, group, is_shared);
     Ok((place, secure))
 }
 

@@ -3,6 +3,7 @@
 //! Who it is for files is part of its [`Context`](vfs::context::Context), and follows what is here: the effective user
 //! and group unless it asks for others, and the effective capabilities.
 
+use bitflags::bitflags;
 use vfs::context::{Capabilities, Credentials};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
@@ -95,6 +96,46 @@ pub struct Identity {
     pub inheritable: Capabilities,
     /// What another program can get at most.
     pub bounding: Capabilities,
+    /// What another program gets, whoever it acts for, if its file gives it nothing.
+    pub ambient: Capabilities,
+    /// Which of the superuser's rules do not hold.
+    pub exceptions: Exceptions,
+    /// Whether another program gets no more rights than it has (`PR_SET_NO_NEW_PRIVS`).
+    pub gains_nothing: bool,
+}
+
+bitflags! {
+    /// The superuser's rules that do not hold (`PR_SET_SECUREBITS`), with Linux's values; the bit above each says that it
+    /// cannot be changed any more.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct Exceptions: u32 {
+        /// The superuser's programs get nothing for that (`SECBIT_NOROOT`).
+        const ROOT = 1 << 0;
+        /// Who becomes somebody else keeps everything (`SECBIT_NO_SETUID_FIXUP`).
+        const CHANGE = 1 << 2;
+        /// Who becomes somebody else keeps what is permitted, until it runs another program (`SECBIT_KEEP_CAPS`).
+        const KEEP = 1 << 4;
+        /// Nothing more becomes ambient (`SECBIT_NO_CAP_AMBIENT_RAISE`).
+        const AMBIENT = 1 << 6;
+        /// The bits above.
+        const _ = 0xff;
+    }
+}
+
+impl Exceptions {
+    /// The bits that say that others cannot be changed.
+    const LOCKS: u32 = 0xaa;
+
+    /// Whether those cannot be changed.
+    pub fn are_locked(self, which: Self) -> bool {
+        self.bits() & Self::LOCKS & which.bits() << 1 != 0
+    }
+
+    /// Whether they can become those.
+    fn may_become(self, new: Self) -> bool {
+        let locks = self.bits() & Self::LOCKS;
+        locks >> 1 & (self.bits() ^ new.bits()) == 0 && locks & !new.bits() == 0
+    }
 }
 
 impl Identity {
@@ -106,6 +147,9 @@ impl Identity {
             permitted: credentials.capabilities,
             inheritable: Capabilities::empty(),
             bounding: Capabilities::all(),
+            ambient: Capabilities::empty(),
+            exceptions: Exceptions::empty(),
+            gains_nothing: false,
         }
     }
 
@@ -119,9 +163,15 @@ impl Identity {
     pub fn set_users(&mut self, credentials: &mut Credentials, users: Ids) {
         let old = core::mem::replace(&mut self.users, users);
         credentials.uid = users.effective;
+        if self.exceptions.contains(Exceptions::CHANGE) {
+            return;
+        }
         if old.contains(0) && !users.contains(0) {
-            self.permitted = Capabilities::empty();
-            credentials.capabilities = Capabilities::empty();
+            if !self.exceptions.contains(Exceptions::KEEP) {
+                self.permitted = Capabilities::empty();
+                credentials.capabilities = Capabilities::empty();
+            }
+            self.ambient = Capabilities::empty();
         }
         if old.effective == 0 && users.effective != 0 {
             credentials.capabilities = Capabilities::empty();
@@ -143,6 +193,9 @@ impl Identity {
             return;
         }
         credentials.uid = user;
+        if self.exceptions.contains(Exceptions::CHANGE) {
+            return;
+        }
         if old == 0 {
             credentials.capabilities -= FOR_FILES;
         } else if user == 0 {
@@ -174,21 +227,66 @@ impl Identity {
             return fail(FileSystemErrorKind::NotPermitted);
         }
         (self.permitted, self.inheritable, credentials.capabilities) = (permitted, inheritable, effective);
+        self.ambient &= permitted & inheritable;
         Ok(())
     }
 
-    /// Goes on as a program whose set-id bits give it that user and that group. Whether it acts for somebody else than
-    /// whose process it is, so that it should trust nothing (`AT_SECURE`).
-    pub fn begin_program(&mut self, credentials: &mut Credentials, user: Option<u32>, group: Option<u32>) -> bool {
-        let user = user.unwrap_or(self.users.effective);
-        let group = group.unwrap_or(self.groups.effective);
+    /// Changes which of the superuser's rules do not hold (`PR_SET_SECUREBITS`).
+    ///
+    /// # Errors
+    /// `EPERM` for what cannot be changed, what is not known, or who may not.
+    pub fn set_exceptions(&mut self, credentials: &Credentials, bits: u32) -> Result<()> {
+        let new = Exceptions::from_bits(bits).filter(|&new| self.exceptions.may_become(new));
+        self.exceptions = new.ok_or(FileSystemErrorKind::NotPermitted)?;
+        credentials.require(Capabilities::SETPCAP)
+    }
+
+    /// Makes a capability ambient (`PR_CAP_AMBIENT_RAISE`).
+    ///
+    /// # Errors
+    /// `EPERM` for one that is not both permitted and inheritable, or where nothing may become ambient.
+    pub fn raise_ambient(&mut self, capability: Capabilities) -> Result<()> {
+        let may = self.permitted & self.inheritable;
+        if !may.contains(capability) || self.exceptions.contains(Exceptions::AMBIENT) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
+        self.ambient |= capability;
+        Ok(())
+    }
+
+    /// Goes on as a program whose set-id bits give it that user and that group. `is_shared`: others could change under it
+    /// where it stands. Whether it acts for somebody else than whose process it is, so that it should trust nothing
+    /// (`AT_SECURE`).
+    pub fn begin_program(
+        &mut self,
+        credentials: &mut Credentials,
+        user: Option<u32>,
+        group: Option<u32>,
+        is_shared: bool,
+    ) -> bool {
+        let old_permitted = self.permitted;
+        let (mut user, mut group) = (user.unwrap_or(self.users.effective), group.unwrap_or(self.groups.effective));
+        // The superuser's programs get everything, whoever started them; others have nothing beyond their user.
+        let all = self.bounding | self.inheritable;
+        let is_of_root = !self.exceptions.contains(Exceptions::ROOT) && (user == 0 || self.users.real == 0);
+        let mut permitted = if is_of_root { all } else { Capabilities::empty() };
+        let becomes_other = user != self.users.real || group != self.groups.real;
+        let is_effective = is_of_root && user == 0;
+        if (becomes_other || !old_permitted.contains(permitted)) && (is_shared || self.gains_nothing) {
+            if self.gains_nothing || !credentials.capable(Capabilities::SETUID) {
+                (user, group) = (self.users.real, self.groups.real);
+            }
+            permitted &= old_permitted;
+        }
         self.users = Ids { effective: user, saved: user, ..self.users };
         self.groups = Ids { effective: group, saved: group, ..self.groups };
         (credentials.uid, credentials.gid) = (user, group);
-        // The superuser's programs get everything, whoever started them; others have nothing beyond their user.
-        let all = self.bounding | self.inheritable;
-        self.permitted = if user == 0 || self.users.real == 0 { all } else { Capabilities::empty() };
-        credentials.capabilities = if user == 0 { self.permitted } else { Capabilities::empty() };
-        user != self.users.real || group != self.groups.real
+        if becomes_other {
+            self.ambient = Capabilities::empty();
+        }
+        self.permitted = permitted | self.ambient;
+        credentials.capabilities = if is_effective { self.permitted } else { self.ambient };
+        self.exceptions -= Exceptions::KEEP;
+        becomes_other
     }
 }

@@ -38,6 +38,8 @@ pub enum Resource {
     Memory = 9,
     /// How far before others it may go, as 20 less the nice value.
     Nice = 13,
+    /// Which priority it may give itself before others.
+    RealTime = 14,
 }
 
 /// How many there are.
@@ -99,8 +101,7 @@ impl Default for Limits {
         limits[Resource::Files as usize] = Limit::up_to(files::LIMIT as u64, files::LIMIT_MAX as u64);
         limits[Resource::Locked as usize] = Limit::up_to(LOCKED, LOCKED);
         limits[Resource::Nice as usize] = Limit::up_to(0, 0);
-        // Priorities that are not there.
-        limits[14] = Limit::up_to(0, 0);
+        limits[Resource::RealTime as usize] = Limit::up_to(0, 0);
         Self(limits)
     }
 }

@@ -18,6 +18,7 @@
 //! | [`usage`], [`load`] | what is used, by whom; how many want to run |
 //! | [`limits`], [`share`] | how much one may have; of the processor against others |
 //! | [`exec`], [`start`] | programs: finding, loading, their first stack |
+//! | [`vdso`] | the pages that they find in their memory |
 //! | [`identity`] | a process's users, groups and capabilities |
 //! | [`files`] | a process's open files |
 //! | [`signal`] | signals: what is wanted, sending, handlers |
@@ -57,6 +58,7 @@ pub mod thread;
 pub mod timer;
 pub mod trap;
 pub mod usage;
+pub mod vdso;
 pub mod wait;
 
 #[cfg(test)]

@@ -111,6 +111,8 @@ pub struct Running {
     pub environment: Range<u64>,
     /// Where what the kernel told it (`getauxval(3)`).
     pub told: Range<u64>,
+    /// Where the kernel's words and its code were put.
+    pub vdso: Option<[Range<u64>; 2]>,
 }
 
 /// The next process's serial number.

@@ -1,4 +1,9 @@
-//! Who runs next: whoever has waited for it longest.
+//! Who runs next: among those who come before others the one of the highest priority, else whoever has waited for it
+//! longest.
+//!
+//! Those who come before others may have [`URGENT_TICKS`] of each [`WINDOW_TICKS`], if anybody else can run: a program that
+//! never waits does not take the machine away (Linux's `sched_rt_runtime_us`). Who waits for a lock is one of the others
+//! meanwhile, for its holder may be.
 //!
 //! While nobody can run the processor sleeps, on the stack of the last who did.
 
@@ -9,6 +14,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use page::OutOfMemory;
 use spin::{Mutex, Once};
 
+use super::share::Policy;
 use super::thread::{State, Thread};
 use super::{alarm, usage};
 use crate::arch::{interrupts, switch};
@@ -22,17 +28,51 @@ static THREADS: AtomicUsize = AtomicUsize::new(1);
 /// Whether nobody can run, on the stack of the last who did.
 static IS_IDLE: AtomicBool = AtomicBool::new(false);
 
+/// How many ticks of how many those may have who come before others.
+const URGENT_TICKS: u32 = 95;
+const WINDOW_TICKS: u32 = 100;
+
 struct Scheduler {
     current: Arc<Thread>,
     /// Those that can run. It has room for all threads.
     ready: VecDeque<Arc<Thread>>,
+    /// The same of those who come before others.
+    urgent: VecDeque<Arc<Thread>>,
+    /// Ticks since a window began, and how many of them were theirs.
+    window: [u32; 2],
     /// The one that has just ended: whoever runs next lets go of its stack, on which it still stood.
     ended: Option<Arc<Thread>>,
 }
 
 impl Scheduler {
+    /// Whether those who come before others have had what they may have, and others want theirs.
+    fn is_throttled(&self) -> bool {
+        self.window[1] >= URGENT_TICKS && !self.ready.is_empty()
+    }
+
+    /// Whether one can run who comes before the current thread, or that has had enough.
+    fn is_outranked(&self) -> bool {
+        let own = self.current.priority();
+        if self.is_throttled() { own > 0 } else { self.urgent.iter().any(|other| other.priority() > own) }
+    }
+
+    /// Where a thread waits for its turn.
+    fn queue_of(&mut self, thread: &Thread) -> &mut VecDeque<Arc<Thread>> {
+        if thread.priority() > 0 { &mut self.urgent } else { &mut self.ready }
+    }
+
+    /// The longest waiting of the highest priority.
+    fn next_urgent(&mut self) -> Option<Arc<Thread>> {
+        let highest = self.urgent.iter().map(|thread| thread.priority()).max()?;
+        let at = self.urgent.iter().position(|thread| thread.priority() == highest)?;
+        self.urgent.remove(at)
+    }
+
     /// Whose turn it is.
     fn next(&mut self) -> Option<Arc<Thread>> {
+        if !self.urgent.is_empty() && !self.is_throttled() {
+            return self.next_urgent();
+        }
         loop {
             let next = self.ready.pop_front()?;
             // The only one comes after nobody.
@@ -49,7 +89,8 @@ pub fn init() {
     SCHEDULER.call_once(|| {
         let mut ready = VecDeque::new();
         ready.reserve(1);
-        Mutex::new(Scheduler { current: Thread::of_boot(), ready, ended: None })
+        let (urgent, window) = (ready.clone(), [0; 2]);
+        Mutex::new(Scheduler { current: Thread::of_boot(), ready, urgent, window, ended: None })
     });
     vfs::sync::set_yield(give_way);
 }
@@ -72,7 +113,7 @@ pub fn threads() -> usize {
 
 /// How many run or could. Interrupts are off.
 pub fn running() -> usize {
-    with(|scheduler| scheduler.ready.len() + usize::from(!IS_IDLE.load(Ordering::Relaxed)))
+    with(|scheduler| scheduler.ready.len() + scheduler.urgent.len() + usize::from(!IS_IDLE.load(Ordering::Relaxed)))
 }
 
 /// Lets a new thread run.
@@ -82,22 +123,46 @@ pub fn running() -> usize {
 pub(super) fn admit(thread: &Arc<Thread>) -> Result<(), OutOfMemory> {
     with(|scheduler| {
         let room = THREADS.load(Ordering::Relaxed) + 1;
-        let missing = room.saturating_sub(scheduler.ready.len());
-        scheduler.ready.try_reserve(missing).map_err(|_| OutOfMemory)?;
+        for queue in [&mut scheduler.ready, &mut scheduler.urgent] {
+            queue.try_reserve(room.saturating_sub(queue.len())).map_err(|_| OutOfMemory)?;
+        }
         THREADS.store(room, Ordering::Relaxed);
-        scheduler.ready.push_back(thread.clone());
+        scheduler.queue_of(thread).push_back(thread.clone());
         Ok(())
     })
 }
 
-/// Lets others run that can, before the caller goes on.
+/// Lets others run that can, before the caller goes on: it waits for something that one of them is to do.
 pub fn give_way() {
+    give_way_by(|scheduler| scheduler.ready.push_back(scheduler.current.clone()));
+}
+
+/// Ends the caller's turn (`sched_yield(2)`): those have theirs who do not come after it.
+pub fn end_turn() {
+    give_way_by(|scheduler| {
+        let current = scheduler.current.clone();
+        scheduler.queue_of(&current).push_back(current);
+    });
+}
+
+/// Lets those run who come before the caller; its turn goes on after them.
+pub fn let_pass() {
+    if with(|scheduler| scheduler.is_outranked()) {
+        give_way_by(|scheduler| {
+            let current = scheduler.current.clone();
+            scheduler.queue_of(&current).push_front(current);
+        });
+    }
+}
+
+/// Goes on to whose turn it is, after `queue` has put the caller among those who wait for theirs.
+fn give_way_by(queue: impl FnOnce(&mut Scheduler)) {
     interrupts::without(|| {
         let gave = with(|scheduler| {
-            if scheduler.ready.is_empty() {
+            if scheduler.ready.is_empty() && scheduler.urgent.is_empty() {
                 return None;
             }
-            scheduler.ready.push_back(scheduler.current.clone());
+            queue(scheduler);
             let next = scheduler.next().filter(|next| !Arc::ptr_eq(next, &scheduler.current))?;
             let current = core::mem::replace(&mut scheduler.current, next.clone());
             current.leave();
@@ -108,6 +173,33 @@ pub fn give_way() {
             go_to(old, next);
         }
     });
+}
+
+/// A tick has come in user mode: goes on to whose turn it is.
+pub(super) fn on_tick() {
+    let goes_on = with(|scheduler| {
+        let [ticks, urgent] = scheduler.window;
+        let urgent = urgent + u32::from(scheduler.current.priority() > 0);
+        scheduler.window = if ticks + 1 < WINDOW_TICKS { [ticks + 1, urgent] } else { [0; 2] };
+        scheduler.current.user().is_some_and(|user| user.share.goes_on())
+    });
+    if goes_on { let_pass() } else { end_turn() }
+}
+
+/// Has a thread scheduled otherwise from now on.
+pub fn set_policy(thread: &Arc<Thread>, policy: Policy) {
+    let Some(user) = thread.user() else { return };
+    with(|scheduler| {
+        let old = scheduler.queue_of(thread);
+        let at = old.iter().position(|other| Arc::ptr_eq(other, thread));
+        let waits = at.and_then(|at| old.remove(at));
+        user.share.set_policy(policy);
+        if let Some(thread) = waits {
+            scheduler.queue_of(&thread).push_back(thread);
+        }
+    });
+    // It may be somebody else's turn now.
+    alarm::look_again();
 }
 
 /// Lets others run until someone wakes the caller. Interrupts are off, and stay so for whoever calls; nothing that
@@ -155,7 +247,10 @@ pub(super) fn wake(thread: Arc<Thread>) {
             if let Some(user) = thread.user() {
                 user.share.has_waited();
             }
-            scheduler.ready.push_back(thread);
+            if thread.priority() > scheduler.current.priority() {
+                alarm::look_again();
+            }
+            scheduler.queue_of(&thread).push_back(thread);
         }
     });
 }

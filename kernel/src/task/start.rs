@@ -61,6 +61,8 @@ pub struct Told<'a> {
     pub groups: Ids,
     /// Whether it has rights that who started it does not.
     pub secure: bool,
+    /// Where the kernel's shared object is; 0 for nowhere.
+    pub vdso: u64,
     /// How large its stack may be.
     pub stack_size: u64,
 }
@@ -129,6 +131,7 @@ pub fn stack(arguments: &[Vec<u8>], environment: &[Vec<u8>], told: &Told<'_>) ->
         (AT_CLKTCK, 100),
         (AT_SECURE, u64::from(told.secure)),
         (AT_RANDOM, base + random_at),
+        (AT_SYSINFO_EHDR, told.vdso),
         (AT_HWCAP, cpu::capabilities().into()),
         (AT_MINSIGSTKSZ, frame::size_max()),
         (AT_EXECFN, base + path_at),
@@ -178,4 +181,5 @@ const AT_CLKTCK: u64 = 17;
 const AT_SECURE: u64 = 23;
 const AT_RANDOM: u64 = 25;
 const AT_EXECFN: u64 = 31;
+const AT_SYSINFO_EHDR: u64 = 33;
 const AT_MINSIGSTKSZ: u64 = 51;

@@ -29,6 +29,9 @@ use crate::mm::user_memory::UserAddress;
 /// What a thread does.
 pub type Work = Box<dyn FnOnce() + Send>;
 
+/// How much later than asked a thread may be woken unless it says otherwise, in nanoseconds (Linux's 50 µs).
+const SLACK: u64 = 50_000;
+
 /// Bytes of heap that a thread takes, about.
 const THREAD_MEMORY: usize = 512;
 
@@ -74,6 +77,10 @@ pub struct UserSide {
     floating_point: FloatingPoint,
     /// Where thread-local storage begins.
     thread_base: AtomicU64,
+    /// Where the memory begins that it reaches by `gs`.
+    second_base: AtomicU64,
+    /// How much later than asked it may be woken, in nanoseconds. Nobody is woken sooner for it.
+    slack: AtomicU64,
     /// The word in its memory that is cleared when it ends; 0 for none.
     cleared_at_end: AtomicU64,
     /// Where in its memory the list of locks is that others are told of when it ends; 0 for none.
@@ -118,6 +125,8 @@ pub struct UserStart {
     pub floating_point: FloatingPoint,
     /// Where thread-local storage begins.
     pub thread_base: u64,
+    /// Where the memory begins that it reaches by `gs`.
+    pub second_base: u64,
     /// Where in its memory it is to note its number (`CLONE_CHILD_SETTID`).
     pub identity_at: Option<UserAddress>,
     /// The word in its memory that is cleared when it ends (`CLONE_CHILD_CLEARTID`).
@@ -270,6 +279,27 @@ impl UserSide {
         self.thread_base.load(Ordering::Relaxed)
     }
 
+    /// Makes what it reaches by `gs` begin at `address`. It is the running thread's.
+    pub fn set_second_base(&self, address: u64) {
+        self.second_base.store(address, Ordering::Relaxed);
+        user::set_second_base(address);
+    }
+
+    /// Where that begins.
+    pub fn second_base(&self) -> u64 {
+        self.second_base.load(Ordering::Relaxed)
+    }
+
+    /// How much later than asked it may be woken, in nanoseconds.
+    pub fn slack(&self) -> u64 {
+        self.slack.load(Ordering::Relaxed)
+    }
+
+    /// Changes that; 0 for what it was at first.
+    pub fn set_slack(&self, slack: u64) {
+        self.slack.store(if slack == 0 { SLACK } else { slack }, Ordering::Relaxed);
+    }
+
     /// The word in its memory that is cleared when it ends.
     pub fn cleared_at_end(&self) -> Option<UserAddress> {
         UserAddress::given(self.cleared_at_end.load(Ordering::Relaxed))
@@ -293,6 +323,7 @@ impl UserSide {
     /// Goes on as another program: nothing of the old one's stays.
     pub fn reset(&self) {
         self.set_thread_base(0);
+        self.set_second_base(0);
         self.set_cleared_at_end(None);
         self.set_robust_list(0);
         self.set_name(None);
@@ -372,8 +403,7 @@ impl Thread {
             number: Mutex::new(number),
             name: Mutex::new(start.name),
             leaves: AtomicBool::new(false),
-            // Whoever begins it is as nice.
-            share: Share::new(scheduler::current().user().map_or(0, |beginner| beginner.share.nice())),
+            share: scheduler::current().user().map_or_else(|| Share::new(0), |beginner| beginner.share.inherited()),
             used: Meter::default(),
             pending: Pending::default(),
             mask: AtomicU64::new(start.mask.as_mask().0),
@@ -384,6 +414,8 @@ impl Thread {
             is_final: AtomicBool::new(false),
             floating_point,
             thread_base: AtomicU64::new(thread_base),
+            second_base: AtomicU64::new(start.second_base),
+            slack: AtomicU64::new(scheduler::current().user().map_or(SLACK, UserSide::slack)),
             cleared_at_end: AtomicU64::new(start.cleared_at_end.map_or(0, UserAddress::value)),
             robust_list: AtomicU64::new(0),
             first,
@@ -410,6 +442,11 @@ impl Thread {
         self.user.as_deref()
     }
 
+    /// Its priority among those that come before others; 0 for who does not.
+    pub(super) fn priority(&self) -> u32 {
+        self.user().map_or(0, |user| user.share.priority())
+    }
+
     /// Called before another thread runs: keeps what the kernel itself does not use.
     pub(super) fn leave(&self) {
         if let Some(user) = &self.user {
@@ -422,6 +459,7 @@ impl Thread {
         if let (Some(user), Some(stack)) = (&self.user, &self.stack) {
             user::set_kernel_stack(stack.top());
             user::set_thread_base(user.thread_base.load(Ordering::Relaxed));
+            user::set_second_base(user.second_base.load(Ordering::Relaxed));
             user.floating_point.load();
             user.process.activate();
         }

@@ -14,9 +14,7 @@ use crate::mm::space::Failure;
 /// Called at a tick that came in user mode. Interrupts are off.
 pub fn on_tick(frame: &mut TrapFrame) {
     usage::enter_kernel();
-    if !scheduler::current().user().is_some_and(|user| user.share.goes_on()) {
-        scheduler::give_way();
-    }
+    scheduler::on_tick();
     before_user_mode(frame, None);
 }
 

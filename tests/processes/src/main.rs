@@ -3,7 +3,9 @@
 
 mod beginning;
 mod call;
+mod control;
 mod executing;
+mod policies;
 mod timers;
 
 use std::env;
@@ -13,8 +15,16 @@ fn main() {
     if arguments.get(1).is_some_and(|word| word == executing::AGAIN) {
         return executing::again(&arguments);
     }
-    let subjects: [(&str, fn()); 3] =
-        [("executing", executing::all), ("beginning", beginning::all), ("timers", timers::all)];
+    if arguments.get(1).is_some_and(|word| word == control::RIGHTS) {
+        return control::show();
+    }
+    let subjects: [(&str, fn()); 5] = [
+        ("executing", executing::all),
+        ("beginning", beginning::all),
+        ("timers", timers::all),
+        ("policies", policies::all),
+        ("control", control::all),
+    ];
     for (name, subject) in subjects {
         println!("--- {name}");
         subject();

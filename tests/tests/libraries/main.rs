@@ -1,6 +1,5 @@
-//! Static programs of other C libraries than BusyBox's behave as on Linux: Debian's Korn shell comes linked with musl
-//! and with klibc, and each runs one script in the guest and on Linux, compared byte by byte. (Linked with dietlibc it
-//! does not run: that looks for a vDSO, of which there is none.)
+//! Static programs of other C libraries than BusyBox's behave as on Linux: Debian's Korn shell comes linked with musl,
+//! with klibc and with dietlibc, and each runs one script in the guest and on Linux, compared byte by byte.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,12 +11,16 @@ use tests::side_by_side;
 use tests::skipping::skip;
 
 /// The shell by its library, and where its package has it.
-const SHELLS: [(&str, &str); 2] = [("musl", "usr/lib/x86_64-linux-musl/bin/mksh"), ("klibc", "usr/lib/klibc/bin/mksh")];
+const SHELLS: [(&str, &str); 3] = [
+    ("musl", "usr/lib/x86_64-linux-musl/bin/mksh"),
+    ("klibc", "usr/lib/klibc/bin/mksh"),
+    ("diet", "usr/lib/diet/bin/mksh"),
+];
 
 /// ```text
-///   /bin/musl /bin/klibc   the same shell
-///   /bin/busybox           for what the shell does not do itself
-///   /script                what each of them runs, in a directory of its own
+///   /bin/musl /bin/klibc /bin/diet   the same shell
+///   /bin/busybox                     for what the shell does not do itself
+///   /script                          what each of them runs, in a directory of its own
 /// ```
 #[test]
 fn programs_of_other_c_libraries_do_as_on_linux() -> Result<()> {

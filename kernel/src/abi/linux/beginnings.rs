@@ -259,6 +259,7 @@ fn start(call: &Call<'_>, user: &UserSide, wanted: &Beginning) -> Result<UserSta
         frame,
         floating_point: user.copy_floating_point(),
         thread_base,
+        second_base: user.second_base(),
         identity_at: wanted.child_identity_at.filter(|_| has(CLONE_CHILD_SETTID)),
         cleared_at_end: wanted.child_identity_at.filter(|_| has(CLONE_CHILD_CLEARTID)),
         mask: user.mask(),

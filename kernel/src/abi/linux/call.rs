@@ -207,19 +207,7 @@ impl Call<'_> {
         if size < least {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
-        if size > page::SIZE as u64 {
-            return fail(FileSystemErrorKind::ArgumentListTooLong);
-        }
-        let mut bytes = [0; page::SIZE];
-        let bytes = &mut bytes[..size as usize];
-        self.address(index).read(bytes)?;
-        let mut words = [[0; 8]; N];
-        let (known, later) = bytes.split_at(bytes.len().min(8 * N));
-        words.as_flattened_mut()[..known.len()].copy_from_slice(known);
-        if later.iter().any(|&byte| byte != 0) {
-            return fail(FileSystemErrorKind::ArgumentListTooLong);
-        }
-        Ok(words.map(u64::from_le_bytes))
+        self.address(index).read_growing(size)
     }
 
     /// The place of the file whose number an argument is; the current directory is one too.

@@ -12,7 +12,7 @@ use super::structures::{duration, timespec, timeval};
 use crate::mm::user_memory::UserAddress;
 use crate::task::clock::{Clock, Mode};
 use crate::task::thread::{Thread, Unfinished};
-use crate::task::{number, timer};
+use crate::task::{number, timer, vdso};
 use crate::time;
 
 pub const CLOCK_REALTIME: u32 = 0;
@@ -182,7 +182,10 @@ pub fn restart_syscall(call: &mut Call<'_>) -> Result<u64> {
 /// Sets the time of day, for who may.
 fn set_wall(call: &Call<'_>, now: Duration) -> Result<u64> {
     call.credentials()?.require(Capabilities::SYS_TIME)?;
-    if time::set_wall(now) { Ok(0) } else { fail(FileSystemErrorKind::InvalidArgument) }
+    if !time::set_wall(now) {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    vdso::note_boot_time().map(|()| 0)
 }
 
 /// The time zone is the programs' own affair: it is read, and not kept.

@@ -25,9 +25,9 @@
 //! | `terminals` | what a terminal is told |
 //! | `waiting` | what becomes of children |
 //! | `clocks`, `machine` | times; the machine, its names, log and end |
-//! | `limits`, `usage`, `scheduling` | how much one may have, has used, and gets of the processor |
+//! | `limits`, `usage`, `scheduling`, `policies` | how much one may have, has used, and gets of the processor |
 //! | [`page`] | the page for users that says which calls are there |
-//! | `system` | what a thread sets of itself |
+//! | `system`, `prctl` | what a thread or process sets of itself |
 //!
 //! What a call does not know it refuses: flags with `EINVAL`, a call that is not there with `ENOSYS`, noted once in
 //! the log. Every address is checked where it is used (`EFAULT`).
@@ -61,8 +61,10 @@ mod names;
 mod namespaces;
 pub mod page;
 mod pieces;
+mod policies;
 mod polling;
 mod posix_timers;
+mod prctl;
 mod processes;
 mod scheduling;
 mod selecting;

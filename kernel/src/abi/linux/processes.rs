@@ -41,7 +41,7 @@ const AT_EXECVE_CHECK: u32 = 0x1_0000;
 pub fn execve(call: &mut Call<'_>) -> Result<u64> {
     let path = call.path(0)?;
     let wanted = Wanted::at(&*call.process.place()?, &path)?;
-    execute(call, &wanted, 1, false)
+    execute(call, &Wanted { is_shared: call.process.has_company(), ..wanted }, 1, false)
 }
 
 /// What is found from a directory's number on, or is a number's file itself, is started as what is below `/dev/fd`.
@@ -49,10 +49,10 @@ pub fn execveat(call: &mut Call<'_>) -> Result<u64> {
     let flags = call.flags(4, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_EXECVE_CHECK)?;
     let path = call.path(1)?;
     let file = call.found_at(0, &path, follow_unless(flags, AT_SYMLINK_NOFOLLOW), flags)?;
-    let only_asks = flags & AT_EXECVE_CHECK != 0;
+    let (only_asks, is_shared) = (flags & AT_EXECVE_CHECK != 0, call.process.has_company());
     let number = call.word(0);
     if number == AT_FDCWD || path.starts_with(b"/") {
-        return execute(call, &Wanted { file, path: &path, is_number: false, is_lost: false }, 2, only_asks);
+        return execute(call, &Wanted { file, path: &path, is_number: false, is_lost: false, is_shared }, 2, only_asks);
     }
     let is_lost = call.process.files().get(number.into())?.close_on_exec;
     let mut below = format!("/dev/fd/{number}").into_bytes();
@@ -60,7 +60,7 @@ pub fn execveat(call: &mut Call<'_>) -> Result<u64> {
         below.push(b'/');
         below.extend_from_slice(&path);
     }
-    execute(call, &Wanted { file, path: &below, is_number: path.is_empty(), is_lost }, 2, only_asks)
+    execute(call, &Wanted { file, path: &below, is_number: path.is_empty(), is_lost, is_shared }, 2, only_asks)
 }
 
 /// Goes on as another program, whose arguments argument `texts_at` leads to and whose environment the next.

@@ -1,4 +1,4 @@
-//! Who gets how much of the processor. There is one, and one way to share it ([`share`](crate::task::share)).
+//! Who gets how much of the processor: nice values, which processor, and claims to disks.
 
 use alloc::sync::Arc;
 
@@ -6,12 +6,11 @@ use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
-use crate::mm::user_memory::UserAddress;
 use crate::task::limits::Resource;
 use crate::task::number;
 use crate::task::process::Process;
 use crate::task::share::{NICE_MAX, NICE_MIN};
-use crate::task::thread::Thread;
+use crate::task::thread::{Thread, UserSide};
 
 const PRIO_PROCESS: u32 = 0;
 const PRIO_PGRP: u32 = 1;
@@ -41,7 +40,7 @@ fn each_meant(call: &Call<'_>, mut body: impl FnMut(&Arc<Thread>)) -> Result<()>
 }
 
 /// The thread of that number; the caller is 0.
-fn thread(call: &Call<'_>, number: u32) -> Result<Arc<Thread>> {
+pub fn thread(call: &Call<'_>, number: u32) -> Result<Arc<Thread>> {
     if number == 0 {
         return Ok(call.thread());
     }
@@ -61,20 +60,23 @@ pub fn getpriority(call: &mut Call<'_>) -> Result<u64> {
 }
 
 /// Makes a thread as nice as that, if the caller may.
-fn set_nice(call: &Call<'_>, thread: &Thread, nice: i32) -> Result<()> {
+pub fn set_nice(call: &Call<'_>, thread: &Thread, nice: i32) -> Result<()> {
     let Some(user) = thread.user() else { return fail(FileSystemErrorKind::NoProcess) };
-    let own = call.process.place()?;
     check_owner(call, &user.process)?;
-    let may_go_to = 20 - user.process.limit(Resource::Nice).min(40) as i32;
-    if nice < user.share.nice() && nice < may_go_to && !own.context.credentials.capable(Capabilities::SYS_NICE) {
+    if nice < user.share.nice() && !may_be_as_nice(user, nice) && !call.credentials()?.capable(Capabilities::SYS_NICE) {
         return fail(FileSystemErrorKind::PermissionDenied);
     }
     user.share.set_nice(nice);
     Ok(())
 }
 
+/// Whether its limit lets a thread be as nice as that, whatever it was.
+pub fn may_be_as_nice(user: &UserSide, nice: i32) -> bool {
+    nice >= 20 - user.process.limit(Resource::Nice).min(40) as i32
+}
+
 /// Fails where somebody else's process is changed (`EPERM`).
-fn check_owner(call: &Call<'_>, target: &Process) -> Result<()> {
+pub fn check_owner(call: &Call<'_>, target: &Process) -> Result<()> {
     let own = call.process.place()?;
     let Ok(theirs) = target.place() else { return Ok(()) };
     let (own_user, theirs) = (own.identity.users.effective, theirs.identity.users);
@@ -97,85 +99,6 @@ pub fn setpriority(call: &mut Call<'_>) -> Result<u64> {
         found = true;
     })?;
     result.map(|()| 0)
-}
-
-const SCHED_OTHER: u32 = 0;
-const SCHED_FIFO: u32 = 1;
-const SCHED_RR: u32 = 2;
-const SCHED_BATCH: u32 = 3;
-const SCHED_IDLE: u32 = 5;
-const SCHED_DEADLINE: u32 = 6;
-
-/// The greatest of the priorities that come before all others on Linux.
-const PRIORITY_MAX: u64 = 99;
-
-/// The thread that argument 0 names, as the calls about policies do.
-fn scheduled(call: &Call<'_>) -> Result<Arc<Thread>> {
-    if (call.word(0) as i32) < 0 { fail(FileSystemErrorKind::InvalidArgument) } else { thread(call, call.word(0)) }
-}
-
-pub fn sched_getscheduler(call: &mut Call<'_>) -> Result<u64> {
-    scheduled(call)?;
-    Ok(SCHED_OTHER.into())
-}
-
-pub fn sched_getparam(call: &mut Call<'_>) -> Result<u64> {
-    let address = call.given(1).ok_or(FileSystemErrorKind::InvalidArgument)?;
-    scheduled(call)?;
-    address.write_u32(0).map(|()| 0)
-}
-
-/// The priority at `address`, which can only be 0.
-fn check_priority(address: Option<UserAddress>) -> Result<()> {
-    let address = address.ok_or(FileSystemErrorKind::InvalidArgument)?;
-    if address.read_u32()? == 0 { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
-}
-
-pub fn sched_setparam(call: &mut Call<'_>) -> Result<u64> {
-    check_priority(call.given(1))?;
-    let thread = scheduled(call)?;
-    thread.user().map_or(Ok(()), |user| check_owner(call, &user.process))?;
-    Ok(0)
-}
-
-/// There is one policy; what Linux has besides is refused (`EINVAL`, as where a kernel is built without it), and those
-/// that come before all others to who may not ask for them (`EPERM`).
-pub fn sched_setscheduler(call: &mut Call<'_>) -> Result<u64> {
-    match call.word(1) {
-        SCHED_OTHER => {}
-        SCHED_FIFO | SCHED_RR => {
-            call.credentials()?.require(Capabilities::SYS_NICE)?;
-            return fail(FileSystemErrorKind::InvalidArgument);
-        }
-        _ => return fail(FileSystemErrorKind::InvalidArgument),
-    }
-    check_priority(call.given(2))?;
-    let thread = scheduled(call)?;
-    thread.user().map_or(Ok(()), |user| check_owner(call, &user.process))?;
-    Ok(0)
-}
-
-/// The greatest or the least priority of a policy, as Linux has it.
-fn priority_of_policy(call: &Call<'_>, real_time: u64) -> Result<u64> {
-    match call.word(0) {
-        SCHED_FIFO | SCHED_RR => Ok(real_time),
-        SCHED_OTHER | SCHED_BATCH | SCHED_IDLE | SCHED_DEADLINE => Ok(0),
-        _ => fail(FileSystemErrorKind::InvalidArgument),
-    }
-}
-
-pub fn sched_get_priority_max(call: &mut Call<'_>) -> Result<u64> {
-    priority_of_policy(call, PRIORITY_MAX)
-}
-
-pub fn sched_get_priority_min(call: &mut Call<'_>) -> Result<u64> {
-    priority_of_policy(call, 1)
-}
-
-/// How long a turn is: a tick.
-pub fn sched_rr_get_interval(call: &mut Call<'_>) -> Result<u64> {
-    scheduled(call)?;
-    call.write_words(1, [0, 1_000_000_000 / super::usage::TICKS])
 }
 
 /// Which processors: the only one must be among them.

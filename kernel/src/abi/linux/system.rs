@@ -8,18 +8,29 @@ use super::call::Call;
 use crate::arch::{random, user};
 use crate::mm::user_memory::UserAddress;
 use crate::session;
-use crate::task::thread::ThreadName;
 use crate::task::{number, scheduler};
 
+const ARCH_SET_GS: u32 = 0x1001;
 const ARCH_SET_FS: u32 = 0x1002;
 const ARCH_GET_FS: u32 = 0x1003;
+const ARCH_GET_GS: u32 = 0x1004;
+const ARCH_GET_CPUID: u32 = 0x1011;
+const ARCH_SET_CPUID: u32 = 0x1012;
 
 pub fn arch_prctl(call: &mut Call<'_>) -> Result<u64> {
     let address = call.arguments[1];
     let thread = call.thread();
     let user = call.user_side(&thread)?;
     match call.word(0) {
-        ARCH_SET_FS if address >= user::USER_END => fail(FileSystemErrorKind::NotPermitted),
+        ARCH_SET_FS | ARCH_SET_GS if address >= user::USER_END => fail(FileSystemErrorKind::NotPermitted),
+        ARCH_SET_GS => {
+            user.set_second_base(address);
+            Ok(0)
+        }
+        ARCH_GET_GS => call.write_words(1, [user.second_base()]),
+        // The instruction is there, and nobody can take it away.
+        ARCH_GET_CPUID => Ok(1),
+        ARCH_SET_CPUID => fail(FileSystemErrorKind::NoSuchDevice),
         ARCH_SET_FS => {
             user.set_thread_base(address);
             Ok(0)
@@ -61,7 +72,7 @@ pub fn reboot(call: &mut Call<'_>) -> Result<u64> {
 }
 
 pub fn sched_yield(_call: &mut Call<'_>) -> Result<u64> {
-    scheduler::give_way();
+    scheduler::end_turn();
     Ok(0)
 }
 
@@ -84,47 +95,6 @@ pub fn getrandom(call: &mut Call<'_>) -> Result<u64> {
         }
     }
     Ok(done)
-}
-
-const PR_SET_NAME: u32 = 15;
-const PR_GET_NAME: u32 = 16;
-
-/// The name, and what parents and children want of each other; all else is refused.
-pub fn prctl(call: &mut Call<'_>) -> Result<u64> {
-    match call.word(0) {
-        PR_SET_NAME => {
-            let address = call.address(1);
-            let mut name = ThreadName::default();
-            let mut length = 0;
-            while length < name.len() - 1 {
-                address.plus(length as u64).read(&mut name[length..length + 1])?;
-                if name[length] == 0 {
-                    break;
-                }
-                length += 1;
-            }
-            let thread = call.thread();
-            let user = call.user_side(&thread)?;
-            if user.is_leader() {
-                call.process.set_name(&name[..length])?;
-            } else {
-                user.set_name(Some(name));
-            }
-            Ok(0)
-        }
-        PR_GET_NAME => {
-            let name = call.user_side(&call.thread())?.name().unwrap_or_else(|| {
-                let mut name = ThreadName::default();
-                let shown = call.process.name();
-                let length = shown.len().min(name.len() - 1);
-                name[..length].copy_from_slice(&shown[..length]);
-                name
-            });
-            call.address(1).write(&name)?;
-            Ok(0)
-        }
-        _ => super::jobs::prctl(call),
-    }
 }
 
 /// Which processors: the only one.

@@ -8,8 +8,8 @@ use super::call::Call;
 use super::{
     advice, alarms, attributes, beginnings, clocks, credentials, descriptors, events, file_flags, foreign_memory,
     futexes, handles, identity, jobs, limits, locks, machine, memory, memory_locks, message_rows, messages, mounts,
-    names, namespaces, polling, posix_timers, processes, scheduling, selecting, signals, socket_options, sockets,
-    splicing, system, timers, transfer, usage, waiting, watches, xattrs,
+    names, namespaces, policies, polling, posix_timers, prctl, processes, scheduling, selecting, signals,
+    socket_options, sockets, splicing, system, timers, transfer, usage, waiting, watches, xattrs,
 };
 
 /// What answers a call.
@@ -248,13 +248,13 @@ table! {
     139 sysfs;
     140 getpriority scheduling::getpriority, flags "PRIO_PROCESS PRIO_PGRP PRIO_USER";
     141 setpriority scheduling::setpriority, flags "PRIO_PROCESS PRIO_PGRP PRIO_USER";
-    142 sched_setparam scheduling::sched_setparam, but "the priority is 0";
-    143 sched_getparam scheduling::sched_getparam;
-    144 sched_setscheduler scheduling::sched_setscheduler, flags "SCHED_OTHER", but "no other policy (`EINVAL`)";
-    145 sched_getscheduler scheduling::sched_getscheduler;
-    146 sched_get_priority_max scheduling::sched_get_priority_max;
-    147 sched_get_priority_min scheduling::sched_get_priority_min;
-    148 sched_rr_get_interval scheduling::sched_rr_get_interval;
+    142 sched_setparam policies::sched_setparam;
+    143 sched_getparam policies::sched_getparam;
+    144 sched_setscheduler policies::sched_setscheduler, flags "SCHED_OTHER SCHED_FIFO SCHED_RR SCHED_BATCH SCHED_IDLE SCHED_RESET_ON_FORK", but "no `SCHED_DEADLINE` (`EINVAL`)";
+    145 sched_getscheduler policies::sched_getscheduler;
+    146 sched_get_priority_max policies::sched_get_priority_max;
+    147 sched_get_priority_min policies::sched_get_priority_min;
+    148 sched_rr_get_interval policies::sched_rr_get_interval;
     149 mlock memory_locks::mlock;
     150 munlock memory_locks::munlock;
     151 mlockall memory_locks::mlockall;
@@ -263,8 +263,8 @@ table! {
     154 modify_ldt;
     155 pivot_root mounts::pivot_root;
     156 _sysctl;
-    157 prctl system::prctl, flags "PR_SET_NAME PR_GET_NAME PR_SET_PDEATHSIG PR_GET_PDEATHSIG PR_SET_CHILD_SUBREAPER PR_GET_CHILD_SUBREAPER", but "nothing else (`EINVAL`)";
-    158 arch_prctl system::arch_prctl, flags "ARCH_SET_FS ARCH_GET_FS", but "nothing else (`EINVAL`)";
+    157 prctl prctl::prctl, flags "PR_SET_PDEATHSIG PR_GET_PDEATHSIG PR_GET_KEEPCAPS PR_SET_KEEPCAPS PR_GET_TIMING PR_SET_TIMING PR_SET_NAME PR_GET_NAME PR_CAPBSET_READ PR_CAPBSET_DROP PR_GET_TSC PR_SET_TSC PR_GET_SECUREBITS PR_SET_SECUREBITS PR_SET_TIMERSLACK PR_GET_TIMERSLACK PR_SET_CHILD_SUBREAPER PR_GET_CHILD_SUBREAPER PR_SET_NO_NEW_PRIVS PR_GET_NO_NEW_PRIVS PR_GET_TID_ADDRESS PR_CAP_AMBIENT", but "nothing else (`EINVAL`); the time-stamp counter cannot be kept from a program";
+    158 arch_prctl system::arch_prctl, flags "ARCH_SET_GS ARCH_SET_FS ARCH_GET_FS ARCH_GET_GS ARCH_GET_CPUID ARCH_SET_CPUID", but "nothing else (`EINVAL`)";
     159 adjtimex clocks::adjtimex, but "the clock is told of, not made faster or slower (`EINVAL`)";
     160 setrlimit limits::setrlimit, but "as `prlimit64`";
     161 chroot mounts::chroot;
@@ -420,8 +420,8 @@ table! {
     311 process_vm_writev foreign_memory::process_vm_writev;
     312 kcmp;
     313 finit_module;
-    314 sched_setattr;
-    315 sched_getattr;
+    314 sched_setattr policies::sched_setattr, flags "SCHED_FLAG_RESET_ON_FORK SCHED_FLAG_KEEP_POLICY SCHED_FLAG_KEEP_PARAMS", but "no `SCHED_DEADLINE` (`EINVAL`)";
+    315 sched_getattr policies::sched_getattr;
     316 renameat2 names::renameat2, flags "RENAME_NOREPLACE RENAME_EXCHANGE RENAME_WHITEOUT";
     317 seccomp;
     318 getrandom system::getrandom, flags "GRND_NONBLOCK GRND_RANDOM GRND_INSECURE";

@@ -40,6 +40,11 @@ pub fn duration_of(counts: u64) -> Duration {
     Duration::from_nanos(((u128::from(counts) * u128::from(rate)) >> 32) as u64)
 }
 
+/// What the counter showed at the kernel's first instruction, and nanoseconds for one count of it, times 2^32.
+pub fn parameters() -> (u64, u64) {
+    (boot::entry_ticks(), NANOSECONDS_PER_COUNT.load(Ordering::Relaxed))
+}
+
 /// The time-stamp counter's frequency in hertz.
 pub fn frequency() -> u64 {
     let rate = NANOSECONDS_PER_COUNT.load(Ordering::Relaxed).max(1);

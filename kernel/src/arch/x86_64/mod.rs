@@ -10,6 +10,7 @@
 //! | [`probe`] | reading an address that may fault |
 //! | [`switch`] | going from one stack to another |
 //! | [`user`] | user mode: system calls |
+//! | [`vdso`] | the time in user mode, without one |
 //! | [`floating_point`] | the registers that only programs use |
 //! | [`user_copy`] | copying between the kernel and user memory |
 //! | [`user_tables`] | the page tables of a program |
@@ -44,6 +45,7 @@ pub mod trap;
 pub mod user;
 pub mod user_copy;
 pub mod user_tables;
+pub mod vdso;
 
 /// Makes exceptions reportable and the tick run, and lets interrupts in. To be called once, before anything that may
 /// fault on purpose; needs no heap.

@@ -5,10 +5,11 @@
 //! registers: a program's stay in the processor until another program runs.
 
 use core::arch::global_asm;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use x86_64::VirtAddr;
 use x86_64::registers::control::{Efer, EferFlags};
-use x86_64::registers::model_specific::{FsBase, LStar, SFMask, Star};
+use x86_64::registers::model_specific::{FsBase, GsBase, LStar, SFMask, Star};
 use x86_64::registers::rflags::RFlags;
 use x86_64::structures::gdt::SegmentSelector;
 
@@ -166,4 +167,13 @@ pub fn set_kernel_stack(top: u64) {
 /// Where thread-local storage begins (`arch_prctl(ARCH_SET_FS)`).
 pub fn set_thread_base(address: u64) {
     FsBase::write(VirtAddr::new_truncate(address));
+}
+
+/// Where the memory begins that programs reach by `gs` (`arch_prctl(ARCH_SET_GS)`), which the kernel does not use. Few do:
+/// the register is left alone while it stays the same.
+pub fn set_second_base(address: u64) {
+    static NOW: AtomicU64 = AtomicU64::new(0);
+    if NOW.swap(address, Ordering::Relaxed) != address {
+        GsBase::write(VirtAddr::new_truncate(address));
+    }
 }

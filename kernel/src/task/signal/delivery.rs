@@ -45,7 +45,9 @@ enum Next {
 /// off; the caller holds nothing.
 pub fn before_user_mode(frame: &mut TrapFrame, mut interrupted: Option<Interrupted>) {
     loop {
-        alarm::send_due();
+        if alarm::send_due() {
+            scheduler::let_pass();
+        }
         match look(frame, &mut interrupted) {
             Next::Go => return usage::leave_kernel(),
             Next::Again => {}

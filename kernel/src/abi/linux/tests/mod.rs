@@ -36,6 +36,7 @@ mod sockets;
 mod terminals;
 mod threads;
 mod usage;
+mod vdso;
 mod watches;
 mod xattrs;
 

@@ -156,31 +156,89 @@ ktest! {
         assert_eq!(wrong.map(|call| machine.result(call)), [error(EINVAL), error(ESRCH)]);
     }
 
-    fn there_is_one_policy_and_one_processor() {
+    fn there_is_one_processor() {
         let mut program = Program::new();
-        let (zero, one, none) = (program.words(&[0]), program.words(&[1]), program.words(&[2]));
-        let (parameter, turn) = (program.room(1), program.room(2));
-        let policy = program.call("sched_getscheduler", &[0.into()]);
-        program.call("sched_getparam", &[0.into(), parameter.0.into()]);
-        program.call("sched_rr_get_interval", &[0.into(), turn.0.into()]);
-        let set = [
-            program.call("sched_setscheduler", &[0.into(), 0.into(), zero.into()]),
-            program.call("sched_setscheduler", &[0.into(), 0.into(), one.into()]),
-            program.call("sched_setscheduler", &[0.into(), 2.into(), one.into()]),
-            program.call("sched_setparam", &[0.into(), zero.into()]),
-            program.call("sched_setaffinity", &[0.into(), 8.into(), one.into()]),
-            program.call("sched_setaffinity", &[0.into(), 8.into(), none.into()]),
-        ];
-        let bounds = ["sched_get_priority_max", "sched_get_priority_min"].map(|name| program.call(name, &[1.into()]));
-        program.call("setuid", &[1000.into()]);
-        let denied = program.call("sched_setscheduler", &[0.into(), 1.into(), one.into()]);
+        let (one, none) = (program.words(&[1]), program.words(&[2]));
+        let set = [one, none].map(|set| program.call("sched_setaffinity", &[0.into(), 8.into(), set.into()]));
         let (machine, ending) = run(program);
         assert_eq!(ending, Ending::Exited(0));
-        assert_eq!([policy, parameter, turn].map(|slot| machine.result(slot)), [0; 3]);
-        assert_eq!(machine.result(Slot(turn.0 + 8)), 10_000_000);
-        let invalid = error(EINVAL);
-        assert_eq!(set.map(|call| machine.result(call)), [0, invalid, invalid, 0, 0, invalid]);
-        assert_eq!(bounds.map(|call| machine.result(call)), [99, 1]);
-        assert_eq!(machine.result(denied), error(EPERM));
+        assert_eq!(set.map(|call| machine.result(call)), [0, error(EINVAL)]);
+    }
+
+    /// Somebody without privileges may have what the limit says, and what is less than it has.
+    fn a_limit_says_how_far_before_others_one_may_come() {
+        let mut program = Program::new();
+        let limit = program.words(&[10, 10]);
+        program.call("setrlimit", &[14.into(), limit.into()]);
+        program.call("setuid", &[1000.into()]);
+        let mut set = |policy: u64, priority: u64| {
+            let priority = program.words(&[priority]);
+            program.call("sched_setscheduler", &[0.into(), policy.into(), priority.into()])
+        };
+        let within = [set(1, 10), set(2, 3), set(1, 11), set(1, 5)];
+        let none = program.words(&[0, 0]);
+        program.call("setrlimit", &[14.into(), none.into()]);
+        let mut set = |policy: u64, priority: u64| {
+            let priority = program.words(&[priority]);
+            program.call("sched_setscheduler", &[0.into(), policy.into(), priority.into()])
+        };
+        let without = [set(1, 6), set(1, 4), set(2, 4), set(0, 0), set(1, 1)];
+        let (machine, ending) = run(program);
+        assert_eq!(ending, Ending::Exited(0));
+        let refused = error(EPERM);
+        assert_eq!(within.map(|call| machine.result(call)), [0, 0, refused, 0]);
+        assert_eq!(without.map(|call| machine.result(call)), [refused, 0, refused, 0, refused]);
+    }
+
+    /// Who comes before others has nearly all of the processor, and no more.
+    fn who_comes_before_others_leaves_them_a_little() {
+        let mut program = Program::new();
+        let (priority, word) = (program.words(&[10]), program.room(1));
+        let times = [program.room(2), program.room(2)];
+        let set = program.call("sched_setscheduler", &[0.into(), 0x4000_0001u64.into(), priority.into()]);
+        let thread = program.thread(|thread| {
+            thread.call("clock_gettime", &[1.into(), times[1].0.into()]);
+            thread.act(Act::Store, &[word.0.into(), 1.into()]);
+            thread.call("exit", &[0.into()]);
+        });
+        program.call("clock_gettime", &[1.into(), times[0].0.into()]);
+        program.act(Act::Await, &[word.0.into(), 0.into()]);
+        program.join(thread);
+        let (machine, ending) = run(program);
+        assert_eq!((ending, machine.result(set)), (Ending::Exited(0), 0));
+        let [before, after] = times.map(|time| machine.result(time) * 1000 + machine.result(Slot(time.0 + 8)) / 1_000_000);
+        assert!((500..3000).contains(&(after - before)), "{before} {after}");
+    }
+
+    /// One that has waited comes before who has not, wherever that is; of those before others it is the higher.
+    fn who_is_woken_comes_before_lesser_ones() {
+        let mut program = Program::new();
+        let [word, seen] = [program.room(1), program.room(1)];
+        let priorities = [5, 6, 7].map(|priority| program.words(&[priority]));
+        let set = |program: &mut Program, priority: u64| {
+            program.call("sched_setscheduler", &[0.into(), 1.into(), priority.into()]);
+        };
+        set(&mut program, priorities[0]);
+        let threads = [priorities[2], priorities[1]].map(|priority| {
+            program.thread(|thread| {
+                set(thread, priority);
+                thread.call("futex", &[word.0.into(), 0.into(), 0.into(), 0.into()]);
+                thread.call("gettid", &[]);
+                thread.call("write", &[1.into(), priority.into(), 1.into()]);
+                thread.call("exit", &[0.into()]);
+            })
+        });
+        program.call("sched_yield", &[]);
+        let nap = program.words(&[0, 20_000_000]);
+        program.call("nanosleep", &[nap.into(), 0.into()]);
+        program.call("futex", &[word.0.into(), 1.into(), 2.into()]);
+        program.call("write", &[1.into(), priorities[0].into(), 1.into()]);
+        program.act(Act::Store, &[seen.0.into(), 1.into()]);
+        for thread in threads {
+            program.join(thread);
+        }
+        let (machine, ending) = run(program);
+        assert_eq!(ending, Ending::Exited(0));
+        assert_eq!(machine.read("/out"), [7, 6, 5]);
     }
 }

@@ -43,6 +43,8 @@ pub(super) fn content(subject: Subject, range: fn(&Running) -> &Range<u64>) -> R
 pub(super) fn maps(subject: Subject) -> Result<String> {
     let Some(process) = subject.process()? else { return Ok(String::new()) };
     let Ok(space) = process.space() else { return Ok(String::new()) };
+    let vdso = process.program().and_then(|program| program.vdso.clone());
+    let [words, code] = vdso.unwrap_or_default();
     let space = space.lock();
     let (heap, mut text) = (space.heap(), String::new());
     for (range, rights, shared) in space.areas() {
@@ -51,10 +53,13 @@ pub(super) fn maps(subject: Subject) -> Result<String> {
             right(Rights::READ, 'r'),
             right(Rights::WRITE, 'w'),
             right(Rights::EXECUTE, 'x'),
-            if shared { 's' } else { 'p' },
+            // The kernel's words are the kernel's, as Linux has it.
+            if shared && range != words { 's' } else { 'p' },
         ];
         let label = match range {
             Range { start, .. } if heap.contains(&start) => "[heap]",
+            _ if range == words => "[vvar]",
+            _ if range == code => "[vdso]",
             Range { end, .. } if end == start::STACK_TOP => "[stack]",
             _ => "",
         };

@@ -5,7 +5,6 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt::Write as _;
 
-use vfs::context::Capabilities;
 use vfs::error::Result;
 
 use super::{Subject, usage};
@@ -105,10 +104,11 @@ pub(super) fn status(subject: Subject) -> Result<String> {
             ("Prm", identity.permitted),
             ("Eff", credentials.capabilities),
             ("Bnd", identity.bounding),
-            ("Amb", Capabilities::empty()),
+            ("Amb", identity.ambient),
         ] {
             let _ = writeln!(text, "Cap{label}:\t{:016x}", set.bits());
         }
+        let _ = writeln!(text, "NoNewPrivs:\t{}", u8::from(identity.gains_nothing));
     }
     let figures = usage::figures(subject)?;
     let _ = writeln!(text, "voluntary_ctxt_switches:\t{}", figures.waits);
