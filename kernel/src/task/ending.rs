@@ -58,6 +58,7 @@ fn end_process(user: &UserSide) {
 /// cleared (`CLONE_CHILD_CLEARTID`).
 pub fn leave_memory(user: &UserSide) {
     robust_list::release(user);
+    futex::owned::release(user.tid());
     if let Some(address) = user.cleared_at_end()
         && user.process.is_seen()
     {

@@ -6,8 +6,11 @@
 //! Between the look at a word and the place in the table nobody else runs, nor between reading a word and writing it:
 //! there is one processor, the kernel is not preempted, and a fault at user memory does not give way.
 
+pub mod owned;
+
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
@@ -107,22 +110,43 @@ pub fn change(address: UserAddress, change: impl FnOnce(u32) -> u32) -> Result<u
     Ok(old)
 }
 
-/// Waits until somebody wakes the running thread, or a time (since boot); whether somebody did.
+/// What somebody waits for: a word, what it is for all who see it, and which wakings count.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// What others know the word by.
+    pub key: Key,
+    /// The word, as it is.
+    pub word: Word,
+    /// Which wakings count.
+    pub bitset: u32,
+}
+
+/// Waits until somebody wakes the running thread by one of these, or a time (since boot); by which, the last of them if by
+/// several.
 ///
 /// # Errors
-/// `EAGAIN` if the word has another value, `EFAULT`, `EINTR`, `ENOMEM`.
-pub fn wait(key: Key, word: Word, bitset: u32, end: Option<Duration>) -> Result<bool> {
-    page::admit(WAITER_MEMORY)?;
-    let waiter = Arc::new(Waiter { thread: scheduler::current(), bitset, place: Mutex::new(None) });
-    if word.address.read_u32()? != word.value {
-        return fail(FileSystemErrorKind::WouldBlock);
+/// `EAGAIN` if a word has another value, `EFAULT`, `EINTR`, `ENOMEM`.
+pub fn wait(wanted: &[Wanted], end: Option<Duration>) -> Result<Option<usize>> {
+    page::admit(wanted.len() * WAITER_MEMORY)?;
+    for Wanted { word, .. } in wanted {
+        if word.address.read_u32()? != word.value {
+            return fail(FileSystemErrorKind::WouldBlock);
+        }
     }
-    waiter.stand_at(&mut WAITING.lock(), key);
-    let woken = WaitQueue::new().wait_before(end, || waiter.is_woken());
-    let place = waiter.place.lock().take();
-    let forgotten = place.and_then(|place| WAITING.lock().remove(&place));
-    drop(forgotten);
-    woken
+    let thread = scheduler::current();
+    let waiter = |bitset| Arc::new(Waiter { thread: thread.clone(), bitset, place: Mutex::new(None) });
+    let waiters: Vec<Arc<Waiter>> = wanted.iter().map(|wanted| waiter(wanted.bitset)).collect();
+    for (waiter, wanted) in waiters.iter().zip(wanted) {
+        waiter.stand_at(&mut WAITING.lock(), wanted.key);
+    }
+    let waited = WaitQueue::new().wait_before(end, || waiters.iter().any(|waiter| waiter.is_woken()));
+    let woken = waiters.iter().rposition(|waiter| waiter.is_woken());
+    for waiter in &waiters {
+        let place = waiter.place.lock().take();
+        let forgotten = place.and_then(|place| WAITING.lock().remove(&place));
+        drop(forgotten);
+    }
+    if woken.is_some() { Ok(woken) } else { waited.map(|_| None) }
 }
 
 /// Takes the one out of the table who has waited longest for `key`, of those who came before `end` and for whom one of the

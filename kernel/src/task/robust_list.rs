@@ -6,6 +6,7 @@
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::futex;
+use super::futex::owned::{HOLDER, HOLDER_HAS_ENDED, IS_WAITED_FOR};
 use super::thread::UserSide;
 use crate::mm::user_memory::UserAddress;
 
@@ -15,12 +16,7 @@ pub const HEAD_SIZE: u64 = 24;
 /// No more locks than these are looked at (Linux's `ROBUST_LIST_LIMIT`).
 const LOCKS_MAX: usize = 2048;
 
-/// What a lock's word has: the holder's number, whether it has ended, whether somebody waits.
-const HOLDER: u32 = 0x3fff_ffff;
-const HOLDER_HAS_ENDED: u32 = 0x4000_0000;
-const IS_WAITED_FOR: u32 = 0x8000_0000;
-
-/// In an entry's address: the lock is of the kind that lends its priority, which nobody waits for here.
+/// In an entry's address: the lock is given to who waits for it ([`futex::owned`]), and nobody is woken here.
 const LENDS: u64 = 1;
 
 /// Tells of the locks that the running thread holds. As on Linux a bad address ends the walk, and no more.

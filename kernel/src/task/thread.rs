@@ -9,7 +9,7 @@ use core::time::Duration;
 use page::OutOfMemory;
 use spin::Mutex;
 
-use super::futex::{Key, Word};
+use super::futex::Wanted;
 use super::number::Number;
 use super::process::Process;
 use super::scheduler;
@@ -106,12 +106,8 @@ pub enum Unfinished {
     },
     /// For a word to change, and for a time.
     Word {
-        /// What others know it by.
-        key: Key,
-        /// The word, as it was.
-        word: Word,
-        /// Which wakings count.
-        bitset: u32,
+        /// Which, as it was.
+        wanted: Wanted,
         /// Until when (since boot).
         end: Duration,
     },

@@ -3,6 +3,7 @@
 //!
 //! Every address that a call is given is that of memory of this program that lives as long as the call, or of none.
 
+mod futexes;
 mod memory;
 mod polling;
 mod sockets;
@@ -77,5 +78,10 @@ fn main() {
     memory::foreign();
     memory::shown();
     memory::locked();
+    futexes::owned();
+    futexes::left_behind();
+    futexes::of_the_library();
+    futexes::rows();
+    futexes::moved_to_locks();
     println!("done");
 }

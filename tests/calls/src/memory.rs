@@ -262,7 +262,7 @@ pub fn moved() {
 
 /// What can be said of which memory.
 pub fn advice() {
-    let file = call!(SYS_memfd_create, b"advice\0".as_ptr(), 0);
+    let file = call!(SYS_memfd_create, c"advice".as_ptr(), 0);
     call!(SYS_ftruncate, file, 4 * PAGE);
     let of_file = |rights: i32, flags: i32| call!(SYS_mmap, 0, 4 * PAGE, rights, flags, file, 0) as usize;
     let kinds = [
@@ -370,7 +370,7 @@ pub fn foreign() {
 
 /// A shared mapping shows other parts of what it shows.
 pub fn shown() {
-    let file = call!(SYS_memfd_create, b"shown\0".as_ptr(), 0);
+    let file = call!(SYS_memfd_create, c"shown".as_ptr(), 0);
     call!(SYS_ftruncate, file, 4 * PAGE);
     let mapped = call!(SYS_mmap, 0, 4 * PAGE, READ_WRITE, libc::MAP_SHARED, file, 0) as usize;
     for memory in [mapped, map(4, READ_WRITE, SHARED)] {

@@ -174,7 +174,7 @@ pub fn clock_nanosleep(call: &mut Call<'_>) -> Result<u64> {
 pub fn restart_syscall(call: &mut Call<'_>) -> Result<u64> {
     match call.user_side(&call.thread())?.take_unfinished() {
         Some(Unfinished::Sleep { clock, end, left_at }) => sleep_until(call, clock, end, left_at),
-        Some(Unfinished::Word { key, word, bitset, end }) => futexes::wait(call, key, word, bitset, Some(end)),
+        Some(Unfinished::Word { wanted, end }) => futexes::wait(call, wanted, Some(end)),
         None => fail(FileSystemErrorKind::Interrupted),
     }
 }

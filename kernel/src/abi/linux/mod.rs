@@ -19,7 +19,7 @@
 //! | `memory`, `memory_locks`, `advice`, `foreign_memory` | mappings and the heap; what is said of them; those of others |
 //! | `beginnings`, `processes` | beginning processes and threads; other programs, ending |
 //! | `identity`, `signals` | which and where; signals |
-//! | `futexes` | waiting for a word of memory |
+//! | `futexes`, `futex_rows` | waiting for words of memory |
 //! | `credentials` | users, groups, capabilities |
 //! | `jobs`, `alarms`, `posix_timers` | groups and sessions; timers that send a signal |
 //! | `terminals` | what a terminal is told |
@@ -45,6 +45,7 @@ mod events;
 mod file_flags;
 mod flags;
 mod foreign_memory;
+mod futex_rows;
 mod futexes;
 mod handles;
 mod identity;

@@ -33,6 +33,7 @@ pub fn restart(number: u64, arguments: &[u64; 6]) -> (Restart, u64) {
         // nanosleep, clock_nanosleep
         35 | 230 => (Restart::WithoutHandler, RESTART_SYSCALL),
         // futex
+        202 if futexes::is_of_lock(arguments) => (Restart::Always, number),
         202 if futexes::has_end(arguments) => (Restart::WithoutHandler, RESTART_SYSCALL),
         // poll, select, pause, rt_sigsuspend, restart_syscall, pselect6, ppoll
         7 | 23 | 34 | 130 | RESTART_SYSCALL | 270 | 271 => (Restart::WithoutHandler, number),

@@ -7,8 +7,8 @@ use vfs::error::Result;
 use super::call::Call;
 use super::{
     advice, alarms, attributes, beginnings, clocks, credentials, descriptors, events, file_flags, foreign_memory,
-    futexes, handles, identity, jobs, limits, locks, machine, memory, memory_locks, message_rows, messages, mounts,
-    names, namespaces, policies, polling, posix_timers, prctl, processes, scheduling, selecting, signals,
+    futex_rows, futexes, handles, identity, jobs, limits, locks, machine, memory, memory_locks, message_rows, messages,
+    mounts, names, namespaces, policies, polling, posix_timers, prctl, processes, scheduling, selecting, signals,
     socket_options, sockets, splicing, system, timers, transfer, usage, waiting, watches, xattrs,
 };
 
@@ -308,7 +308,7 @@ table! {
     199 fremovexattr xattrs::fremovexattr;
     200 tkill signals::tkill;
     201 time clocks::time;
-    202 futex futexes::futex, flags "FUTEX_WAIT FUTEX_WAKE FUTEX_REQUEUE FUTEX_CMP_REQUEUE FUTEX_WAKE_OP FUTEX_WAIT_BITSET FUTEX_WAKE_BITSET FUTEX_PRIVATE_FLAG FUTEX_CLOCK_REALTIME", but "no priority inheritance (`ENOSYS`)";
+    202 futex futexes::futex, flags "FUTEX_WAIT FUTEX_WAKE FUTEX_REQUEUE FUTEX_CMP_REQUEUE FUTEX_WAKE_OP FUTEX_LOCK_PI FUTEX_UNLOCK_PI FUTEX_TRYLOCK_PI FUTEX_WAIT_BITSET FUTEX_WAKE_BITSET FUTEX_WAIT_REQUEUE_PI FUTEX_CMP_REQUEUE_PI FUTEX_LOCK_PI2 FUTEX_PRIVATE_FLAG FUTEX_CLOCK_REALTIME", but "nobody is lent a priority: who waits gets a lock in the order of coming";
     203 sched_setaffinity scheduling::sched_setaffinity, but "there is one processor, which must be among those asked for";
     204 sched_getaffinity system::sched_getaffinity;
     205 set_thread_area;
@@ -466,14 +466,14 @@ table! {
     446 landlock_restrict_self;
     447 memfd_secret;
     448 process_mrelease;
-    449 futex_waitv;
+    449 futex_waitv futex_rows::futex_waitv, flags "FUTEX2_SIZE_U32 FUTEX2_PRIVATE", but "no words of a memory node";
     450 set_mempolicy_home_node;
     451 cachestat transfer::cachestat;
     452 fchmodat2 attributes::fchmodat2;
     453 map_shadow_stack;
-    454 futex_wake;
-    455 futex_wait;
-    456 futex_requeue;
+    454 futex_wake futex_rows::futex_wake, flags "FUTEX2_SIZE_U32 FUTEX2_PRIVATE", but "as `futex_waitv`";
+    455 futex_wait futex_rows::futex_wait, flags "FUTEX2_SIZE_U32 FUTEX2_PRIVATE", but "as `futex_waitv`";
+    456 futex_requeue futex_rows::futex_requeue, flags "FUTEX2_SIZE_U32 FUTEX2_PRIVATE", but "as `futex_waitv`";
     457 statmount;
     458 listmount;
     459 lsm_get_self_attr;

@@ -14,6 +14,8 @@ use crate::task::{alarm, ending, groups, scheduler, usage};
 /// When a system call that a signal interrupted is made again (`signal(7)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restart {
+    /// Always.
+    Always,
     /// When no handler ran, or one with `SA_RESTART`.
     IfAsked,
     /// When no handler ran.
@@ -107,8 +109,7 @@ fn have_effect(
     }
     if action.handler().is_some() {
         if let Some(call) = interrupted.take()
-            && call.restart == Restart::IfAsked
-            && action.restarts()
+            && (call.restart == Restart::Always || call.restart == Restart::IfAsked && action.restarts())
         {
             restart(frame, call);
         }

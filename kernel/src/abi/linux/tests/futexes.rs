@@ -57,7 +57,7 @@ ktest! {
             (futex(&mut program, word, WAKE_BITSET, 1, [0, 0, 0]), error(EINVAL)),
             (futex(&mut program, word, REQUEUE, u64::MAX, [1, word.0, 0]), error(EINVAL)),
             (futex(&mut program, word, CMP_REQUEUE, 1, [1, word.0, 1]), error(EAGAIN)),
-            (futex(&mut program, word, 6, 1, [0; 3]), error(ENOSYS)),
+            (futex(&mut program, word, 14, 1, [0; 3]), error(ENOSYS)),
             (futex(&mut program, word, WAKE_OP, 1, [1, word.0, 5 << 28]), error(ENOSYS)),
             (futex(&mut program, word, WAKE_OP, 1, [1, word.0, 6 << 24]), error(ENOSYS)),
             (futex(&mut program, odd, WAKE, 1, [0; 3]), error(EINVAL)),
