@@ -8,12 +8,13 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use spin::Once;
 use vfs::context::Context;
-use vfs::drivers::tmpfs::{Tmpfs, TmpfsOptions};
+use vfs::drivers::tmpfs::{Tmpfs, TmpfsNode, TmpfsOptions};
 use vfs::error::Result;
 use vfs::file::{FileObject, OpenFlags};
 use vfs::manager::VfsManager;
 use vfs::metadata::DeviceNumber;
 use vfs::node::NewKind;
+use vfs::seals::Seals;
 
 use crate::session;
 
@@ -52,12 +53,16 @@ pub fn open_device(device: DeviceNumber, flags: OpenFlags) -> Result<Arc<FileObj
     with_node(NewKind::CharDevice(device), 0o600, |manager, context, name| manager.open(context, name, flags, 0))
 }
 
-/// An empty file to be read and written.
+/// An empty file to be read and written, sealed with these.
 ///
 /// # Errors
 /// `ENOMEM`.
-pub fn new_file(mode: u32) -> Result<Arc<FileObject>> {
+pub fn new_file(mode: u32, seals: Seals) -> Result<Arc<FileObject>> {
     let manager = namespace();
     let flags = OpenFlags::READ | OpenFlags::WRITE | OpenFlags::TEMPORARY | OpenFlags::EXCLUSIVE;
-    manager.open(&manager.root_context(), b"/", flags, mode)
+    let file = manager.open(&manager.root_context(), b"/", flags, mode)?;
+    if let Some(node) = file.node().as_any().downcast_ref::<TmpfsNode>() {
+        node.begin_sealing(seals);
+    }
+    Ok(file)
 }

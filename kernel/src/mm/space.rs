@@ -252,7 +252,13 @@ impl AddressSpace {
             }
             Source::File(file) => {
                 let pages = first..first + (range.end - range.start) / PAGE;
-                Backing::File(FileMapping::new(file, self.tables.clone(), range.start, pages)?)
+                Backing::File(FileMapping::new(
+                    file,
+                    allowed.contains(Rights::WRITE),
+                    self.tables.clone(),
+                    range.start,
+                    pages,
+                )?)
             }
         };
         let area = Area { end: range.end, backing, first, limit, rights, allowed, shared, marks, origin };

@@ -11,6 +11,7 @@ use vfs::content::{Content, PAGE_SIZE};
 use vfs::context::Credentials;
 use vfs::error::Result;
 use vfs::file::FileObject;
+use vfs::seals::Seals;
 
 use crate::arch::clock;
 use crate::arch::vdso::{self, Words};
@@ -31,7 +32,7 @@ static SHARED: Once<Shared> = Once::new();
 /// # Errors
 /// `ENOMEM`.
 pub fn init() -> Result<()> {
-    let words = unnamed::new_file(0o400)?;
+    let words = unnamed::new_file(0o400, Seals::SEAL)?;
     let mut code = Content::new();
     code.write(0, &mut vdso::image())?;
     SHARED.call_once(|| Shared { words, code });

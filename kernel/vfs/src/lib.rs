@@ -35,6 +35,7 @@ pub mod name;
 pub mod node;
 pub mod private_tree;
 mod recent;
+pub mod seals;
 pub mod selftest;
 pub mod superblock;
 pub mod sync;

@@ -17,6 +17,7 @@ use crate::file_system::FileSystemOperations;
 use crate::io::{Sink, Source};
 use crate::metadata::{DeviceNumber, FileType, Metadata, NodeId, Permissions, SetAttributes};
 use crate::mount::Path;
+use crate::seals::Seals;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
@@ -398,6 +399,31 @@ pub trait VfsNode: Send + Sync {
 
     /// Tells `mapper` no more. Called once at least before it goes, by who had pages shown to it. Waits for nobody.
     fn forget_mapper(&self, _mapper: &Arc<dyn PageMapper>) {}
+
+    /// What it is sealed against.
+    ///
+    /// # Errors
+    /// `EINVAL` for what knows no seals.
+    fn seals(&self) -> Result<Seals> {
+        fail(FileSystemErrorKind::InvalidArgument)
+    }
+
+    /// Adds seals.
+    ///
+    /// # Errors
+    /// `EINVAL` for what knows no seals, `EPERM` for what is sealed against more of them, `EBUSY` for a seal against writing
+    /// while a mapping can be written through.
+    fn add_seals(&self, _seals: Seals) -> Result<()> {
+        fail(FileSystemErrorKind::InvalidArgument)
+    }
+
+    /// Counts one more shared mapping that can be written through, or one less. Waits for nobody.
+    ///
+    /// # Errors
+    /// `EPERM` for one more of what is sealed against writing, but not if there is one already.
+    fn count_writing_mapper(&self, _more: bool) -> Result<()> {
+        Ok(())
+    }
 
     /// Notes that the content was read: sets the access time to now if it is not after the last change, or a day old
     /// (`relatime` of `mount(8)`). A node without access times does nothing.

@@ -15,6 +15,7 @@ use crate::fs::pipe as pipes;
 use crate::socket::SocketStream;
 use crate::task::files::Descriptor;
 use vfs::file::{FileObject, OpenFlags};
+use vfs::seals::Seals;
 
 const F_DUPFD: u32 = 0;
 const F_GETFD: u32 = 1;
@@ -26,6 +27,8 @@ const F_CREATED_QUERY: u32 = 1028;
 const F_DUPFD_CLOEXEC: u32 = 1030;
 const F_SETPIPE_SZ: u32 = 1031;
 const F_GETPIPE_SZ: u32 = 1032;
+const F_ADD_SEALS: u32 = 1033;
+const F_GET_SEALS: u32 = 1034;
 
 const FD_CLOEXEC: u64 = 1;
 
@@ -134,7 +137,8 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
     let number = u64::from(call.word(0));
     let command = call.word(1);
     // A place (`O_PATH`) can be duplicated and looked at, no more.
-    let file = if command == F_SETFL { call.file(0)? } else { call.place_file(0)? };
+    let needs_more = matches!(command, F_SETFL | F_ADD_SEALS | F_GET_SEALS);
+    let file = if needs_more { call.file(0)? } else { call.place_file(0)? };
     match command {
         F_DUPFD => duplicate(call, least()?, false),
         F_DUPFD_CLOEXEC => duplicate(call, least()?, true),
@@ -149,6 +153,15 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
         F_GETFL => Ok(u64::from(flags::shown_flags(file.flags()))),
         F_SETFL => {
             file.set_flags(&call.credentials()?, flags::open_flags(argument as u32))?;
+            Ok(0)
+        }
+        F_GET_SEALS => Ok(u64::from(file.node().seals()?.bits())),
+        F_ADD_SEALS => {
+            if !file.flags().contains(OpenFlags::WRITE) {
+                return fail(FileSystemErrorKind::NotPermitted);
+            }
+            let seals = u32::try_from(argument).ok().and_then(Seals::from_bits);
+            file.node().add_seals(seals.ok_or(FileSystemErrorKind::InvalidArgument)?)?;
             Ok(0)
         }
         F_GETPIPE_SZ | F_SETPIPE_SZ => pipe_size(call, &file, (command == F_SETPIPE_SZ).then_some(argument)),

@@ -6,6 +6,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::OpenFlags;
 use vfs::metadata::FileFlags;
 use vfs::mount::MountFlags;
+use vfs::seals::Seals;
 
 use super::call::Call;
 use super::memory_locks::check_lock_of_new;
@@ -127,6 +128,12 @@ fn of_file(call: &Call<'_>, offset: u64, rights: Rights, shared: bool) -> Result
     let append_only = file.node().permissions().flags.contains(FileFlags::APPEND_ONLY);
     if shared && append_only && opened.contains(OpenFlags::WRITE) {
         return fail(FileSystemErrorKind::PermissionDenied);
+    }
+    if shared && file.node().seals().is_ok_and(|seals| seals.intersects(Seals::WRITES)) {
+        allowed -= Rights::WRITE;
+        if rights.contains(Rights::WRITE) {
+            return fail(FileSystemErrorKind::NotPermitted);
+        }
     }
     if file.path().mount.flags().contains(MountFlags::NO_EXECUTE) {
         allowed -= Rights::EXECUTE;
@@ -267,19 +274,25 @@ pub fn mincore(call: &mut Call<'_>) -> Result<u64> {
 }
 
 const MFD_CLOEXEC: u32 = 1;
-/// The file is not to be executed, nor its seals to be changed: what it is here anyway.
+/// It can be sealed.
+const MFD_ALLOW_SEALING: u32 = 2;
+/// It is not to be executed, and is sealed so.
 const MFD_NOEXEC_SEAL: u32 = 8;
 const MFD_EXEC: u32 = 0x10;
 /// The longest name (`NAME_MAX` without `memfd:`).
 const MFD_NAME_MAX: usize = 249;
 
-/// Files in memory are not sealed: who asks for that is refused (`MFD_ALLOW_SEALING`).
 pub fn memfd_create(call: &mut Call<'_>) -> Result<u64> {
-    let flags = call.flags(1, MFD_CLOEXEC | MFD_NOEXEC_SEAL | MFD_EXEC)?;
+    let flags = call.flags(1, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC)?;
     if flags & (MFD_NOEXEC_SEAL | MFD_EXEC) == MFD_NOEXEC_SEAL | MFD_EXEC {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
     call.address(0).read_text(MFD_NAME_MAX + 1, FileSystemErrorKind::InvalidArgument)?;
-    let file = unnamed::new_file(if flags & MFD_NOEXEC_SEAL == 0 { 0o777 } else { 0o666 })?;
+    let (mode, seals) = match (flags & MFD_NOEXEC_SEAL != 0, flags & MFD_ALLOW_SEALING != 0) {
+        (true, _) => (0o666, Seals::EXECUTE),
+        (false, true) => (0o777, Seals::empty()),
+        (false, false) => (0o777, Seals::SEAL),
+    };
+    let file = unnamed::new_file(mode, seals)?;
     call.process.files().add(Descriptor { file, close_on_exec: flags & MFD_CLOEXEC != 0 }, 0)
 }

@@ -425,7 +425,7 @@ table! {
     316 renameat2 names::renameat2, flags "RENAME_NOREPLACE RENAME_EXCHANGE RENAME_WHITEOUT";
     317 seccomp;
     318 getrandom system::getrandom, flags "GRND_NONBLOCK GRND_RANDOM GRND_INSECURE";
-    319 memfd_create memory::memfd_create, flags "MFD_CLOEXEC MFD_NOEXEC_SEAL MFD_EXEC", but "no sealing, no huge pages (`EINVAL`)";
+    319 memfd_create memory::memfd_create, flags "MFD_CLOEXEC MFD_ALLOW_SEALING MFD_NOEXEC_SEAL MFD_EXEC", but "no huge pages (`EINVAL`)";
     320 kexec_file_load;
     321 bpf;
     322 execveat processes::execveat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH AT_EXECVE_CHECK";

@@ -25,6 +25,8 @@ pub struct FileMapping {
     window: Arc<Window>,
     /// The window, as the file knows it.
     mapper: Arc<dyn PageMapper>,
+    /// Whether the file counts it as one that can be written through.
+    writes: bool,
     /// The next of those that are let go of together: see [`Released`].
     next: Option<Arc<Self>>,
 }
@@ -43,14 +45,23 @@ struct Window {
 const COPY_MEMORY: usize = 64;
 
 impl FileMapping {
-    /// Pages of a file, to be shown from `start` on.
+    /// Pages of a file, to be shown from `start` on; if it `writes`, they may be written ever.
     ///
     /// # Errors
-    /// `ENOMEM`.
-    pub(super) fn new(file: Arc<FileObject>, tables: Tables, start: u64, pages: Range<u64>) -> Result<Arc<Self>> {
+    /// `ENOMEM`; `EPERM` for writing what is sealed against it.
+    pub(super) fn new(
+        file: Arc<FileObject>,
+        writes: bool,
+        tables: Tables,
+        start: u64,
+        pages: Range<u64>,
+    ) -> Result<Arc<Self>> {
         page::admit(size_of::<Self>() + size_of::<Window>())?;
+        if writes {
+            file.node().count_writing_mapper(true)?;
+        }
         let window = Arc::new(Window { tables, start, pages, copies: Mutex::new(BTreeMap::new()) });
-        Ok(Arc::new(Self { file, mapper: window.clone(), window, next: None }))
+        Ok(Arc::new(Self { file, mapper: window.clone(), window, writes, next: None }))
     }
 
     /// The file.
@@ -63,7 +74,7 @@ impl FileMapping {
     /// # Errors
     /// `ENOMEM`.
     pub(super) fn again(&self, tables: &Tables, start: u64, pages: Range<u64>) -> Result<Arc<Self>> {
-        Self::new(self.file.clone(), tables.clone(), start, pages)
+        Self::new(self.file.clone(), self.writes, tables.clone(), start, pages)
     }
 
     /// As it is, in other page tables.
@@ -98,6 +109,10 @@ impl FileMapping {
 impl Drop for FileMapping {
     fn drop(&mut self) {
         self.file.node().forget_mapper(&self.mapper);
+        if self.writes {
+            // One less is always possible.
+            let _ = self.file.node().count_writing_mapper(false);
+        }
     }
 }
 

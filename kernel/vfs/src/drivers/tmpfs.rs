@@ -8,12 +8,15 @@
 //! Locks, outermost first: directories in address order, then one file's content, its attributes or its times; none
 //! of the last three is held together with another.
 
+mod attributes;
 mod directory;
+mod going;
 mod limits;
 mod names;
 mod node;
 mod options;
 mod regular;
+mod sealing;
 #[cfg(any(test, feature = "selftest"))]
 mod tests;
 mod xattrs;

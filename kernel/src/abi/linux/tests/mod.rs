@@ -30,6 +30,7 @@ mod polling;
 mod procfs;
 mod program;
 mod remapping;
+mod seals;
 mod selecting;
 mod signals;
 mod sockets;

@@ -1,21 +1,23 @@
 //! The inode of a tmpfs.
 
+use super::attributes::Attributes;
 use super::directory::Directory;
 use super::names::{self, Change, Emptiness};
 use super::regular::RegularFile;
 use super::xattrs::Xattrs;
 use super::{Shared, Tmpfs};
 use crate::change::ChangeCell;
-use crate::content::{Budget, Content, Mapped, PageMapper, Shown};
+use crate::content::{Content, Mapped, PageMapper, Shown};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::{DirectoryTimes, FileSystemOperations};
 use crate::io::{Sink, Source};
-use crate::metadata::{DeviceNumber, FileFlags, FileType, Metadata, NodeId, Permissions, SetAttributes, SetTime};
+use crate::metadata::{DeviceNumber, FileFlags, FileType, Metadata, NodeId, Permissions, SetAttributes};
 use crate::node::{
     Allocate, DirectoryItem, EmitItem, Extent, NewKind, NewNode, NodeRef, Rename, RenameFlags, SetXattr, VfsNode,
     WriteAt,
 };
-use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::seals::Seals;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, RwLock};
 use crate::time::Timestamp;
 use alloc::sync::{Arc, Weak};
@@ -25,30 +27,22 @@ use core::any::Any;
 /// What a directory's size counts for each name, `.` and `..` included (as on Linux).
 const BYTES_PER_NAME: u64 = 20;
 
-/// A day, after which `relatime` sets an access time again.
-const DAY: i64 = 86_400;
-
 /// A node of a tmpfs.
 pub struct TmpfsNode {
     me: Weak<TmpfsNode>,
     pub(super) shared: Arc<Shared>,
     inode: u64,
-    /// Permission bits, and from [`FLAGS_SHIFT`] on what it is marked with.
-    mode: AtomicU32,
-    /// Owner in the upper half, group in the lower: they change together.
-    owner: AtomicU64,
+    attributes: Attributes,
     /// How many names are bound to it. Changed with the directories of those names locked.
     pub(super) names: AtomicU64,
     /// Whether it has never had a name and so may still get its first.
     pub(super) nameless: AtomicBool,
-    created: Timestamp,
-    times: Mutex<Times>,
-    xattrs: RwLock<Xattrs>,
+    pub(super) xattrs: RwLock<Xattrs>,
     pub(super) body: Body,
-    /// The next of the nodes that go together with it: see `Drop`.
-    doomed: Mutex<Option<Arc<TmpfsNode>>>,
+    /// The next of the nodes that go together with it: see [`super::going`].
+    pub(super) doomed: Mutex<Option<Arc<TmpfsNode>>>,
     /// Whether what it cost has been given back.
-    dismantled: bool,
+    pub(super) dismantled: bool,
 }
 
 /// What its kind holds.
@@ -62,13 +56,6 @@ pub(super) enum Body {
     },
     Symlink(Arc<[u8]>),
     Special(FileType, DeviceNumber),
-}
-
-#[derive(Clone, Copy)]
-struct Times {
-    accessed: Timestamp,
-    modified: Timestamp,
-    changed: Timestamp,
 }
 
 impl TmpfsNode {
@@ -110,12 +97,9 @@ impl TmpfsNode {
             me: me.clone(),
             shared: shared.clone(),
             inode: shared.fresh_inode(),
-            mode: AtomicU32::new(with_flags(new.mode, flags)),
-            owner: AtomicU64::new(pack(new.uid, new.gid)),
+            attributes: Attributes::new(new, flags, now),
             names: AtomicU64::new(0),
             nameless: AtomicBool::new(true),
-            created: now,
-            times: Mutex::new(Times { accessed: now, modified: now, changed: now }),
             xattrs: RwLock::new(Xattrs::default()),
             body,
             doomed: Mutex::new(None),
@@ -137,6 +121,13 @@ impl TmpfsNode {
     /// `ESTALE` while it is being dropped.
     pub(super) fn shared_self(&self) -> Result<Arc<Self>> {
         self.me.upgrade().ok_or(FileSystemErrorKind::Stale.into())
+    }
+
+    /// Lets a regular file, which nobody else knows yet, be sealed, and seals it with these (`memfd_create(2)`).
+    pub fn begin_sealing(&self, seals: Seals) {
+        if let Body::Regular(file) = &self.body {
+            file.sealing.begin(seals);
+        }
     }
 
     /// The lock of its names.
@@ -167,14 +158,12 @@ impl TmpfsNode {
 
     /// Sets the change time.
     pub(super) fn touch_changed(&self, now: Timestamp) {
-        self.times.lock().changed = now;
+        self.attributes.touch_changed(now);
     }
 
     /// Sets modification and change time.
     pub(super) fn touch_modified(&self, now: Timestamp) {
-        let mut times = self.times.lock();
-        times.modified = now;
-        times.changed = now;
+        self.attributes.touch_modified(now);
     }
 
     fn set_size(&self, size: u64) -> Result<()> {
@@ -218,17 +207,6 @@ impl Body {
     }
 }
 
-const MODE_BITS: u32 = 0o7777;
-const FLAGS_SHIFT: u32 = 16;
-
-const fn with_flags(mode: u32, flags: FileFlags) -> u32 {
-    mode & MODE_BITS | flags.bits() << FLAGS_SHIFT
-}
-
-const fn pack(uid: u32, gid: u32) -> u64 {
-    (uid as u64) << 32 | gid as u64
-}
-
 impl VfsNode for TmpfsNode {
     fn as_any(&self) -> &dyn Any {
         self
@@ -248,10 +226,7 @@ impl VfsNode for TmpfsNode {
     }
 
     fn permissions(&self) -> Permissions {
-        let owner = self.owner.load(Ordering::Acquire);
-        let mode = self.mode.load(Ordering::Acquire);
-        let flags = FileFlags::from_bits_truncate(mode >> FLAGS_SHIFT);
-        Permissions { mode: mode & MODE_BITS, uid: (owner >> 32) as u32, gid: owner as u32, flags }
+        self.attributes.permissions()
     }
 
     fn metadata(&self) -> Result<Metadata> {
@@ -273,7 +248,7 @@ impl VfsNode for TmpfsNode {
                 0
             }
         };
-        let times = *self.times.lock();
+        let times = self.attributes.times();
         let permissions = self.permissions();
         Ok(Metadata {
             links,
@@ -283,9 +258,9 @@ impl VfsNode for TmpfsNode {
             accessed: times.accessed,
             modified: times.modified,
             changed: times.changed,
-            created: Some(self.created),
+            created: Some(self.attributes.created),
             flags: self.body.has_flags().then_some(permissions.flags),
-            ..Metadata::untouched(self.id(), self.kind(), permissions, self.created)
+            ..Metadata::untouched(self.id(), self.kind(), permissions, self.attributes.created)
         })
     }
 
@@ -295,35 +270,16 @@ impl VfsNode for TmpfsNode {
     }
 
     fn set_attributes(&self, set: &SetAttributes) -> Result<()> {
+        if let (Some(mode), Body::Regular(file)) = (set.mode, &self.body)
+            && (mode ^ self.permissions().mode) & 0o111 != 0
+        {
+            file.sealing.seals().check_without(Seals::EXECUTE)?;
+        }
         if let Some(size) = set.size {
             self.set_size(size)?;
         }
-        // Both under the lock of the times, so that two changes do not mix. The mode first: when set-id bits go with a
-        // change of owner, nobody sees them with the new one.
-        let mut times = self.times.lock();
-        let present = self.permissions();
-        if set.mode.is_some() || set.flags.is_some() {
-            let flags = set.flags.filter(|_| self.body.has_flags()).unwrap_or(present.flags);
-            self.mode.store(with_flags(set.mode.unwrap_or(present.mode), flags), Ordering::Release);
-        }
-        if set.uid.is_some() || set.gid.is_some() {
-            let owner = pack(set.uid.unwrap_or(present.uid), set.gid.unwrap_or(present.gid));
-            self.owner.store(owner, Ordering::Release);
-        }
-        let now = self.now();
-        let at = |time| match time {
-            SetTime::Now => now,
-            SetTime::At(time) => time,
-        };
-        if let Some(time) = set.accessed {
-            times.accessed = at(time);
-        }
-        match set.modified {
-            Some(time) => times.modified = at(time),
-            None if set.size.is_some() => times.modified = now,
-            None => {}
-        }
-        times.changed = now;
+        let flags = set.flags.filter(|_| self.body.has_flags());
+        self.attributes.set(&SetAttributes { flags, ..*set }, self.now());
         Ok(())
     }
 
@@ -495,19 +451,29 @@ impl VfsNode for TmpfsNode {
         }
     }
 
+    fn seals(&self) -> Result<Seals> {
+        match &self.body {
+            Body::Regular(file) => Ok(file.sealing.seals()),
+            _ => fail(FileSystemErrorKind::InvalidArgument),
+        }
+    }
+
+    fn add_seals(&self, seals: Seals) -> Result<()> {
+        match &self.body {
+            Body::Regular(file) => file.add_seals(seals, self.permissions().mode),
+            _ => fail(FileSystemErrorKind::InvalidArgument),
+        }
+    }
+
+    fn count_writing_mapper(&self, more: bool) -> Result<()> {
+        match &self.body {
+            Body::Regular(file) => file.sealing.count_writer(more),
+            _ => Ok(()),
+        }
+    }
+
     fn note_access(&self, strictly: bool) {
-        if self.permissions().flags.contains(FileFlags::NO_ACCESS_TIME) {
-            return;
-        }
-        let now = self.now();
-        let mut times = self.times.lock();
-        if strictly
-            || times.accessed <= times.modified
-            || times.accessed <= times.changed
-            || now.seconds - times.accessed.seconds >= DAY
-        {
-            times.accessed = now;
-        }
+        self.attributes.note_access(self.now(), strictly);
     }
 
     fn get_xattr(&self, name: &[u8]) -> Result<Vec<u8>> {
@@ -529,46 +495,5 @@ impl VfsNode for TmpfsNode {
     fn list_xattrs(&self, emit: &mut dyn FnMut(&[u8])) -> Result<()> {
         self.xattrs.read().names().for_each(emit);
         Ok(())
-    }
-}
-
-impl TmpfsNode {
-    /// Gives back what this node cost and takes its names away; the nodes that then go too are put before `rest`.
-    fn dismantle(&mut self, mut rest: Option<Arc<Self>>) -> Option<Arc<Self>> {
-        self.dismantled = true;
-        let limits = &self.shared.limits;
-        match &mut self.body {
-            Body::Regular(file) => limits.give(file.owned()),
-            Body::Directory { names, .. } => {
-                for child in names.get_mut().drain() {
-                    names::lose_name(&child);
-                    if Arc::strong_count(&child) == 1 {
-                        *child.doomed.lock() = rest.take();
-                        rest = Some(child);
-                    }
-                }
-            }
-            Body::Symlink(_) | Body::Special(..) => {}
-        }
-        self.xattrs.get_mut().clear(limits);
-        limits.nodes().give(1);
-        rest
-    }
-}
-
-impl Drop for TmpfsNode {
-    /// A tree goes without recursion (it may be deeper than the stack) and without memory: the nodes still to go hang
-    /// on one another.
-    fn drop(&mut self) {
-        if self.dismantled {
-            return;
-        }
-        let mut rest = self.dismantle(None);
-        while let Some(node) = rest.take() {
-            rest = node.doomed.lock().take();
-            if let Some(mut last) = Arc::into_inner(node) {
-                rest = last.dismantle(rest);
-            }
-        }
     }
 }

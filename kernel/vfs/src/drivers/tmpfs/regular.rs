@@ -1,12 +1,14 @@
 //! What a regular file of a tmpfs holds: its content, and who maps it.
 
 use super::limits::Limits;
+use super::sealing::Sealing;
 use crate::content::{
     ALL_PAGES, Budget, Content, Editor, MAX_LEN, Mapped, Mappers, PAGE_SIZE, PageMapper, Shown, checked_end,
 };
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::io::{Sink, Source};
 use crate::node::{Allocate, Extent, WriteAt};
+use crate::seals::Seals;
 use crate::sync::{ReadGuard, RwLock};
 use alloc::sync::Arc;
 
@@ -15,6 +17,7 @@ use alloc::sync::Arc;
 pub(super) struct RegularFile {
     content: RwLock<Content>,
     mappers: Mappers,
+    pub sealing: Sealing,
 }
 
 impl RegularFile {
@@ -32,12 +35,26 @@ impl RegularFile {
         content.within(limits).telling(&self.mappers)
     }
 
+    /// Adds seals; who may execute it is told by `mode`. As on Linux what is sealed as it is to be executed is sealed
+    /// against being changed too.
+    ///
+    /// # Errors
+    /// Those of [`Sealing::add`].
+    pub fn add_seals(&self, seals: Seals, mode: u32) -> Result<()> {
+        let _content = self.content.write();
+        let kept = seals.contains(Seals::EXECUTE) && mode & 0o111 != 0;
+        let implied = Seals::SHRINK | Seals::GROW | Seals::WRITES;
+        self.sealing.add(seals, if kept { implied } else { Seals::empty() })
+    }
+
     /// Cuts or extends it.
     ///
     /// # Errors
     /// Those of [`Editor::set_len`].
     pub fn set_len(&self, limits: &Limits, len: u64) -> Result<()> {
-        self.editor(&mut self.content.write(), limits).set_len(len)
+        let mut content = self.content.write();
+        self.sealing.seals().check_length(content.len(), len)?;
+        self.editor(&mut content, limits).set_len(len)
     }
 
     pub fn read(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
@@ -50,12 +67,14 @@ impl RegularFile {
             WriteAt::Offset(offset) => offset,
             WriteAt::End => content.len(),
         };
+        self.sealing.seals().check_write(content.len(), offset.saturating_add(source.remaining() as u64))?;
         Ok((offset, self.editor(&mut content, limits).write(offset, source)?))
     }
 
     pub fn allocate(&self, limits: &Limits, what: Allocate, offset: u64, length: u64) -> Result<()> {
         let end = checked_end(offset, length)?;
         let mut content = self.content.write();
+        self.sealing.seals().check_allocate(what, content.len(), end)?;
         let grows = |keep_size: bool, content: &Content| !keep_size && end > content.len();
         match what {
             Allocate::Reserve { keep_size } => {
@@ -102,6 +121,8 @@ impl RegularFile {
         }
         let content = content.clone();
         let mut present = self.content.write();
+        self.sealing.seals().check_without(Seals::WRITES)?;
+        self.sealing.seals().check_length(present.len(), content.len())?;
         self.mappers.forget(ALL_PAGES);
         limits.give(present.owned());
         let previous = core::mem::replace(&mut *present, content);
