@@ -58,6 +58,37 @@ pub const DYNAMIC: Packages = Packages {
 pub const CHATTR: Packages =
     Packages { directory: "chattr", names: &["e2fsprogs", "libc6", "libcom-err2", "libext2fs2"] };
 
+/// An interpreter with the tests of its library, and what these run.
+pub const PYTHON: Packages = Packages {
+    directory: "python",
+    names: &[
+        "bash",
+        "coreutils",
+        "libacl1",
+        "libattr1",
+        "libbz2-1.0",
+        "libc6",
+        "libcrypt1",
+        "libdb5.3",
+        "libexpat1",
+        "libffi8",
+        "libgmp10",
+        "liblzma5",
+        "libpcre2-8-0",
+        "libpython3.11-minimal",
+        "libpython3.11-stdlib",
+        "libpython3.11-testsuite",
+        "libreadline8",
+        "libselinux1",
+        "libsqlite3-0",
+        "libssl3",
+        "libtinfo6",
+        "libuuid1",
+        "python3.11-minimal",
+        "zlib1g",
+    ],
+};
+
 /// One shell, linked with several C libraries.
 pub const KORN_SHELLS: Packages = Packages { directory: "korn-shells", names: &["mksh"] };
 
