@@ -121,8 +121,8 @@ pub struct Wanted {
     pub bitset: u32,
 }
 
-/// Waits until somebody wakes the running thread by one of these, or a time (since boot); by which, the last of them if by
-/// several.
+/// Waits until somebody wakes the running thread by one of these, or a time (since boot); by which, the last of them if
+/// by several.
 ///
 /// # Errors
 /// `EAGAIN` if a word has another value, `EFAULT`, `EINTR`, `ENOMEM`.

@@ -147,8 +147,8 @@ fn own_number(call: &Call<'_>) -> Result<u32> {
     Ok(call.user_side(&call.thread())?.tid())
 }
 
-/// Waits to be woken, and for a lock then. A signal that comes before is as if the call had not been made; one that comes
-/// then is told by `EAGAIN`, for the waking has been.
+/// Waits to be woken, and for a lock then. A signal that comes before is as if the call had not been made; one that
+/// comes then is told by `EAGAIN`, for the waking has been.
 fn wait_for_lock(call: &Call<'_>, wanted: Wanted, lock: Key, end: Option<Duration>) -> Result<u64> {
     if wanted.key == lock {
         return fail(FileSystemErrorKind::InvalidArgument);

@@ -1,8 +1,8 @@
 //! Locks whose word says who has them, and which are given to who waits (`FUTEX_LOCK_PI`).
 //!
-//! A lock that somebody waits for is in one table, with who has it. It is let go of to the first who waits, in whose name
-//! its word is written at once; if who had it has ended, who gets it writes that itself, for only it knows where the word
-//! is in its memory. Nobody is lent a priority: all wait in the order of their coming.
+//! A lock that somebody waits for is in one table, with who has it. It is let go of to the first who waits, in whose
+//! name its word is written at once; if who had it has ended, who gets it writes that itself, for only it knows where the
+//! word is in its memory. Nobody is lent a priority: all wait in the order of their coming.
 //!
 //! What is said in [`super`] of looking at words and at tables holds here too.
 
@@ -63,8 +63,9 @@ fn waits_for(locks: &BTreeMap<Key, Lock>, holder: u32, number: u32) -> bool {
 /// until a time (since boot).
 ///
 /// # Errors
-/// `EDEADLK` for one who has it, or lets who has it wait; `ESRCH` where nobody goes by the holder's number, `EINVAL` where
-/// another has it than the kernel knows; `EAGAIN` where it is not waited for, `ETIMEDOUT`, `EINTR`, `EFAULT`, `ENOMEM`.
+/// `EDEADLK` for one who has it, or lets who has it wait; `ESRCH` where nobody goes by the holder's number, `EINVAL`
+/// where another has it than the kernel knows; `EAGAIN` where it is not waited for, `ETIMEDOUT`, `EINTR`, `EFAULT`,
+/// `ENOMEM`.
 pub fn lock(key: Key, address: UserAddress, number: u32, waits: bool, end: Option<Duration>) -> Result<()> {
     page::admit(WAITER_MEMORY)?;
     let word = address.read_u32()?;

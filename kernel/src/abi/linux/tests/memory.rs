@@ -5,8 +5,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use vfs::file::OpenFlags;
-use vfs::manager::mounts::MountArguments;
-use vfs::mount::MountFlags;
 
 use super::program::{Act, Argument, Machine, Program, Slot, run};
 use super::{EACCES, EEXIST, EINVAL, ENODEV, ENOMEM, error};
@@ -26,53 +24,67 @@ fn map(program: &mut Program, address: impl Into<Argument>, length: u64, rights:
 /// Pages of the file that programs share below.
 const SHARED_PAGES: u64 = 130;
 
-/// Nine processes, each with an overlay of its own over one lower, touch that many pages of one file and stay. How many
-/// pages there are then.
-fn pages_with_nine(touched: u64) -> usize {
+/// How nine programs use the pages of a file below.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Not,
+    Read(u64),
+    Written,
+}
+
+const MAP_SHARED: u64 = 1;
+const MAP_PRIVATE: u64 = 2;
+
+/// Nine processes, each in a namespace of its own with an overlay of its own over one lower, map a file, use it and stay.
+/// How many pages there are then, and when they have ended.
+fn pages_with_nine(how: Use) -> [usize; 2] {
+    const NEW_NAMESPACE: u64 = 0x2_0000;
     let machine = Machine::new();
     let context = machine.manager.root_context();
-    machine.manager.make_directory(&context, b"/l", 0o755).expect("it can be made");
+    let directories = (0..9).map(|number| format!("/u{number}")).chain(["/l", "/m"].map(Into::into));
+    for path in directories {
+        machine.manager.make_directory(&context, path.as_bytes(), 0o755).expect("it can be made");
+    }
     machine.write("/l/lib", &[7].repeat((SHARED_PAGES * PAGE) as usize));
     let ends = || pipe::new(OpenFlags::empty()).expect("there is memory");
     let ([ready, tell_ready], [wait, go_on]) = (ends(), ends());
     let mut processes: Vec<Arc<Process>> = Vec::new();
+    let mut said = Vec::new();
     for number in 0..9 {
-        for kind in ["u", "m"] {
-            let path = format!("/{kind}{number}");
-            machine.manager.make_directory(&context, path.as_bytes(), 0o755).expect("it can be made");
-        }
-        let (target, options) = (format!("/m{number}"), format!("lowerdir=/l,upperdir=/u{number}"));
-        let what = MountArguments {
-            source: b"overlay",
-            target: target.as_bytes(),
-            type_name: "overlay",
-            flags: MountFlags::empty(),
-            options: options.as_bytes(),
-        };
-        machine.manager.mount(&context, &what).expect("it can be mounted");
         let mut program = Program::new();
-        let path = program.bytes(format!("/m{number}/lib").as_bytes());
+        let [kind, target, path] = [&b"overlay"[..], b"/m", b"/m/lib"].map(|text| program.bytes(text));
+        let options = program.bytes(format!("lowerdir=/l,upperdir=/u{number}").as_bytes());
+        program.call("unshare", &[NEW_NAMESPACE.into()]);
+        program.call("mount", &[kind.into(), target.into(), kind.into(), 0.into(), options.into()]);
         let file = program.call("open", &[path.into(), 0.into(), 0.into()]);
+        let flags = if let Use::Read(flags) = how { flags } else { MAP_PRIVATE };
+        let rights = if how == Use::Written { 3 } else { 5 };
         // Its number is 6, behind the two ends of pipes.
         let length = SHARED_PAGES * PAGE;
-        let memory = program.call("mmap", &[0.into(), length.into(), 5.into(), 2.into(), 6.into(), 0.into()]);
+        let memory = program.call("mmap", &[0.into(), length.into(), rights.into(), flags.into(), 6.into(), 0.into()]);
+        let touched = if how == Use::Not { 0 } else { SHARED_PAGES };
         let sum = program.act(Act::Touch, &[memory.into(), touched.into()]);
+        if how == Use::Written {
+            program.act(Act::Fill, &[memory.into(), SHARED_PAGES.into()]);
+        }
         program.call("write", &[4.into(), sum.0.into(), 8.into()]);
         program.call("read", &[5.into(), file.0.into(), 1.into()]);
         machine.write("/program", &program.elf());
         let files = [tell_ready.clone(), wait.clone()];
         processes.push(machine.start("/program", &["x"], &files).expect("it begins"));
+        said.extend((7 * touched).to_le_bytes());
     }
     let mut sums = [0; 72];
     let mut read = 0;
     while read < sums.len() {
         read += ready.read(&mut &mut sums[read..]).expect("they write");
     }
-    assert!(sums.as_chunks().0.iter().all(|&sum| u64::from_le_bytes(sum) == 7 * touched));
+    assert_eq!(sums[..], said[..]);
     let pages = page::in_use();
     assert_eq!(go_on.write(&context.credentials, &mut &[0; 9][..]), Ok(9));
     processes.iter().for_each(|process| assert_eq!(process.wait(), Ending::Exited(0)));
-    pages
+    drop(processes);
+    [pages, page::in_use()]
 }
 
 ktest! {
@@ -195,9 +207,11 @@ ktest! {
         assert_eq!(machine.read("/results"), [&1i64.to_le_bytes()[..], told.as_flattened()].concat());
     }
 
-    /// What many map is in memory once.
+    /// What many map is in memory once; what each writes is its own, until it ends.
     fn nine_overlays_over_one_lower_share_the_pages_of_a_library() {
-        let (touched, untouched) = (pages_with_nine(SHARED_PAGES), pages_with_nine(0));
-        assert_eq!(touched, untouched);
+        let [not, after] = pages_with_nine(Use::Not);
+        assert_eq!(pages_with_nine(Use::Read(MAP_PRIVATE)), [not, after]);
+        assert_eq!(pages_with_nine(Use::Read(MAP_SHARED)), [not, after]);
+        assert_eq!(pages_with_nine(Use::Written), [not + 9 * SHARED_PAGES as usize, after]);
     }
 }

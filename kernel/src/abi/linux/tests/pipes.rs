@@ -29,9 +29,7 @@ const PAUSE: [u64; 2] = [0, 20_000_000];
 
 /// A machine with a FIFO `/p`, a program, and the address of the path.
 fn with_fifo() -> (Machine, Program, u64) {
-    let machine = Machine::new();
-    let context = machine.manager.root_context();
-    machine.manager.make_node(&context, b"/p", NewKind::Fifo, 0o600).expect("it can be made");
+    let machine = Machine::with_nodes(&[("/p", NewKind::Fifo)]);
     let mut program = Program::new();
     let path = program.bytes(b"/p");
     (machine, program, path)

@@ -15,6 +15,7 @@ use vfs::drivers::tmpfs::{Tmpfs, TmpfsOptions};
 use vfs::error::Result;
 use vfs::file::{FileObject, OpenFlags};
 use vfs::manager::VfsManager;
+use vfs::node::NewKind;
 
 use crate::abi::linux::table;
 use crate::fs::{devices, unnamed};
@@ -558,6 +559,16 @@ impl Machine {
 
     pub fn open(&self, path: &str, flags: OpenFlags) -> Result<Arc<FileObject>> {
         self.manager.open(&self.manager.root_context(), path.as_bytes(), flags, 0o755)
+    }
+
+    /// A new one with these nodes, which anybody may read and write.
+    pub fn with_nodes(nodes: &[(&str, NewKind)]) -> Self {
+        let machine = Self::new();
+        let root = machine.manager.root_context();
+        for &(path, kind) in nodes {
+            machine.manager.make_node(&root, path.as_bytes(), kind, 0o666).expect("it can be made");
+        }
+        machine
     }
 
     /// Makes a file that may be executed.

@@ -4,7 +4,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use vfs::metadata::DeviceNumber;
 use vfs::node::NewKind;
 
 use super::program::{Act, Machine, Program, Slot};
@@ -47,13 +46,8 @@ const SIG_IGN: u64 = 1;
 /// A machine with the serial line as `/line`, the console as `/console`, and who opens it's terminal as `/tty`. It shows
 /// nothing of what is typed: that would be in the tests' report.
 fn machine() -> Machine {
-    let machine = Machine::new();
-    let root = machine.manager.root_context();
-    let nodes: [(&[u8], DeviceNumber); 3] =
-        [(b"/line", devices::SERIAL), (b"/console", devices::CONSOLE), (b"/tty", devices::TTY)];
-    for (path, device) in nodes {
-        machine.manager.make_node(&root, path, NewKind::CharDevice(device), 0o666).expect("it can be made");
-    }
+    let nodes = [("/line", devices::SERIAL), ("/console", devices::CONSOLE), ("/tty", devices::TTY)];
+    let machine = Machine::with_nodes(&nodes.map(|(path, device)| (path, NewKind::CharDevice(device))));
     terminal::set_settings(from_flags(0o100_003, 1, 0), true);
     machine
 }
