@@ -206,6 +206,7 @@ pub fn prepare(
         mask: Set::default(),
         alternate_stack: AlternateStack::default(),
         name: None,
+        rseq: None,
     };
     Ok(Prepared { process: Process::new(number, None, parts)?, start })
 }

@@ -11,6 +11,7 @@
 //! | [`place`] | where it stands, and who with it |
 //! | [`ending`] | how threads and processes end |
 //! | [`futex`], [`robust_list`] | waiting for a word of memory; telling of locks whose holder has ended |
+//! | [`rseq`] | sequences that are begun anew when they are interrupted |
 //! | [`children`] | parents told what becomes of their children, and asking |
 //! | [`groups`] | groups of processes and sessions |
 //! | [`alarm`], [`posix_timer`] | a signal at a time |
@@ -50,6 +51,7 @@ pub mod place;
 pub mod posix_timer;
 pub mod process;
 pub mod robust_list;
+pub mod rseq;
 pub mod scheduler;
 pub mod share;
 pub mod signal;

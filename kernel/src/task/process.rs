@@ -156,6 +156,8 @@ pub struct Process {
     pub(super) timers: Mutex<Timers>,
     pub(super) limits: Mutex<Limits>,
     personality: AtomicU32,
+    /// Which kinds of barriers it means to ask for (`membarrier(2)`).
+    barriers: AtomicU32,
     pub(super) used: Meter,
     pub(super) used_by_children: Meter,
     /// Whether it runs another program than it was begun with.
@@ -196,6 +198,7 @@ impl Process {
             timers: Mutex::default(),
             limits: Mutex::new(beginner.map(Self::limits).unwrap_or_default()),
             personality: AtomicU32::new(beginner.map_or(0, Self::personality)),
+            barriers: AtomicU32::new(beginner.map_or(0, Self::barriers)),
             used: Meter::default(),
             used_by_children: Meter::default(),
             has_executed: AtomicBool::new(false),
@@ -253,6 +256,16 @@ impl Process {
     /// Changes that.
     pub fn set_personality(&self, personality: u32) {
         self.personality.store(personality, Ordering::Relaxed);
+    }
+
+    /// Which kinds of barriers it means to ask for (`membarrier(2)`).
+    pub fn barriers(&self) -> u32 {
+        self.barriers.load(Ordering::Relaxed)
+    }
+
+    /// Changes that.
+    pub fn set_barriers(&self, kinds: u32) {
+        self.barriers.store(kinds, Ordering::Relaxed);
     }
 
     /// The program that it runs; `None` once it has ended.
@@ -328,6 +341,7 @@ impl Process {
         self.note_pages_of(old);
         *self.name.lock() = name;
         self.delete_timers();
+        self.set_barriers(0);
         self.actions().forget_handlers();
         self.family.forget_signals();
         self.has_executed.store(true, Ordering::Relaxed);

@@ -13,6 +13,7 @@ use vfs::content::Content;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::identity::Ids;
+use super::rseq;
 use super::signal::frame;
 use crate::arch::{cpu, random};
 use crate::mm::space::GROWTH_MAX;
@@ -134,6 +135,8 @@ pub fn stack(arguments: &[Vec<u8>], environment: &[Vec<u8>], told: &Told<'_>) ->
         (AT_SYSINFO_EHDR, told.vdso),
         (AT_HWCAP, cpu::capabilities().into()),
         (AT_MINSIGSTKSZ, frame::size_max()),
+        (AT_RSEQ_FEATURE_SIZE, rseq::FEATURE_SIZE),
+        (AT_RSEQ_ALIGN, rseq::ALIGNMENT),
         (AT_EXECFN, base + path_at),
         (AT_NULL, 0),
     ];
@@ -180,6 +183,8 @@ const AT_HWCAP: u64 = 16;
 const AT_CLKTCK: u64 = 17;
 const AT_SECURE: u64 = 23;
 const AT_RANDOM: u64 = 25;
+const AT_RSEQ_FEATURE_SIZE: u64 = 27;
+const AT_RSEQ_ALIGN: u64 = 28;
 const AT_EXECFN: u64 = 31;
 const AT_SYSINFO_EHDR: u64 = 33;
 const AT_MINSIGSTKSZ: u64 = 51;

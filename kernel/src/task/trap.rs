@@ -14,13 +14,15 @@ use crate::mm::space::Failure;
 /// Called at a tick that came in user mode. Interrupts are off.
 pub fn on_tick(frame: &mut TrapFrame) {
     usage::enter_kernel();
+    let departures = departures();
     scheduler::on_tick();
-    before_user_mode(frame, None);
+    to_user_mode(frame, departures);
 }
 
 /// Called on an exception in user mode. Interrupts are off.
 pub fn on_exception(frame: &mut TrapFrame) {
     usage::enter_kernel();
+    let departures = departures();
     let exception = frame.exception();
     interrupts::enable();
     let thread = scheduler::current();
@@ -29,7 +31,29 @@ pub fn on_exception(frame: &mut TrapFrame) {
     }
     drop(thread);
     interrupts::disable();
-    before_user_mode(frame, None);
+    to_user_mode(frame, departures);
+}
+
+/// How often others have run in the running thread's place.
+fn departures() -> u64 {
+    scheduler::current().user().map_or(0, UserSide::departures)
+}
+
+/// Lets the running thread go on where it was interrupted, when it had left the processor so often: unless it has done so
+/// again, and was in a sequence that others must not interrupt.
+fn to_user_mode(frame: &mut TrapFrame, mut departures: u64) {
+    loop {
+        before_user_mode(frame, None);
+        let thread = scheduler::current();
+        let Some(user) = thread.user() else { return };
+        if user.departures() == departures || user.rseq().is_none() {
+            return;
+        }
+        departures = user.departures();
+        interrupts::enable();
+        user.leave_piece_to_others(frame);
+        interrupts::disable();
+    }
 }
 
 fn handle(user: &UserSide, frame: &TrapFrame, exception: Exception) {

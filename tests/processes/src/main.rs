@@ -5,7 +5,9 @@ mod beginning;
 mod call;
 mod control;
 mod executing;
+mod ordering;
 mod policies;
+mod sending;
 mod timers;
 
 use std::env;
@@ -18,12 +20,14 @@ fn main() {
     if arguments.get(1).is_some_and(|word| word == control::RIGHTS) {
         return control::show();
     }
-    let subjects: [(&str, fn()); 5] = [
+    let subjects: [(&str, fn()); 7] = [
         ("executing", executing::all),
         ("beginning", beginning::all),
         ("timers", timers::all),
         ("policies", policies::all),
         ("control", control::all),
+        ("ordering", ordering::all),
+        ("sending", sending::all),
     ];
     for (name, subject) in subjects {
         println!("--- {name}");

@@ -29,7 +29,9 @@ fn sequences() {
     let mut own = [u64::MAX; 16];
     let at = (own.as_mut_ptr() as u64).next_multiple_of(32);
     let first = ((at - own.as_mut_ptr() as u64) / 8) as usize;
-    for (address, length, flags) in [(at + 8, 32, 0), (at, 31, 0), (at, 0, 0), (at, 32, 2), (0, 32, 1), (1 << 63, 32, 0)] {
+    for (address, length, flags) in
+        [(at + 8, 32, 0), (at, 31, 0), (at, 0, 0), (at, 32, 2), (0, 32, 1), (1 << 63, 32, 0)]
+    {
         println!("refused: {}", rseq(address, length, flags, SIGNATURE));
     }
     println!("another: {}", rseq(at, 32, 0, SIGNATURE));
@@ -38,7 +40,8 @@ fn sequences() {
 }
 
 fn barriers() {
-    let asks = |commands: &[u64]| commands.iter().map(|&command| call!(SYS_membarrier, command, 0, 0)).collect::<Vec<_>>();
+    let asks =
+        |commands: &[u64]| commands.iter().map(|&command| call!(SYS_membarrier, command, 0, 0)).collect::<Vec<_>>();
     println!("kinds: {:?}", asks(&[0]));
     println!("unasked: {:?}", asks(&[1, 2, 8, 32, 128, 512]));
     println!("announced: {:?}", asks(&[4, 16, 512, 64, 256, 512]));

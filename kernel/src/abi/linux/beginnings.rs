@@ -265,5 +265,6 @@ fn start(call: &Call<'_>, user: &UserSide, wanted: &Beginning) -> Result<UserSta
         mask: user.mask(),
         alternate_stack: if keeps_stack { user.alternate_stack() } else { AlternateStack::default() },
         name: user.name(),
+        rseq: if has(CLONE_VM) { None } else { user.rseq() },
     })
 }

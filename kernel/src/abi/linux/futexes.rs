@@ -1,12 +1,12 @@
 //! Waiting for a word of memory (`futex(2)`), and the lists of locks whose holder may end (`set_robust_list(2)`).
 
-use alloc::sync::Arc;
 use core::time::Duration;
 
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
 use super::call::Call;
 use super::clocks::{self, CLOCK_MONOTONIC, CLOCK_REALTIME};
+use super::foreign_memory;
 use super::structures::duration;
 use crate::task::futex::{self, ANY, Key, Wanted, Word, owned};
 use crate::task::thread::Unfinished;
@@ -235,16 +235,14 @@ pub fn set_robust_list(call: &mut Call<'_>) -> Result<u64> {
     Ok(0)
 }
 
-/// Another process's nobody is told: on Linux who may trace it, and nobody may here.
+/// Of another process's threads who may look into its memory is told.
 pub fn get_robust_list(call: &mut Call<'_>) -> Result<u64> {
     let thread = match call.word(0) {
         0 => call.thread(),
         other => number::thread(other).ok_or(FileSystemErrorKind::NoProcess)?,
     };
     let user = thread.user().ok_or(FileSystemErrorKind::NoProcess)?;
-    if !Arc::ptr_eq(&user.process, call.process) {
-        return fail(FileSystemErrorKind::NotPermitted);
-    }
+    foreign_memory::space_of(call, &user.process)?;
     call.write_words(2, [robust_list::HEAD_SIZE])?;
     call.write_words(1, [user.robust_list()])
 }

@@ -5,6 +5,7 @@ use vfs::file::OpenFlags;
 
 use super::call::Call;
 use super::flags::{O_CLOEXEC, O_NONBLOCK};
+use super::foreign_memory;
 use super::signals::{read_set, send_with};
 use crate::fs::handle::{self, Handle};
 use crate::fs::procfs;
@@ -51,6 +52,16 @@ pub fn pidfd_send_signal(call: &mut Call<'_>) -> Result<u64> {
         return fail(FileSystemErrorKind::NoProcess);
     }
     send_with(call, &process, 1, told)
+}
+
+/// Another process's file, for who may look into its memory.
+pub fn pidfd_getfd(call: &mut Call<'_>) -> Result<u64> {
+    call.flags(2, 0)?;
+    let file = call.file(0)?;
+    let process = file.stream_as::<Handle>().ok_or(FileSystemErrorKind::BadFileDescriptor)?.process();
+    foreign_memory::space_of(call, process)?;
+    let Descriptor { file, .. } = process.files().get(call.word(1).into())?;
+    call.process.files().add(Descriptor { file, close_on_exec: true }, 0)
 }
 
 pub fn signalfd(call: &mut Call<'_>) -> Result<u64> {

@@ -19,7 +19,7 @@
 //! | `memory`, `memory_locks`, `advice`, `foreign_memory` | mappings and the heap; what is said of them; those of others |
 //! | `beginnings`, `processes` | beginning processes and threads; other programs, ending |
 //! | `identity`, `signals` | which and where; signals |
-//! | `futexes`, `futex_rows` | waiting for words of memory |
+//! | `futexes`, `futex_rows`, `ordering` | waiting for words of memory; who has seen what of it |
 //! | `credentials` | users, groups, capabilities |
 //! | `jobs`, `alarms`, `posix_timers` | groups and sessions; timers that send a signal |
 //! | `terminals` | what a terminal is told |
@@ -60,6 +60,7 @@ mod messages;
 mod mounts;
 mod names;
 mod namespaces;
+mod ordering;
 pub mod page;
 mod pieces;
 mod policies;

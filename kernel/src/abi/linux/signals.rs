@@ -182,8 +182,10 @@ fn asked_signal(call: &Call<'_>, index: usize) -> Result<Option<Signal>> {
     if call.word(index) == 0 { Ok(None) } else { signal(call.word(index)).map(Some) }
 }
 
+/// The process of that number, or one of whose threads has it.
 fn process(number: u32) -> Result<Arc<Process>> {
-    number::process(number).ok_or(FileSystemErrorKind::NoProcess.into())
+    let of_thread = || Some(number::thread(number)?.user()?.process.clone());
+    number::process(number).or_else(of_thread).ok_or(FileSystemErrorKind::NoProcess.into())
 }
 
 pub fn kill(call: &mut Call<'_>) -> Result<u64> {
@@ -221,32 +223,57 @@ fn kill_all(call: &Call<'_>, signal: Option<Signal>, meant: impl Fn(&Arc<Process
 }
 
 pub fn tkill(call: &mut Call<'_>) -> Result<u64> {
-    send_to(call, None, 0, 1)
+    send_to_one(call, None, 0, 1, None)
 }
 
 pub fn tgkill(call: &mut Call<'_>) -> Result<u64> {
-    if call.word(0) as i32 <= 0 {
-        return fail(FileSystemErrorKind::InvalidArgument);
-    }
-    send_to(call, Some(call.word(0)), 1, 2)
+    send_to_one(call, Some(0), 1, 2, None)
 }
 
-/// Sends the thread of argument `thread` a signal, if it is of the process `of`.
-fn send_to(call: &Call<'_>, of: Option<u32>, thread: usize, signal: usize) -> Result<u64> {
-    if call.word(thread) as i32 <= 0 {
+pub fn rt_tgsigqueueinfo(call: &mut Call<'_>) -> Result<u64> {
+    let told = call.address(3).read_words()?;
+    send_to_one(call, Some(0), 1, 2, Some(told))
+}
+
+/// Sends the thread of argument `thread` the signal of argument `signal`, if it is of the process of argument `of`, with
+/// what the `siginfo_t` says that begins with these words.
+fn send_to_one(
+    call: &Call<'_>,
+    of: Option<usize>,
+    thread: usize,
+    signal: usize,
+    told: Option<[u64; 4]>,
+) -> Result<u64> {
+    if call.word(thread) as i32 <= 0 || of.is_some_and(|of| call.word(of) as i32 <= 0) {
         return fail(FileSystemErrorKind::InvalidArgument);
     }
-    let signal = asked_signal(call, signal)?;
-    let thread = number::thread(call.word(thread)).ok_or(FileSystemErrorKind::NoProcess)?;
-    let target = thread.user().map(|user| user.process.clone());
-    let target = target.filter(|target| of.is_none_or(|of| of == target.pid()));
-    let target = target.ok_or(FileSystemErrorKind::NoProcess)?;
+    let from = |signal| match told {
+        Some([_, code, first, second]) => Information::new(signal, code as u32 as i32, [first, second]),
+        None => {
+            let from = Information::of_process(signal, call.process.pid(), call.process.user());
+            Information { code: FROM_THREAD, ..from }
+        }
+    };
+    let number = call.word(thread);
+    if told.is_some_and(|words| is_pretence(words[1] as u32 as i32)) && number != call.user_side(&call.thread())?.tid()
+    {
+        return fail(FileSystemErrorKind::NotPermitted);
+    }
+    // A process's first thread may have ended before the others: nothing becomes of what it is sent.
+    let target = process(number)?;
+    if of.is_some_and(|of| call.word(of) != target.pid()) {
+        return fail(FileSystemErrorKind::NoProcess);
+    }
     check_right(call, &target)?;
-    if let Some(signal) = signal {
-        let from = Information::of_process(signal, call.process.pid(), call.process.user());
-        send_to_thread(&thread, Information { code: FROM_THREAD, ..from })?;
+    if let (Some(signal), Some(thread)) = (asked_signal(call, signal)?, number::thread(number)) {
+        send_to_thread(&thread, from(signal))?;
     }
     Ok(0)
+}
+
+/// Whether that code says that the kernel has sent a signal, or another call.
+fn is_pretence(code: i32) -> bool {
+    code >= 0 || code == FROM_THREAD
 }
 
 pub fn rt_sigqueueinfo(call: &mut Call<'_>) -> Result<u64> {
@@ -270,7 +297,7 @@ pub fn send_with(call: &Call<'_>, target: &Arc<Process>, index: usize, told: Opt
         (None, None) => (0, [0; 2]),
     };
     // Nobody can pretend to be the kernel, or to have used another call.
-    if told.is_some() && (code >= 0 || code == FROM_THREAD) && !Arc::ptr_eq(target, call.process) {
+    if told.is_some() && is_pretence(code) && !Arc::ptr_eq(target, call.process) {
         return fail(FileSystemErrorKind::NotPermitted);
     }
     check_right(call, target)?;

@@ -8,8 +8,8 @@ use super::call::Call;
 use super::{
     advice, alarms, attributes, beginnings, clocks, credentials, descriptors, events, file_flags, foreign_memory,
     futex_rows, futexes, handles, identity, jobs, limits, locks, machine, memory, memory_locks, message_rows, messages,
-    mounts, names, namespaces, policies, polling, posix_timers, prctl, processes, scheduling, selecting, signals,
-    socket_options, sockets, splicing, system, timers, transfer, usage, waiting, watches, xattrs,
+    mounts, names, namespaces, ordering, policies, polling, posix_timers, prctl, processes, scheduling, selecting,
+    signals, socket_options, sockets, splicing, system, timers, transfer, usage, waiting, watches, xattrs,
 };
 
 /// What answers a call.
@@ -403,7 +403,7 @@ table! {
     294 inotify_init1 watches::inotify_init1;
     295 preadv transfer::preadv;
     296 pwritev transfer::pwritev;
-    297 rt_tgsigqueueinfo;
+    297 rt_tgsigqueueinfo signals::rt_tgsigqueueinfo;
     298 perf_event_open;
     299 recvmmsg message_rows::recvmmsg, flags "MSG_DONTWAIT MSG_PEEK MSG_TRUNC MSG_WAITALL MSG_CMSG_CLOEXEC MSG_WAITFORONE", but "no `MSG_OOB`";
     300 fanotify_init;
@@ -430,7 +430,7 @@ table! {
     321 bpf;
     322 execveat processes::execveat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH AT_EXECVE_CHECK";
     323 userfaultfd;
-    324 membarrier;
+    324 membarrier ordering::membarrier;
     325 mlock2 memory_locks::mlock2;
     326 copy_file_range transfer::copy_file_range;
     327 preadv2 transfer::preadv2;
@@ -440,7 +440,7 @@ table! {
     331 pkey_free;
     332 statx attributes::statx, flags "AT_SYMLINK_NOFOLLOW AT_NO_AUTOMOUNT AT_EMPTY_PATH AT_STATX_FORCE_SYNC AT_STATX_DONT_SYNC";
     333 io_pgetevents;
-    334 rseq;
+    334 rseq ordering::rseq;
     424 pidfd_send_signal handles::pidfd_send_signal;
     425 io_uring_setup;
     426 io_uring_enter;
@@ -455,7 +455,7 @@ table! {
     435 clone3 beginnings::clone3, flags "CLONE_VM CLONE_FS CLONE_FILES CLONE_SIGHAND CLONE_PIDFD CLONE_PTRACE CLONE_VFORK CLONE_PARENT CLONE_THREAD CLONE_NEWNS CLONE_SYSVSEM CLONE_SETTLS CLONE_PARENT_SETTID CLONE_CHILD_CLEARTID CLONE_UNTRACED CLONE_CHILD_SETTID CLONE_IO CLONE_CLEAR_SIGHAND", but "as `clone`; no `CLONE_INTO_CGROUP` (`EINVAL`)";
     436 close_range descriptors::close_range;
     437 openat2 names::openat2, flags "RESOLVE_NO_XDEV RESOLVE_NO_MAGICLINKS RESOLVE_NO_SYMLINKS RESOLVE_BENEATH RESOLVE_IN_ROOT RESOLVE_CACHED";
-    438 pidfd_getfd;
+    438 pidfd_getfd handles::pidfd_getfd;
     439 faccessat2 attributes::faccessat2, flags "AT_EACCESS AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
     440 process_madvise advice::process_madvise, but "as `madvise`";
     441 epoll_pwait2 events::epoll_pwait2;

@@ -134,7 +134,7 @@ fn call_handler(thread: &Arc<Thread>, frame: &mut TrapFrame, information: Inform
         user.process.actions().reset(signal);
     }
     let mask = user.take_saved_mask().unwrap_or(user.mask());
-    match frame::push(user, frame, information, action, mask) {
+    match user.leave_piece(frame).and_then(|()| frame::push(user, frame, information, action, mask)) {
         Ok(()) => user.set_mask(user.mask().with(action.held_back(signal))),
         Err(_) => {
             user.set_mask(mask);

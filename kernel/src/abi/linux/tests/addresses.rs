@@ -75,6 +75,7 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("rt_sigtimedwait", &[PATH, 0, BAD, 8]),
     ("rt_sigtimedwait", &[SIGNALS, BAD, 0, 8]),
     ("rt_sigqueueinfo", &[1, 0, BAD]),
+    ("rt_tgsigqueueinfo", &[1, 1, 0, BAD]),
     ("sigaltstack", &[BAD, 0]),
     ("sigaltstack", &[0, BAD]),
     ("getitimer", &[0, BAD]),

@@ -32,6 +32,7 @@ mod program;
 mod remapping;
 mod seals;
 mod selecting;
+mod sequences;
 mod signals;
 mod sockets;
 mod terminals;
