@@ -18,13 +18,12 @@ use vfs::environment::{OpenStream, Ready};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::io::{Sink, Source};
-use vfs::manager::Follow;
-use vfs::node::NewKind;
 
 mod turn;
 
 use self::turn::Turn;
-use super::{readiness, unnamed};
+use super::readiness;
+use super::unnamed::{self, Anonymous};
 
 /// The most files of one instance.
 const ITEMS_MAX: usize = 4096;
@@ -146,10 +145,7 @@ pub struct Epoll {
 pub fn open() -> Result<Arc<FileObject>> {
     page::admit(MEMORY)?;
     let epoll = Arc::new(Epoll { items: Mutex::new(Items { all: Vec::new(), next: 0, above: 0 }) });
-    unnamed::with_node(NewKind::Regular, 0o600, |manager, context, name| {
-        let place = manager.resolve(context, name, Follow::No)?;
-        FileObject::of_stream(place, OpenFlags::READ | OpenFlags::WRITE, epoll)
-    })
+    unnamed::of_stream(Anonymous::Epoll, OpenFlags::READ | OpenFlags::WRITE, epoll)
 }
 
 /// Held by who lets one instance watch another: the depth is looked at and changed in one.

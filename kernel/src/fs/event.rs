@@ -7,10 +7,9 @@ use vfs::environment::{OpenStream, Ready};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::io::{Sink, Source};
-use vfs::manager::Follow;
-use vfs::node::NewKind;
 
-use super::{readiness, unnamed};
+use super::readiness;
+use super::unnamed::{self, Anonymous};
 use crate::task::wait::WaitQueue;
 
 /// The most that it can be; one more is no number to write.
@@ -42,10 +41,7 @@ pub fn open(number: u32, takes_one: bool, flags: OpenFlags) -> Result<Arc<FileOb
         changes: AtomicU64::new(0),
         waiting: WaitQueue::new(),
     });
-    unnamed::with_node(NewKind::Regular, 0o600, |manager, context, name| {
-        let place = manager.resolve(context, name, Follow::No)?;
-        FileObject::of_stream(place, OpenFlags::READ | OpenFlags::WRITE | flags, event)
-    })
+    unnamed::of_stream(Anonymous::Event, OpenFlags::READ | OpenFlags::WRITE | flags, event)
 }
 
 impl Event {

@@ -6,10 +6,8 @@ use vfs::environment::{OpenStream, Ready};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::io::{Sink, Source};
-use vfs::manager::Follow;
-use vfs::node::NewKind;
 
-use super::unnamed;
+use super::unnamed::{self, Anonymous};
 use crate::task::process::Process;
 
 /// Bytes of heap that one takes, about.
@@ -27,10 +25,7 @@ pub struct Handle {
 pub fn open(process: Arc<Process>, flags: OpenFlags) -> Result<Arc<FileObject>> {
     page::admit(MEMORY)?;
     let handle = Arc::new(Handle { process });
-    unnamed::with_node(NewKind::Regular, 0o600, |manager, context, name| {
-        let place = manager.resolve(context, name, Follow::No)?;
-        FileObject::of_stream(place, OpenFlags::READ | OpenFlags::WRITE | flags, handle)
-    })
+    unnamed::of_stream(Anonymous::Process, OpenFlags::READ | OpenFlags::WRITE | flags, handle)
 }
 
 impl Handle {

@@ -7,10 +7,8 @@ use vfs::environment::{OpenStream, Ready};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::io::{Sink, Source};
-use vfs::manager::Follow;
-use vfs::node::NewKind;
 
-use super::unnamed;
+use super::unnamed::{self, Anonymous};
 use crate::task::scheduler;
 use crate::task::signal::{Information, Set, Signal};
 use crate::task::thread::UserSide;
@@ -35,10 +33,7 @@ pub struct Signals {
 pub fn open(set: Set, flags: OpenFlags) -> Result<Arc<FileObject>> {
     page::admit(MEMORY)?;
     let signals = Arc::new(Signals { set: AtomicU64::new(set.as_mask().0), may_wait: AtomicBool::new(true) });
-    unnamed::with_node(NewKind::Regular, 0o600, |manager, context, name| {
-        let place = manager.resolve(context, name, Follow::No)?;
-        FileObject::of_stream(place, OpenFlags::READ | OpenFlags::WRITE | flags, signals)
-    })
+    unnamed::of_stream(Anonymous::Signals, OpenFlags::READ | OpenFlags::WRITE | flags, signals)
 }
 
 impl Signals {

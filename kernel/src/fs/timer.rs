@@ -12,10 +12,9 @@ use vfs::environment::{OpenStream, Ready};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::io::{Sink, Source};
-use vfs::manager::Follow;
-use vfs::node::NewKind;
 
-use super::{readiness, unnamed};
+use super::readiness;
+use super::unnamed::{self, Anonymous};
 use crate::task::clock::Setting;
 use crate::task::wait::WaitQueue;
 use crate::time;
@@ -50,10 +49,7 @@ pub fn open(is_of_wall: bool, flags: OpenFlags) -> Result<Arc<FileObject>> {
         is_of_wall,
         waiting: WaitQueue::new(),
     });
-    unnamed::with_node(NewKind::Regular, 0o600, |manager, context, name| {
-        let place = manager.resolve(context, name, Follow::No)?;
-        FileObject::of_stream(place, OpenFlags::READ | OpenFlags::WRITE | flags, timer)
-    })
+    unnamed::of_stream(Anonymous::Timer, OpenFlags::READ | OpenFlags::WRITE | flags, timer)
 }
 
 impl Timer {

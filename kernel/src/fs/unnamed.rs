@@ -1,4 +1,5 @@
-//! Nodes for what is open and has no name: the ends of a pipe, a socket, the console of a program that the kernel itself starts.
+//! Nodes for what is open and has no name: the ends of a pipe, a socket, the console of a program that the kernel itself
+//! starts; and for what is nothing but open, as an instance of `epoll`.
 //!
 //! They are on a tmpfs that is mounted nowhere else.
 
@@ -9,21 +10,87 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use spin::Once;
 use vfs::context::Context;
 use vfs::drivers::tmpfs::{Tmpfs, TmpfsNode, TmpfsOptions};
+use vfs::environment::OpenStream;
 use vfs::error::Result;
 use vfs::file::{FileObject, OpenFlags};
-use vfs::manager::VfsManager;
+use vfs::manager::{Follow, VfsManager};
 use vfs::metadata::DeviceNumber;
-use vfs::node::NewKind;
+use vfs::mount::Path;
+use vfs::node::{NewKind, NodeRef};
 use vfs::seals::Seals;
 
 use crate::session;
 
-fn namespace() -> &'static Arc<VfsManager> {
-    static NAMESPACE: Once<Arc<VfsManager>> = Once::new();
-    NAMESPACE.call_once(|| {
+/// What has no name and no content either: programs see it as `anon_inode:[…]` (`proc(5)`).
+#[derive(Clone, Copy)]
+pub enum Anonymous {
+    Epoll,
+    Event,
+    Inotify,
+    Process,
+    Signals,
+    Timer,
+}
+
+/// The names of [`Anonymous`].
+const NAMES: [&[u8]; 6] = [
+    b"anon_inode:[eventpoll]",
+    b"anon_inode:[eventfd]",
+    b"anon_inode:inotify",
+    b"anon_inode:[pidfd]",
+    b"anon_inode:[signalfd]",
+    b"anon_inode:[timerfd]",
+];
+
+/// The tmpfs, and on it a node for each of [`Anonymous`], which all of them are, as on Linux. It is sealed: nobody can put
+/// anything there.
+struct Nowhere {
+    manager: Arc<VfsManager>,
+    anonymous: [Path; NAMES.len()],
+}
+
+impl Nowhere {
+    fn new() -> Result<Self> {
         let environment = session::environment();
-        VfsManager::new(Tmpfs::new(TmpfsOptions::default(), &environment), environment)
-    })
+        let manager = VfsManager::new(Tmpfs::new(TmpfsOptions::default(), &environment), environment);
+        let context = manager.root_context();
+        let make = |name: &[u8]| -> Result<Path> {
+            let path = [b"/", name].concat();
+            manager.make_node(&context, &path, NewKind::Regular, 0o600)?;
+            let place = manager.resolve(&context, &path, Follow::No)?;
+            begin_sealing(place.node()?, Seals::all());
+            Ok(place)
+        };
+        let [epoll, event, inotify, process, signals, timer] = NAMES.map(make);
+        let anonymous = [epoll?, event?, inotify?, process?, signals?, timer?];
+        Ok(Self { manager, anonymous })
+    }
+
+    fn get() -> Result<&'static Self> {
+        static NOWHERE: Once<Nowhere> = Once::new();
+        NOWHERE.try_call_once(Self::new)
+    }
+}
+
+/// Seals a new file on that tmpfs.
+fn begin_sealing(node: &NodeRef, seals: Seals) {
+    if let Some(node) = node.as_any().downcast_ref::<TmpfsNode>() {
+        node.begin_sealing(seals);
+    }
+}
+
+/// An open file that reads and writes `stream`, and is nothing else.
+///
+/// # Errors
+/// `ENOMEM`.
+pub fn of_stream(what: Anonymous, flags: OpenFlags, stream: Arc<dyn OpenStream>) -> Result<Arc<FileObject>> {
+    FileObject::of_stream(Nowhere::get()?.anonymous[what as usize].clone(), flags, stream)
+}
+
+/// What programs see of a place that is one of [`Anonymous`].
+pub fn shown_name(path: &Path) -> Option<&'static [u8]> {
+    let places = &Nowhere::get().ok()?.anonymous;
+    places.iter().zip(NAMES).find_map(|(place, name)| place.is(path).then_some(name))
 }
 
 /// Does something with a new node of that mode, which loses its name after that.
@@ -36,7 +103,7 @@ pub fn with_node<R>(
     body: impl FnOnce(&VfsManager, &Context, &[u8]) -> Result<R>,
 ) -> Result<R> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let manager = namespace();
+    let manager = &Nowhere::get()?.manager;
     let context = manager.root_context();
     let name = format!("/{}", NEXT.fetch_add(1, Ordering::Relaxed)).into_bytes();
     manager.make_node(&context, &name, kind, mode)?;
@@ -58,11 +125,9 @@ pub fn open_device(device: DeviceNumber, flags: OpenFlags) -> Result<Arc<FileObj
 /// # Errors
 /// `ENOMEM`.
 pub fn new_file(mode: u32, seals: Seals) -> Result<Arc<FileObject>> {
-    let manager = namespace();
+    let manager = &Nowhere::get()?.manager;
     let flags = OpenFlags::READ | OpenFlags::WRITE | OpenFlags::TEMPORARY | OpenFlags::EXCLUSIVE;
     let file = manager.open(&manager.root_context(), b"/", flags, mode)?;
-    if let Some(node) = file.node().as_any().downcast_ref::<TmpfsNode>() {
-        node.begin_sealing(seals);
-    }
+    begin_sealing(file.node(), seals);
     Ok(file)
 }

@@ -9,10 +9,9 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::inotify::{Inotify, InotifyLimits};
 use vfs::io::{Sink, Source};
-use vfs::manager::Follow;
-use vfs::node::NewKind;
 
-use super::{readiness, unnamed};
+use super::readiness;
+use super::unnamed::{self, Anonymous};
 use crate::task::wait::WaitQueue;
 
 /// Bytes of heap that one takes, about, besides its watches and events.
@@ -55,10 +54,7 @@ pub fn open(flags: OpenFlags) -> Result<Arc<FileObject>> {
     let bell: Arc<Bell> = Arc::default();
     let inotify = Inotify::new(InotifyLimits::default(), bell.clone().into())?;
     let watching = Arc::new(Watching { inotify, bell, may_wait: AtomicBool::new(true) });
-    unnamed::with_node(NewKind::Regular, 0o600, |manager, context, name| {
-        let place = manager.resolve(context, name, Follow::No)?;
-        FileObject::of_stream(place, OpenFlags::READ | flags, watching)
-    })
+    unnamed::of_stream(Anonymous::Inotify, OpenFlags::READ | flags, watching)
 }
 
 impl Watching {

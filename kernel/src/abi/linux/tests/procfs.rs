@@ -13,7 +13,7 @@ use vfs::mount::MountFlags;
 use vfs::node::DirectoryItem;
 
 use super::program::{Machine, Program, Slot};
-use super::{EACCES, EBADF, ENOENT, ENXIO, error};
+use super::{EACCES, EBADF, ENOENT, ENXIO, EPERM, error};
 use crate::fs::pipe;
 use crate::ktest;
 use crate::task::process::{Ending, Process};
@@ -61,6 +61,36 @@ fn copy(program: &mut Program, path: &str) {
 }
 
 ktest! {
+    /// What is nothing but open has the name that Linux gives it, and no content that anybody could put there.
+    fn what_has_no_name_is_called_what_it_is() {
+        let machine = machine_with_proc();
+        let mut program = Program::new();
+        let signals = program.words(&[1 << 9]);
+        let own = program.call("getpid", &[]);
+        program.call("epoll_create1", &[0.into()]);
+        program.call("eventfd", &[0.into()]);
+        program.call("inotify_init", &[]);
+        program.call("pidfd_open", &[own.into(), 0.into()]);
+        program.call("signalfd", &[u64::MAX.into(), signals.into(), 8.into()]);
+        program.call("timerfd_create", &[1.into(), 0.into()]);
+        let names = [4u64, 5, 6, 7, 8, 9].map(|file| {
+            let (path, room) = (program.bytes(format!("/proc/self/fd/{file}").as_bytes()), program.room(3));
+            (program.call("readlink", &[path.into(), room.0.into(), 24.into()]), room)
+        });
+        let grown = [
+            program.call("ftruncate", &[5.into(), 4096.into()]),
+            program.call("fallocate", &[5.into(), 0.into(), 0.into(), 4096.into()]),
+        ];
+        assert_eq!(machine.run(program), Ending::Exited(0));
+        let expected = ["[eventpoll]", "[eventfd]", "inotify", "[pidfd]", "[signalfd]", "[timerfd]"];
+        for ((length, room), expected) in names.into_iter().zip(expected) {
+            let words = [0, 8, 16].map(|at| machine.result(Slot(room.0 + at)).to_le_bytes());
+            let shown = &words.as_flattened()[..machine.result(length) as usize];
+            assert_eq!(String::from_utf8_lossy(shown), format!("anon_inode:{expected}"));
+        }
+        assert_eq!(grown.map(|call| machine.result(call)), [error(EPERM); 2]);
+    }
+
     /// What is the same process in `/proc` can be sent a signal; a thread's directory and any other file cannot.
     fn a_process_is_sent_signals_by_its_directory() {
         let machine = machine_with_proc();

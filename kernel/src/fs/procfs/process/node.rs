@@ -17,7 +17,7 @@ use vfs::node::{Access, DirectoryItem, EmitItem, FIRST_CURSOR, NodeRef, VfsNode}
 
 use super::{Subject, decimal, memory, mounts, state, usage};
 use crate::fs::generated::{Text, Tree};
-use crate::fs::namespaces;
+use crate::fs::{namespaces, unnamed};
 use crate::task::process::{self, FIRST, Running};
 use crate::task::{files, number};
 
@@ -301,6 +301,9 @@ impl VfsNode for Node {
         let node = target.node()?;
         if let What::Namespace = self.what {
             return Ok(Arc::from(format!("{NAMESPACE}:[{}]", node.id().inode).as_bytes()));
+        }
+        if let Some(name) = unnamed::shown_name(&target) {
+            return Ok(Arc::from(name));
         }
         Ok(match node.kind() {
             FileType::Fifo => Arc::from(format!("pipe:[{}]", node.id().inode).as_bytes()),
