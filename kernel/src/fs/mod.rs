@@ -16,6 +16,7 @@
 //! | `overlay_memory` | tests: what an overlay takes of the machine's memory |
 //! | [`terminal`] | the console as a terminal that is read line by line |
 
+pub mod configuring;
 pub mod devfs;
 pub mod devices;
 pub mod epoll;

@@ -8,8 +8,9 @@ use crate::context::Context;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
 use crate::manager::VfsManager;
-use crate::mount::MountPoint;
+use crate::mount::Path;
 use crate::superblock::SuperBlock;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
@@ -24,11 +25,40 @@ pub trait FileSystemDriver: Sync {
         false
     }
 
+    /// What an option takes, for who gives them one by one (`fsconfig(2)`): `value` is what it is to have, if that is a
+    /// text. Whether all together make sense is found out when it is mounted.
+    fn option_kind(&self, _name: &[u8], _value: Option<&[u8]>) -> OptionKind {
+        OptionKind::Unknown
+    }
+
     /// Makes an instance to mount.
     ///
     /// # Errors
     /// `EINVAL` for an option that is unknown or has a bad value: [`MountRequest::explain`] tells the user which.
     fn mount(&self, request: &mut MountRequest<'_>) -> Result<Arc<dyn FileSystemOperations>>;
+}
+
+/// What an option takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OptionKind {
+    /// There is no such option.
+    Unknown,
+    /// Something else, or another value.
+    Bad,
+    /// That value, or none.
+    Plain,
+    /// A directory.
+    Directory,
+}
+
+/// A directory that an option was given, found when it was.
+pub struct GivenDirectory {
+    /// The option.
+    pub option: Box<[u8]>,
+    /// Its text among the options.
+    pub text: Box<[u8]>,
+    /// Which it is.
+    pub place: Path,
 }
 
 /// What a driver is asked to mount, or to change of what is mounted.
@@ -43,6 +73,8 @@ pub struct MountRequest<'a> {
     pub manager: &'a VfsManager,
     /// Who asks, and from where.
     pub context: &'a Context,
+    /// Directories among the options that were found before.
+    pub directories: &'a [GivenDirectory],
     /// What is mounted already, where that is to be changed.
     mounted: Option<&'a SuperBlock>,
     /// What [`MountRequest::explain`] was told last.
@@ -58,18 +90,19 @@ impl<'a> MountRequest<'a> {
         manager: &'a VfsManager,
         context: &'a Context,
     ) -> Self {
-        Self { source, options, read_only, manager, context, mounted: None, message: None }
+        Self { source, options, read_only, manager, context, directories: &[], mounted: None, message: None }
     }
 
-    /// A request to change what `mount` shows (`MS_REMOUNT`).
+    /// A request to change a file system that is mounted (`MS_REMOUNT`).
     pub fn remount(
-        mount: &'a MountPoint,
+        superblock: &'a SuperBlock,
+        source: &'a [u8],
         options: &'a [u8],
         read_only: bool,
         manager: &'a VfsManager,
         context: &'a Context,
     ) -> Self {
-        Self { mounted: Some(mount.superblock()), ..Self::new(mount.source(), options, read_only, manager, context) }
+        Self { mounted: Some(superblock), ..Self::new(source, options, read_only, manager, context) }
     }
 
     /// The dentry cache of what is to be changed; `None` for a new mount.

@@ -122,6 +122,14 @@ impl FileObject {
         Self::new(place, flags, Some(stream))
     }
 
+    /// A place, as an open file that is no more than that (`O_PATH`).
+    ///
+    /// # Errors
+    /// `ENOENT` for a name that is bound to nothing.
+    pub fn of_place(place: Path) -> Result<Arc<Self>> {
+        Self::new(place, OpenFlags::PATH, None)
+    }
+
     /// What reads and writes go to, where that is an `S`.
     pub fn stream_as<S: OpenStream>(&self) -> Option<&S> {
         let stream: &dyn Any = &**self.stream.as_ref()?;

@@ -9,6 +9,8 @@
 //! Locks: none of its own but the mount tree's; a rename between directories takes the superblock's rename lock.
 
 pub mod attributes;
+pub mod configuring;
+pub mod detached;
 pub mod mounts;
 pub mod names;
 pub mod open;

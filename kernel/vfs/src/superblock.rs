@@ -104,6 +104,16 @@ impl SuperBlock {
         self.writers.fetch_sub(1, Ordering::AcqRel);
     }
 
+    /// As [`SuperBlock::new`], with those of `flags` that a file system has.
+    ///
+    /// # Errors
+    /// None that is to be expected: nobody writes to it yet.
+    pub(crate) fn with_flags(operations: Arc<dyn FileSystemOperations>, flags: MountFlags) -> Result<Arc<Self>> {
+        let superblock = Self::new(operations);
+        superblock.set_flags(flags)?;
+        Ok(superblock)
+    }
+
     /// The file system.
     pub fn operations(&self) -> &Arc<dyn FileSystemOperations> {
         &self.operations

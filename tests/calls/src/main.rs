@@ -5,6 +5,7 @@
 
 mod futexes;
 mod memory;
+mod mounts;
 mod polling;
 mod sockets;
 
@@ -60,6 +61,11 @@ fn handle(signal: libc::c_int) {
 }
 
 fn main() {
+    // Mounts are made in a room of their own.
+    if std::env::args().nth(1).is_some_and(|subject| subject == "mounts") {
+        mounts::rows();
+        return println!("done");
+    }
     sockets::rows();
     sockets::peeking();
     sockets::options();

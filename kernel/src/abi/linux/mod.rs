@@ -16,6 +16,7 @@
 //! | `names` | opening, making, moving, removing and listing names |
 //! | `attributes`, `xattrs`, `file_flags` | what is known of a file, what it is marked with |
 //! | `mounts` | mounting, the root, and the figures of file systems |
+//! | `mounting` | mounts made step by step |
 //! | `memory`, `memory_locks`, `advice`, `foreign_memory` | mappings and the heap; what is said of them; those of others |
 //! | `beginnings`, `processes` | beginning processes and threads; other programs, ending |
 //! | `identity`, `signals` | which and where; signals |
@@ -57,6 +58,7 @@ mod memory;
 mod memory_locks;
 mod message_rows;
 mod messages;
+mod mounting;
 mod mounts;
 mod names;
 mod namespaces;

@@ -5,9 +5,13 @@ use alloc::sync::Arc;
 use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
+use vfs::file::FileObject;
+use vfs::manager::VfsManager;
+
 use super::call::Call;
 use super::descriptors;
 use super::identity::change_place;
+use crate::fs::handle::Handle;
 use crate::fs::namespaces;
 
 const CLONE_VM: u64 = 0x100;
@@ -46,12 +50,25 @@ pub fn unshare(call: &mut Call<'_>) -> Result<u64> {
     Ok(0)
 }
 
-/// Goes to the root of the namespace that `/proc/PID/ns/mnt` was opened for.
+/// The namespace that a file stands for: that of `/proc/PID/ns/mnt`, or that of a process that is a file.
+///
+/// # Errors
+/// `EINVAL` for another kind, for what is neither, and for a process that asks for nothing; `ESRCH` for one that ended.
+fn namespace_of(file: &FileObject, kind: u64) -> Result<Arc<VfsManager>> {
+    if let Some(handle) = file.stream_as::<Handle>() {
+        return match kind {
+            CLONE_NEWNS => Ok(handle.process().place().map_err(|_| FileSystemErrorKind::NoProcess)?.manager.clone()),
+            _ => fail(FileSystemErrorKind::InvalidArgument),
+        };
+    }
+    let manager = namespaces::of_file(file).filter(|_| kind == 0 || kind == CLONE_NEWNS);
+    manager.ok_or(FileSystemErrorKind::InvalidArgument.into())
+}
+
+/// Goes to the root of a namespace.
 pub fn setns(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
-    let kind = u64::from(call.word(1));
-    let manager = namespaces::of_file(&file).filter(|_| kind == 0 || kind == CLONE_NEWNS);
-    let manager = manager.ok_or(FileSystemErrorKind::InvalidArgument)?;
+    let manager = namespace_of(&file, u64::from(call.word(1)))?;
     call.credentials()?.require(Capabilities::SYS_ADMIN | Capabilities::SYS_CHROOT)?;
     // The others would go along.
     if call.process.threads() > 1 || call.process.has_company() {

@@ -8,8 +8,8 @@ use super::call::Call;
 use super::{
     advice, alarms, attributes, beginnings, clocks, credentials, descriptors, events, file_flags, foreign_memory,
     futex_rows, futexes, handles, identity, jobs, limits, locks, machine, memory, memory_locks, message_rows, messages,
-    mounts, names, namespaces, ordering, policies, polling, posix_timers, prctl, processes, scheduling, selecting,
-    signals, socket_options, sockets, splicing, system, timers, transfer, usage, waiting, watches, xattrs,
+    mounting, mounts, names, namespaces, ordering, policies, polling, posix_timers, prctl, processes, scheduling,
+    selecting, signals, socket_options, sockets, splicing, system, timers, transfer, usage, waiting, watches, xattrs,
 };
 
 /// What answers a call.
@@ -414,7 +414,7 @@ table! {
     305 clock_adjtime clocks::clock_adjtime, but "as `adjtimex`";
     306 syncfs mounts::syncfs;
     307 sendmmsg message_rows::sendmmsg, flags "MSG_DONTWAIT MSG_NOSIGNAL", but "no `MSG_OOB` (`EOPNOTSUPP`)";
-    308 setns namespaces::setns, flags "CLONE_NEWNS", but "by `/proc/PID/ns/mnt`; no other namespaces, no process descriptors (`EINVAL`)";
+    308 setns namespaces::setns, flags "CLONE_NEWNS", but "no other namespaces (`EINVAL`)";
     309 getcpu system::getcpu;
     310 process_vm_readv foreign_memory::process_vm_readv;
     311 process_vm_writev foreign_memory::process_vm_writev;
@@ -445,12 +445,12 @@ table! {
     425 io_uring_setup;
     426 io_uring_enter;
     427 io_uring_register;
-    428 open_tree;
-    429 move_mount;
-    430 fsopen;
-    431 fsconfig;
-    432 fsmount;
-    433 fspick;
+    428 open_tree mounting::open_tree, flags "OPEN_TREE_CLONE OPEN_TREE_CLOEXEC AT_RECURSIVE AT_EMPTY_PATH AT_SYMLINK_NOFOLLOW AT_NO_AUTOMOUNT";
+    429 move_mount mounting::move_mount, flags "MOVE_MOUNT_F_SYMLINKS MOVE_MOUNT_F_AUTOMOUNTS MOVE_MOUNT_F_EMPTY_PATH MOVE_MOUNT_T_SYMLINKS MOVE_MOUNT_T_AUTOMOUNTS MOVE_MOUNT_T_EMPTY_PATH MOVE_MOUNT_SET_GROUP", but "not beneath another, nor to what is itself detached (`EINVAL`)";
+    430 fsopen mounting::fsopen, flags "FSOPEN_CLOEXEC";
+    431 fsconfig mounting::fsconfig, flags "FSCONFIG_SET_FLAG FSCONFIG_SET_STRING FSCONFIG_SET_BINARY FSCONFIG_SET_PATH FSCONFIG_SET_PATH_EMPTY FSCONFIG_SET_FD FSCONFIG_CMD_CREATE FSCONFIG_CMD_RECONFIGURE FSCONFIG_CMD_CREATE_EXCL";
+    432 fsmount mounting::fsmount, flags "FSMOUNT_CLOEXEC";
+    433 fspick mounting::fspick, flags "FSPICK_CLOEXEC FSPICK_SYMLINK_NOFOLLOW FSPICK_NO_AUTOMOUNT FSPICK_EMPTY_PATH";
     434 pidfd_open handles::pidfd_open;
     435 clone3 beginnings::clone3, flags "CLONE_VM CLONE_FS CLONE_FILES CLONE_SIGHAND CLONE_PIDFD CLONE_PTRACE CLONE_VFORK CLONE_PARENT CLONE_THREAD CLONE_NEWNS CLONE_SYSVSEM CLONE_SETTLS CLONE_PARENT_SETTID CLONE_CHILD_CLEARTID CLONE_UNTRACED CLONE_CHILD_SETTID CLONE_IO CLONE_CLEAR_SIGHAND", but "as `clone`; no `CLONE_INTO_CGROUP` (`EINVAL`)";
     436 close_range descriptors::close_range;
@@ -459,7 +459,7 @@ table! {
     439 faccessat2 attributes::faccessat2, flags "AT_EACCESS AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
     440 process_madvise advice::process_madvise, but "as `madvise`";
     441 epoll_pwait2 events::epoll_pwait2;
-    442 mount_setattr;
+    442 mount_setattr mounting::mount_setattr, flags "AT_EMPTY_PATH AT_RECURSIVE AT_SYMLINK_NOFOLLOW AT_NO_AUTOMOUNT", but "users are never mapped (`EINVAL`)";
     443 quotactl_fd;
     444 landlock_create_ruleset;
     445 landlock_add_rule;

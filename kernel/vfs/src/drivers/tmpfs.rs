@@ -22,9 +22,10 @@ mod tests;
 mod xattrs;
 
 pub use node::TmpfsNode;
+use options::Problem;
 pub use options::TmpfsOptions;
 
-use crate::driver::{FileSystemDriver, MountRequest};
+use crate::driver::{FileSystemDriver, MountRequest, OptionKind};
 use crate::driver_initcall;
 use crate::environment::Environment;
 use crate::error::{FileSystemErrorKind, Result, fail};
@@ -157,6 +158,16 @@ struct TmpfsDriver;
 impl FileSystemDriver for TmpfsDriver {
     fn name(&self) -> &'static str {
         "tmpfs"
+    }
+
+    fn option_kind(&self, name: &[u8], value: Option<&[u8]>) -> OptionKind {
+        let value = value.unwrap_or_default();
+        match TmpfsOptions::parse(&[name, b"=", value].concat()) {
+            _ if name.contains(&b',') => OptionKind::Unknown,
+            Err(Problem::Unknown(_)) => OptionKind::Unknown,
+            Ok(_) if !value.contains(&b',') => OptionKind::Plain,
+            Ok(_) | Err(Problem::Value(_)) => OptionKind::Bad,
+        }
     }
 
     fn mount(&self, request: &mut MountRequest<'_>) -> Result<Arc<dyn FileSystemOperations>> {

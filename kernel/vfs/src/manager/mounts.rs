@@ -1,5 +1,6 @@
 //! Mounting: `mount(2)`, `umount2(2)`, `pivot_root(2)`.
 
+use super::detached::AttributeChange;
 use super::{Follow, VfsManager};
 use crate::context::{Capabilities, Context};
 use crate::driver::{self, MountRequest};
@@ -80,6 +81,20 @@ pub enum Propagation {
     Slave,
     /// Not at all, and it is shown at no second place either (`MS_UNBINDABLE`).
     Unbindable,
+}
+
+impl Propagation {
+    /// Makes a mount pass on so.
+    pub(super) fn give(self, mount: &Arc<MountPoint>) {
+        match self {
+            Self::Shared => {
+                mount.share();
+            }
+            Self::Private => mount.leave(),
+            Self::Slave => mount.enslave(),
+            Self::Unbindable => mount.leave_unbindable(),
+        }
+    }
 }
 
 /// What a [`VfsManager::pivot_root`] has moved.
@@ -208,8 +223,7 @@ impl VfsManager {
         flags: MountFlags,
         target: Path,
     ) -> Result<()> {
-        let superblock = SuperBlock::new(operations);
-        superblock.set_flags(flags)?;
+        let superblock = SuperBlock::with_flags(operations, flags)?;
         let root = superblock.root().clone();
         check_kinds(&root, &target)?;
         self.tree.attach(&MountPoint::admitted(superblock, root, source, flags)?, target)
@@ -263,10 +277,7 @@ impl VfsManager {
     pub fn move_mount(&self, context: &Context, source: &[u8], target: &[u8]) -> Result<()> {
         let target = self.mount_target(context, target, Follow::Yes)?;
         let source = self.mount_source(context, source)?;
-        if !source.is_mount_root() || source.entry.is_directory() != target.entry.is_directory() {
-            return fail(FileSystemErrorKind::InvalidArgument);
-        }
-        self.tree.relocate(&source.mount, target)
+        self.relocate(context, &source, target)
     }
 
     /// Changes how what is mounted on `target` passes on what is mounted on it; with `recursive` (`MS_REC`) that of all
@@ -282,17 +293,9 @@ impl VfsManager {
         recursive: bool,
     ) -> Result<()> {
         let target = self.mount_target(context, target, Follow::Yes)?;
-        if !target.is_mount_root() {
-            return fail(FileSystemErrorKind::InvalidArgument);
-        }
-        self.tree.for_each(&target.mount, recursive, |mount| match propagation {
-            Propagation::Shared => {
-                mount.share();
-            }
-            Propagation::Private => mount.leave(),
-            Propagation::Slave => mount.enslave(),
-            Propagation::Unbindable => mount.leave_unbindable(),
-        })
+        let flags = FlagChange { set: MountFlags::empty(), clear: MountFlags::empty() };
+        let change = AttributeChange { flags, propagation: Some(propagation) };
+        self.set_attributes_of_mounts(context, &target, change, recursive)
     }
 
     /// Changes the properties of one mount (`MS_REMOUNT` with `MS_BIND`).
@@ -327,7 +330,7 @@ impl VfsManager {
     ) -> core::result::Result<(), MountError> {
         let target = self.mounted_target(context, target)?;
         let change = change.into();
-        self.reconfigure(context, &target.mount, change, options)?;
+        self.reconfigure(context, target.mount.superblock(), target.mount.source(), change, options)?;
         Ok(target.mount.set_flags(change.apply(target.mount.flags()))?)
     }
 
@@ -339,11 +342,11 @@ impl VfsManager {
     pub fn reconfigure(
         &self,
         context: &Context,
-        mount: &MountPoint,
+        superblock: &SuperBlock,
+        source: &[u8],
         change: FlagChange,
         options: &[u8],
     ) -> core::result::Result<(), MountError> {
-        let superblock = mount.superblock();
         let operations = superblock.operations();
         let before = superblock.flags();
         let flags = change.apply(before);
@@ -355,7 +358,7 @@ impl VfsManager {
         // How directories are written is decided when it is mounted.
         let lasting = MountFlags::SYNCHRONOUS_DIRECTORIES;
         superblock.set_flags((flags - lasting) | (before & lasting))?;
-        let mut request = MountRequest::remount(mount, options, read_only, self, context);
+        let mut request = MountRequest::remount(superblock, source, options, read_only, self, context);
         operations.remount(&mut request).map_err(|error| {
             // It had these flags a moment ago, so they can only fail if a file was opened for writing since.
             let _ = superblock.set_flags(before);

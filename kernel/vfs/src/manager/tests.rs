@@ -1,6 +1,7 @@
 //! What a namespace promises, as tests.
 
 mod attributes;
+mod configuring;
 mod copy_range;
 mod dentry_cache;
 pub(crate) mod flags;

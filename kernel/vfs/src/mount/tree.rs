@@ -23,11 +23,13 @@ pub(crate) struct Namespace {
     /// The lock of its family.
     changes: Arc<Mutex<()>>,
     mounts: AtomicUsize,
+    /// Whether it is nobody's: its mounts are to be put somewhere else.
+    detached: bool,
 }
 
 impl Namespace {
-    fn new(changes: Arc<Mutex<()>>) -> Arc<Self> {
-        Arc::new(Self { changes, mounts: AtomicUsize::new(0) })
+    fn new(changes: Arc<Mutex<()>>, detached: bool) -> Arc<Self> {
+        Arc::new(Self { changes, mounts: AtomicUsize::new(0), detached })
     }
 
     /// Counts mounts that are to come.
@@ -145,7 +147,7 @@ pub struct MountTree {
 impl MountTree {
     /// A tree of one mount, in a family of its own.
     pub(crate) fn new(root: Arc<MountPoint>) -> Self {
-        let namespace = Namespace::new(Arc::default());
+        let namespace = Namespace::new(Arc::default(), false);
         namespace.mounts.store(1, Ordering::Relaxed);
         root.set_namespace(Some(namespace.clone()));
         Self { root: RwLock::new(root), namespace }
@@ -185,21 +187,22 @@ impl MountTree {
         if self.has(mount) { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
     }
 
-    /// Does something to a mount of this namespace or, with `recursive`, to all that stand on it as well.
+    /// Does something with a mount of this namespace, or of a detached tree, or, with `recursive`, with it and all that
+    /// stand on it.
     ///
     /// # Errors
-    /// `EINVAL` for one that is not in it.
-    pub(crate) fn for_each(
+    /// `EINVAL` for one that is in neither; what `act` answers.
+    pub(crate) fn with(
         &self,
         mount: &Arc<MountPoint>,
         recursive: bool,
-        act: impl Fn(&Arc<MountPoint>),
+        act: impl FnOnce(&[Arc<MountPoint>]) -> Result<()>,
     ) -> Result<()> {
         let _change = self.change();
-        self.check(mount)?;
-        let all = if recursive { subtree(mount) } else { alloc::vec![mount.clone()] };
-        all.iter().for_each(act);
-        Ok(())
+        if !self.is_detached(mount) {
+            self.check(mount)?;
+        }
+        act(&if recursive { subtree(mount) } else { alloc::vec![mount.clone()] })
     }
 
     /// Puts a mount on a place, on top of what stands there already, and copies of it where that is passed on to.
@@ -238,19 +241,21 @@ impl MountTree {
         Ok(())
     }
 
-    /// Moves a mount with all that stands on it to another place (`MS_MOVE`).
+    /// Moves a mount with all that stands on it to another place (`MS_MOVE`). It may be the root of a detached tree.
     ///
     /// # Errors
-    /// `EINVAL` for the root of the namespace, what is not in it, what stands on a shared mount, and where something
+    /// `EINVAL` for the root of the namespace, what else is not in it, what stands on a shared mount, and where something
     /// unbindable would come to a shared mount; `ELOOP` for a place below the mount; `ENOSPC`, `ENOMEM`.
     pub(crate) fn relocate(&self, mount: &Arc<MountPoint>, at: Path) -> Result<()> {
         let _change = self.change();
         let at = at.crossed();
-        self.check(mount)?;
         self.check(&at.mount)?;
-        let shared = |place: Path| place.mount.is_shared();
+        let movable = match mount.place() {
+            Some(place) => self.has(mount) && !place.mount.is_shared(),
+            None => self.is_detached(mount),
+        };
         let unbindable = || subtree(mount).iter().any(|mount| mount.is_unbindable());
-        if mount.place().is_none_or(shared) || at.mount.is_shared() && unbindable() {
+        if !movable || at.mount.is_shared() && unbindable() {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
         if Path::root_of(mount.clone()).is_above(&at) {
@@ -340,15 +345,66 @@ impl MountTree {
     pub(crate) fn duplicate(&self, paths: &mut [&mut Path]) -> Result<Self> {
         let _change = self.change();
         let pairs = copy(&Path::root_of(self.root()), Kinship::Like, |_| true)?;
-        let namespace = Namespace::new(self.namespace.changes.clone());
-        namespace.reserve(pairs.len())?;
-        pairs.iter().for_each(|(_, copy)| copy.set_namespace(Some(namespace.clone())));
+        let tree = self.beside(&pairs, false)?;
         for path in paths {
             if let Some((_, mount)) = pairs.iter().find(|(original, _)| Arc::ptr_eq(original, &path.mount)) {
                 path.mount = mount.clone();
             }
         }
+        Ok(tree)
+    }
+
+    /// A tree of the same family that has these copies.
+    fn beside(&self, pairs: &Pairs, detached: bool) -> Result<Self> {
+        let namespace = Namespace::new(self.namespace.changes.clone(), detached);
+        namespace.reserve(pairs.len())?;
+        pairs.iter().for_each(|(_, copy)| copy.set_namespace(Some(namespace.clone())));
         Ok(Self { root: RwLock::new(pairs[0].1.clone()), namespace })
+    }
+
+    /// A detached tree of the same family, of one mount.
+    ///
+    /// # Errors
+    /// None that is to be expected: one mount is not too many.
+    pub(crate) fn detached(&self, mount: Arc<MountPoint>) -> Result<Self> {
+        self.beside(&alloc::vec![(mount.clone(), mount)], true)
+    }
+
+    /// A detached tree of the same family that is a copy of the view from `source` downwards; with `recursive`, of all
+    /// mounts below it too, but for those that are unbindable (`OPEN_TREE_CLONE`).
+    ///
+    /// # Errors
+    /// `EINVAL` for what is unbindable, or neither in this namespace nor detached itself; `ENOMEM`.
+    pub(crate) fn detached_copy(&self, source: &Path, recursive: bool) -> Result<Self> {
+        let _change = self.change();
+        if source.mount.is_unbindable() || !self.has(&source.mount) && !self.is_detached(&source.mount) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        let pairs = copy(source, Kinship::Like, |mount| recursive && !mount.is_unbindable())?;
+        self.beside(&pairs, true)
+    }
+
+    /// Whether a mount is in a detached tree of the same family.
+    pub(crate) fn is_detached(&self, mount: &MountPoint) -> bool {
+        let same = |changes: &Arc<Mutex<()>>| Arc::ptr_eq(changes, &self.namespace.changes);
+        mount.namespace().is_some_and(|namespace| namespace.detached && same(&namespace.changes))
+    }
+
+    /// Gives a mount that has nothing to do with others the links of another of the same file system, which shows all
+    /// that it shows (`MOVE_MOUNT_SET_GROUP`).
+    ///
+    /// # Errors
+    /// `EINVAL` where one of these is not so.
+    pub(crate) fn set_group(&self, from: &MountPoint, to: &Arc<MountPoint>) -> Result<()> {
+        let _change = self.change();
+        let links = |mount: &MountPoint| mount.is_shared() || mount.links().master.is_some();
+        let usable = |mount: &MountPoint| self.has(mount) || self.is_detached(mount);
+        let shows = Arc::ptr_eq(&from.superblock, &to.superblock) && from.root.is_above(&to.root);
+        if !usable(from) || !usable(to) || !shows || !links(from) || links(to) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        to.become_kin(from, Kinship::Like);
+        Ok(())
     }
 
     /// The private clone of the mounts at and below `path`, as they are now.
@@ -376,6 +432,10 @@ impl MountTree {
 
 impl Drop for MountTree {
     fn drop(&mut self) {
-        take_apart(alloc::vec![self.root()]);
+        // What was detached may have been put somewhere.
+        let root = self.root();
+        if self.has(&root) {
+            take_apart(alloc::vec![root]);
+        }
     }
 }

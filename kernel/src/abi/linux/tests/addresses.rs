@@ -37,6 +37,8 @@ const NAME: u64 = 0x900d_4a3e;
 const ZEROS: u64 = 0x900d_0000;
 /// In place of an argument: the address of the header of a set of capabilities.
 const HEADER: u64 = 0x900d_4ead;
+/// In place of an argument: the address of a change of a mount's properties.
+const MOUNT_ATTRIBUTES: u64 = 0x900d_a771;
 /// In place of an argument: the address of a set of signals, of which one has come.
 const SIGNALS: u64 = 0x900d_5167;
 /// In place of an argument: the device number of the file system.
@@ -347,6 +349,15 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("epoll_ctl", &[9, 1, 8, BAD]),
     ("epoll_wait", &[9, BAD, 1, 0]),
     ("inotify_add_watch", &[14, BAD, 0x100]),
+    ("fsopen", &[BAD, 0]),
+    ("fsconfig", &[16, 0, BAD, 0, 0]),
+    ("fsconfig", &[16, 1, PATH, BAD, 0]),
+    ("fspick", &[CWD, BAD, 0]),
+    ("open_tree", &[CWD, BAD, 0]),
+    ("move_mount", &[CWD, BAD, CWD, LINK, 0]),
+    ("move_mount", &[CWD, PATH, CWD, BAD, 0]),
+    ("mount_setattr", &[CWD, BAD, 0, MOUNT_ATTRIBUTES, 32]),
+    ("mount_setattr", &[CWD, PATH, 0, BAD, 32]),
     ("epoll_pwait", &[9, BAD, 1, 0, 0, 8]),
     ("epoll_pwait", &[9, PATH, 1, 0, BAD, 8]),
     ("epoll_pwait2", &[9, BAD, 1, 0, 0, 8]),
@@ -416,6 +427,10 @@ ktest! {
             // The process itself, as number 15.
             let own = program.call("getpid", &[]);
             program.call("pidfd_open", &[own.into(), 0.into()]);
+            // A file system in the making, as number 16.
+            let type_name = program.bytes(b"tmpfs");
+            program.call("fsopen", &[type_name.into(), 0.into()]);
+            let mount_attributes = program.words(&[1, 0, 0, 0]);
             let signals = program.words(&[1 << (USR1 - 1)]);
             program.call("rt_sigprocmask", &[0.into(), signals.into(), 0.into(), 8.into()]);
             program.kill_itself(USR1);
@@ -435,6 +450,7 @@ ktest! {
                     NAME => attribute,
                     ZEROS => zeros,
                     HEADER => header,
+                    MOUNT_ATTRIBUTES => mount_attributes,
                     SIGNALS => signals,
                     DEVICE => machine.manager.tree().root().superblock().operations().id().0,
                     other => other,

@@ -2,7 +2,7 @@
 
 use super::procfs::machine_with_proc;
 use super::program::{Program, Slot, run};
-use super::{EINVAL, ENOENT, EPERM, error};
+use super::{EINVAL, ENOENT, EPERM, ESRCH, error};
 use crate::abi::linux::machine::{NODE_NAME, text};
 use crate::ktest;
 use crate::task::process::Ending;
@@ -114,5 +114,41 @@ ktest! {
         let [before, after, again] =
             [before, after, again].map(|room| [0, 8].map(|word| machine.result(Slot(room.0 + word))));
         assert!(before == again && before != after);
+    }
+
+    /// ```text
+    ///   a child in a namespace of its own has a tmpfs on /d, and waits │ setns(the child): /d is the tmpfs │ it ends: ESRCH
+    /// ```
+    fn a_process_leads_to_its_namespace() {
+        let machine = machine_with_proc();
+        let root = machine.manager.root_context();
+        machine.manager.make_directory(&root, b"/d", 0o755).expect("it can be made");
+        machine.write("/d/f", b"text");
+        let mut program = Program::new();
+        let [directory, inside, type_name] = [&b"/d"[..], b"/d/f", b"tmpfs"].map(|text| program.bytes(text));
+        let (ready, go, byte) = (program.room(1), program.room(1), program.room(1));
+        program.call("pipe", &[ready.0.into()]);
+        program.call("pipe", &[go.0.into()]);
+        let child = program.begin("fork", |child| {
+            child.call("unshare", &[0x2_0000.into()]);
+            child.call("mount", &[type_name.into(), directory.into(), type_name.into(), 0.into(), 0.into()]);
+            child.call("write", &[5.into(), byte.0.into(), 1.into()]);
+            child.call("close", &[7.into()]);
+            child.call("read", &[6.into(), byte.0.into(), 1.into()]);
+            child.exit(0);
+        });
+        program.call("read", &[4.into(), byte.0.into(), 1.into()]);
+        let handle = program.call("pidfd_open", &[child.into(), 0.into()]);
+        let wrong = [0, 0x2_0001].map(|kind: u64| program.call("setns", &[handle.into(), kind.into()]));
+        let before = program.call("access", &[inside.into(), 0.into()]);
+        let gone_to = program.call("setns", &[handle.into(), 0x2_0000.into()]);
+        let after = program.call("access", &[inside.into(), 0.into()]);
+        program.call("close", &[7.into()]);
+        program.call("wait4", &[child.into(), 0.into(), 0.into(), 0.into()]);
+        let ended = program.call("setns", &[handle.into(), 0x2_0000.into()]);
+        assert_eq!(machine.run(program), Ending::Exited(0));
+        assert_eq!(wrong.map(|call| machine.result(call)), [error(EINVAL); 2]);
+        assert_eq!([before, gone_to, after].map(|call| machine.result(call)), [0, 0, error(ENOENT)]);
+        assert_eq!(machine.result(ended), error(ESRCH));
     }
 }

@@ -7,7 +7,7 @@ use super::OverlayFS;
 use super::layer::Layer;
 use super::mount_checks::{Place, Refusal, check_places};
 use super::options::{self, Request};
-use crate::driver::{FileSystemDriver, MountRequest};
+use crate::driver::{FileSystemDriver, MountRequest, OptionKind};
 use crate::error::{FileSystemErrorKind, Result};
 use crate::file_system::FileSystemOperations;
 use crate::metadata::FileType;
@@ -18,6 +18,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 /// The driver of the type `overlay`.
 pub struct OverlayDriver;
@@ -27,6 +28,10 @@ crate::driver_initcall!(OverlayDriver);
 impl FileSystemDriver for OverlayDriver {
     fn name(&self) -> &'static str {
         "overlay"
+    }
+
+    fn option_kind(&self, name: &[u8], value: Option<&[u8]>) -> OptionKind {
+        options::kind(name, value)
     }
 
     fn mount(&self, request: &mut MountRequest<'_>) -> Result<Arc<dyn FileSystemOperations>> {
@@ -42,12 +47,23 @@ impl FileSystemDriver for OverlayDriver {
 
 fn mount(request: &MountRequest<'_>) -> core::result::Result<Arc<OverlayFS>, Refusal> {
     let Request { lowers, data, upper, options } = options::parse(request.options)?;
-    let place = |name: Box<[u8]>| -> core::result::Result<Place, Refusal> {
-        Ok(Place { path: directory(request, &name)?, name })
+    // Two of one text may be two directories, given by their numbers: they are found in the order they were given.
+    let given = RefCell::new(request.directories.iter().collect::<Vec<_>>());
+    let find = |option: &[u8], text: &[u8]| {
+        let mut given = given.borrow_mut();
+        let found = given.iter().position(|one| *one.option == *option && *one.text == *text)?;
+        Some(given.remove(found).place.clone())
     };
-    let places = |names: Vec<_>| names.into_iter().map(place).collect::<core::result::Result<Vec<_>, _>>();
-    let (lowers, data) = (places(lowers)?, places(data)?);
-    let (upper, work) = (upper.map(place).transpose()?, options.work.clone().map(place).transpose()?);
+    let place = |option: &[u8], name: Box<[u8]>| -> core::result::Result<Place, Refusal> {
+        let path = find(option, &name).map_or_else(|| directory(request, &name), Ok)?;
+        Ok(Place { path, name })
+    };
+    let places = |option: &[u8], names: Vec<_>| {
+        names.into_iter().map(|name| place(option, name)).collect::<core::result::Result<Vec<_>, _>>()
+    };
+    let (lowers, data) = (places(b"lowerdir+", lowers)?, places(b"datadir+", data)?);
+    let upper = upper.map(|name| place(b"upperdir", name)).transpose()?;
+    let work = options.work.clone().map(|name| place(b"workdir", name)).transpose()?;
     check_places(lowers.iter().chain(&data), upper.as_ref(), work.as_ref())?;
 
     let layer = |place: &Place| -> core::result::Result<Layer, Refusal> {

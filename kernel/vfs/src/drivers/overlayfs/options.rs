@@ -7,6 +7,7 @@
 
 use super::marks::Format;
 use super::mount_checks::{LOWERS_MAX, Refusal};
+use crate::driver::OptionKind;
 use crate::error::FileSystemErrorKind;
 use alloc::boxed::Box;
 use alloc::format;
@@ -125,11 +126,7 @@ pub struct Request {
 /// `EINVAL`, with a message that names the option, for one that is unknown, has a bad value, contradicts another, or
 /// gives no lower layer.
 pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
-    let mut request = Request::default();
-    let mut listed = false;
-    let mut metacopy = false;
-    let mut nfs_export = false;
-    let mut redirect_given = false;
+    let mut reading = Reading::default();
     for option in split(text, b',') {
         if option.is_empty() {
             continue;
@@ -138,60 +135,11 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
             Some(at) => (&option[..at], Some(&option[at + 1..])),
             None => (option, None),
         };
-        match name {
-            b"lowerdir" => {
-                read_lower_list(required(name, value)?, &mut request)?;
-                listed = true;
-            }
-            b"lowerdir+" | b"datadir+" if listed => {
-                return refuse(format!("option '{}' cannot follow 'lowerdir'", text_of(name)));
-            }
-            b"lowerdir+" if !request.data.is_empty() => {
-                return refuse("option 'lowerdir+' cannot follow 'datadir+'".into());
-            }
-            b"lowerdir+" => request.lowers.push(path(name, required(name, value)?)?),
-            b"datadir+" if request.lowers.is_empty() => {
-                return refuse("option 'datadir+' needs 'lowerdir+' before it".into());
-            }
-            b"datadir+" => request.data.push(path(name, required(name, value)?)?),
-            b"upperdir" => request.upper = Some(path(name, required(name, value)?)?),
-            b"workdir" => request.options.work = Some(path(name, required(name, value)?)?),
-            b"whiteout" => {
-                request.options.whiteout = choice(name, value, &[("oci", Format::Oci), ("linux", Format::Linux)])?;
-            }
-            b"redirect_dir" => {
-                let modes = [
-                    ("on", RedirectMode::On),
-                    ("follow", RedirectMode::Follow),
-                    ("off", RedirectMode::Follow),
-                    ("nofollow", RedirectMode::NoFollow),
-                ];
-                request.options.redirect = choice(name, value, &modes)?;
-                redirect_given = true;
-            }
-            // A clone of content costs the same whatever its size: there is nothing to put off. Uppers that have
-            // files with metadata only are read all the same.
-            b"metacopy" => metacopy = switch(name, value)?,
-            b"index" => request.options.index = choice(name, value, &[("on", Index::On), ("off", Index::Off)])?,
-            // Inode numbers are unique and constant whatever the layers are on (see `identity`), and no caller can see
-            // that `xino=off` did not undo it: all three are as good.
-            b"xino" => choice(name, value, &[("on", ()), ("off", ()), ("auto", ())])?,
-            // Says which file-system id `statfs` shows; there is none here.
-            b"uuid" => choice(name, value, &[("on", ()), ("off", ()), ("auto", ()), ("null", ())])?,
-            // No layer has fs-verity digests, so none can be checked: asking for that must not look like getting it.
-            b"verity" => choice(name, value, &[("off", ())])?,
-            // There is no NFS server to export to; the option only forbids what contradicts it.
-            b"nfs_export" => nfs_export = switch(name, value)?,
-            b"fsync" => {
-                let modes = [("auto", Fsync::Auto), ("strict", Fsync::Strict), ("volatile", Fsync::Volatile)];
-                request.options.fsync = choice(name, value, &modes)?;
-            }
-            b"userxattr" if value.is_none() => request.options.user_attributes = true,
-            b"volatile" if value.is_none() => request.options.fsync = Fsync::Volatile,
-            b"default_permissions" if value.is_none() => {}
-            _ => return refuse(format!("unknown option '{}'", text_of(option))),
+        if !reading.read(name, value)? {
+            return refuse(format!("unknown option '{}'", text_of(option)));
         }
     }
+    let Reading { mut request, metacopy, nfs_export, redirect_given, .. } = reading;
     let writable = request.upper.is_some();
     if request.options.user_attributes {
         if redirect_given && request.options.redirect != RedirectMode::NoFollow {
@@ -234,6 +182,89 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
         return refuse("option 'volatile' needs 'workdir', where it leaves its mark".into());
     }
     Ok(request)
+}
+
+/// Options while they are read.
+#[derive(Default)]
+struct Reading {
+    request: Request,
+    listed: bool,
+    metacopy: bool,
+    nfs_export: bool,
+    redirect_given: bool,
+}
+
+impl Reading {
+    /// Reads one option; whether there is such.
+    fn read(&mut self, name: &[u8], value: Option<&[u8]>) -> Result<bool, Refusal> {
+        let request = &mut self.request;
+        match name {
+            b"lowerdir" => {
+                read_lower_list(required(name, value)?, request)?;
+                self.listed = true;
+            }
+            b"lowerdir+" | b"datadir+" if self.listed => {
+                return refuse(format!("option '{}' cannot follow 'lowerdir'", text_of(name)));
+            }
+            b"lowerdir+" if !request.data.is_empty() => {
+                return refuse("option 'lowerdir+' cannot follow 'datadir+'".into());
+            }
+            b"lowerdir+" => request.lowers.push(path(name, required(name, value)?)?),
+            b"datadir+" if request.lowers.is_empty() => {
+                return refuse("option 'datadir+' needs 'lowerdir+' before it".into());
+            }
+            b"datadir+" => request.data.push(path(name, required(name, value)?)?),
+            b"upperdir" => request.upper = Some(path(name, required(name, value)?)?),
+            b"workdir" => request.options.work = Some(path(name, required(name, value)?)?),
+            b"whiteout" => {
+                request.options.whiteout = choice(name, value, &[("oci", Format::Oci), ("linux", Format::Linux)])?;
+            }
+            b"redirect_dir" => {
+                let modes = [
+                    ("on", RedirectMode::On),
+                    ("follow", RedirectMode::Follow),
+                    ("off", RedirectMode::Follow),
+                    ("nofollow", RedirectMode::NoFollow),
+                ];
+                request.options.redirect = choice(name, value, &modes)?;
+                self.redirect_given = true;
+            }
+            // A clone of content costs the same whatever its size: there is nothing to put off. Uppers that have
+            // files with metadata only are read all the same.
+            b"metacopy" => self.metacopy = switch(name, value)?,
+            b"index" => request.options.index = choice(name, value, &[("on", Index::On), ("off", Index::Off)])?,
+            // Inode numbers are unique and constant whatever the layers are on (see `identity`), and no caller can see
+            // that `xino=off` did not undo it: all three are as good.
+            b"xino" => choice(name, value, &[("on", ()), ("off", ()), ("auto", ())])?,
+            // Says which file-system id `statfs` shows; there is none here.
+            b"uuid" => choice(name, value, &[("on", ()), ("off", ()), ("auto", ()), ("null", ())])?,
+            // No layer has fs-verity digests, so none can be checked: asking for that must not look like getting it.
+            b"verity" => choice(name, value, &[("off", ())])?,
+            // There is no NFS server to export to; the option only forbids what contradicts it.
+            b"nfs_export" => self.nfs_export = switch(name, value)?,
+            b"fsync" => {
+                let modes = [("auto", Fsync::Auto), ("strict", Fsync::Strict), ("volatile", Fsync::Volatile)];
+                request.options.fsync = choice(name, value, &modes)?;
+            }
+            b"userxattr" if value.is_none() => request.options.user_attributes = true,
+            b"volatile" if value.is_none() => request.options.fsync = Fsync::Volatile,
+            b"default_permissions" if value.is_none() => {}
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// What an option takes, by itself.
+pub fn kind(name: &[u8], value: Option<&[u8]>) -> OptionKind {
+    if matches!(name, b"lowerdir+" | b"datadir+" | b"upperdir" | b"workdir") {
+        return OptionKind::Directory;
+    }
+    match Reading::default().read(name, value) {
+        Ok(true) => OptionKind::Plain,
+        Ok(false) => OptionKind::Unknown,
+        Err(_) => OptionKind::Bad,
+    }
 }
 
 fn refuse<T>(message: String) -> Result<T, Refusal> {
