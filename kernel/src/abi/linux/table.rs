@@ -453,7 +453,7 @@ table! {
     433 fspick mounting::fspick, flags "FSPICK_CLOEXEC FSPICK_SYMLINK_NOFOLLOW FSPICK_NO_AUTOMOUNT FSPICK_EMPTY_PATH";
     434 pidfd_open handles::pidfd_open;
     435 clone3 beginnings::clone3, flags "CLONE_VM CLONE_FS CLONE_FILES CLONE_SIGHAND CLONE_PIDFD CLONE_PTRACE CLONE_VFORK CLONE_PARENT CLONE_THREAD CLONE_NEWNS CLONE_SYSVSEM CLONE_SETTLS CLONE_PARENT_SETTID CLONE_CHILD_CLEARTID CLONE_UNTRACED CLONE_CHILD_SETTID CLONE_IO CLONE_CLEAR_SIGHAND", but "as `clone`; no `CLONE_INTO_CGROUP` (`EINVAL`)";
-    436 close_range descriptors::close_range;
+    436 close_range descriptors::close_range, flags "CLOSE_RANGE_UNSHARE CLOSE_RANGE_CLOEXEC", but "`CLOSE_RANGE_UNSHARE` not by one of several threads (`EINVAL`)";
     437 openat2 names::openat2, flags "RESOLVE_NO_XDEV RESOLVE_NO_MAGICLINKS RESOLVE_NO_SYMLINKS RESOLVE_BENEATH RESOLVE_IN_ROOT RESOLVE_CACHED";
     438 pidfd_getfd handles::pidfd_getfd;
     439 faccessat2 attributes::faccessat2, flags "AT_EACCESS AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
