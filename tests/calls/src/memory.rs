@@ -383,6 +383,8 @@ pub fn shown() {
         put(memory + PAGE, 9);
         println!("shown: {} {:?}", show(0, 4, 0, 0), pages(memory, 4));
         println!("shown: {} {} {}", show(0, 1, 0, 1), show(0, 0, 0, 0), show(0, 9, 0, 0));
+        println!("shown: far {} {}", show(0, 1, 1 << 51, 0), show(0, 1, usize::MAX, 0));
+        println!("shown: far {} {}", show(0, 1, 1 << 50, 0), child(|| i32::from(get(memory))));
         println!("shown: behind the end {} {}", show(0, 1, 7, 0), child(|| i32::from(get(memory))));
         call!(SYS_munmap, memory, 4 * PAGE);
     }

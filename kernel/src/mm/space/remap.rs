@@ -120,7 +120,7 @@ impl AddressSpace {
     /// Lets the shared mapping in `range` show what it shows from page `first` on (`remap_file_pages(2)`).
     ///
     /// # Errors
-    /// `EINVAL` where not all is shared and shows one thing; `ENOMEM`.
+    /// `EINVAL` where not all is shared and shows one thing; `EOVERFLOW` beyond what a file can have; `ENOMEM`.
     pub fn show_other(&mut self, range: Range<u64>, first: u64) -> Result<()> {
         let invalid = FileSystemErrorKind::InvalidArgument;
         let area = self.area_at(range.start).filter(|area| area.shared).ok_or(invalid)?;
@@ -135,6 +135,10 @@ impl AddressSpace {
         };
         if !self.overlapping(range.clone()).all(|(_, other)| is_same(other)) {
             return fail(invalid);
+        }
+        let pages = (range.end - range.start) / PAGE;
+        if first.checked_add(pages).is_none_or(|end| end > i64::MAX as u64 / PAGE) {
+            return fail(FileSystemErrorKind::Overflow);
         }
         let limit = match &area.backing {
             Backing::Content(content) => content.lock().len() / PAGE,
