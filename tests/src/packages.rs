@@ -44,13 +44,20 @@ pub const DYNAMIC: Packages = Packages {
     names: &[
         "bash",
         "coreutils",
+        "git",
         "libacl1",
         "libattr1",
         "libc6",
+        "libcrypt1",
         "libgmp10",
         "libpcre2-8-0",
+        "libreadline8",
         "libselinux1",
+        "libsqlite3-0",
         "libtinfo6",
+        "perl-base",
+        "sqlite3",
+        "zlib1g",
     ],
 };
 

@@ -1,7 +1,9 @@
-//! Dynamic programs behave as on Linux: Debian's `bash` and `coreutils` with their libraries, unmodified. A script runs in
-//! the guest and on the host, in a chroot of the same tree, and what it prints is compared byte by byte.
+//! Dynamic programs behave as on Linux: Debian's `bash`, `coreutils`, `git`, `sqlite3` and `perl` with their libraries,
+//! unmodified. A script runs in the guest and on the host, in a chroot of the same tree, and what it prints is compared
+//! byte by byte.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -27,7 +29,9 @@ fn make_root(packages: &Path, root: &Path) -> Result<()> {
     for directory in ["dev", "proc", "tmp"] {
         fs::create_dir_all(root.join(directory))?;
     }
+    symlink("bash", root.join("bin/sh")).context("cannot make /bin/sh")?;
     fs::write(root.join("jobs.sh"), include_str!("jobs.sh"))?;
+    fs::write(root.join("tools.sh"), include_str!("tools.sh"))?;
     fs::write(root.join("run.sh"), include_str!("run.sh")).context("cannot write the script")
 }
 

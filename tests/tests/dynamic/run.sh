@@ -59,4 +59,5 @@ LD_BIND_NOW=1 env true; LD_PRELOAD=/missing.so env true; /lib64/ld-linux-x86-64.
 /lib64/ld-linux-x86-64.so.2 --list /bin/ls | cut -d' ' -f1 | sort | head -n 2
 echo "## jobs"
 bash /jobs.sh
+bash /tools.sh
 echo "the end"
