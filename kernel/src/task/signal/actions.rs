@@ -148,6 +148,15 @@ impl Actions {
         action.is_to_ignore() || action.is_default() && signal.default() == Default::Nothing
     }
 
+    /// Which signals are to be ignored, and which have a handler.
+    pub fn ignored_and_handled(&self) -> [Set; 2] {
+        let actions = self.0.lock().0;
+        let those = |is: fn(&Action) -> bool| {
+            Set((0..).zip(&actions).filter(|(_, action)| is(action)).fold(0, |set, (index, _)| set | 1 << index))
+        };
+        [those(|action| action.is_to_ignore()), those(|action| action.handler().is_some())]
+    }
+
     /// Forgets the handlers, which were another program's; what was to be ignored still is.
     pub fn forget_handlers(&self) {
         for action in &mut self.0.lock().0 {

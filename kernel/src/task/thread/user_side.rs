@@ -222,7 +222,13 @@ impl UserSide {
 
     /// Which signals have come, to it or to its process, held back or not.
     pub fn pending(&self) -> Set {
-        self.pending.set().with(self.process.pending.set())
+        let [own, shared] = self.pending_apart();
+        own.with(shared)
+    }
+
+    /// The same apart: those that have come to it, and to its process.
+    pub fn pending_apart(&self) -> [Set; 2] {
+        [self.pending.set(), self.process.pending.set()]
     }
 
     /// How often a signal has come, to it or to its process.

@@ -24,3 +24,9 @@ sleep 50 & sleep 51 & until [ "$(pidof sleep | wc -w)" = 2 ]; do :; done; killal
 ## a namespace of one's own, and a look into another's
 unshare -m sh -c 'mount -t tmpfs none /tmp; touch /tmp/here; ls /tmp'; ls /tmp; unshare -m sh -c 'mount -t tmpfs none /tmp; touch /tmp/there; sleep 5' & p=$!; until [ -e /proc/$p/root/tmp/there ]; do :; done; chroot /proc/$p/root ls /tmp; ls /tmp; nsenter -t $p -m true; echo $?; kill $p; nsenter -t 99999 -m true; echo $?
 
+## who gains nothing by set-id bits any more
+cp /bin/busybox id; chmod 4755 id; chmod 755 .; su user -c 'setpriv --nnp ./id -u; ./id -u; setpriv --nnp sh -c "setpriv --nnp ./id -u"'; setpriv --nnp cat /proc/self/status | grep NoNewPrivs; setpriv --inh-caps -chown true; echo $?; setpriv -d | grep -E '^(no_new|e?uid)'
+
+## what a program does with signals is seen in its status
+sh -c 'trap "" 10; trap : 12; grep -E "Sig(Blk|Cgt)" /proc/$$/status'
+

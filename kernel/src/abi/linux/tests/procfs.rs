@@ -12,7 +12,7 @@ use vfs::manager::mounts::MountArguments;
 use vfs::mount::MountFlags;
 use vfs::node::DirectoryItem;
 
-use super::program::{Machine, Program, Slot};
+use super::program::{Act, Machine, Program, Slot};
 use super::{EACCES, EBADF, ENOENT, ENXIO, EPERM, error};
 use crate::fs::pipe;
 use crate::ktest;
@@ -61,6 +61,26 @@ fn copy(program: &mut Program, path: &str) {
 }
 
 ktest! {
+    /// One is held back and has come, one is ignored, one has a handler.
+    fn what_becomes_of_signals_is_shown() {
+        let machine = machine_with_proc();
+        let mut program = Program::new();
+        let (held, ignore) = (program.words(&[1 << 9]), program.words(&[1, 0, 0, 0]));
+        program.call("rt_sigprocmask", &[0.into(), held.into(), 0.into(), 8.into()]);
+        program.kill_itself(10);
+        program.call("rt_sigaction", &[1.into(), ignore.into(), 0.into(), 8.into()]);
+        program.handle(12, Act::Handler, 0, 0);
+        copy(&mut program, "/proc/self/status");
+        copy(&mut program, "/proc/self/stat");
+        assert_eq!(machine.run(program), Ending::Exited(0));
+        let out = machine.read("/out");
+        let out = String::from_utf8_lossy(&out);
+        let shown = "SigPnd:\t0000000000000000\nShdPnd:\t0000000000000200\nSigBlk:\t0000000000000200\n\
+                     SigIgn:\t0000000000000001\nSigCgt:\t0000000000000800\n";
+        assert!(out.contains(shown), "{out}");
+        assert!(out.contains(" 0 512 1 2048 0 0 0 "), "{out}");
+    }
+
     /// What is nothing but open has the name that Linux gives it, and no content that anybody could put there.
     fn what_has_no_name_is_called_what_it_is() {
         let machine = machine_with_proc();

@@ -12,7 +12,7 @@ use crate::abi::linux::usage::ticks;
 use crate::fs::devices;
 use crate::fs::terminal::jobs;
 use crate::task::process::Process;
-use crate::task::signal::Signal;
+use crate::task::signal::{Set, Signal};
 use crate::task::thread::{State, Thread};
 
 /// The most of a name that is shown (`TASK_COMM_LEN`).
@@ -38,6 +38,17 @@ fn state(subject: Subject, process: Option<&Arc<Process>>) -> Result<(char, &'st
     } else {
         ('S', "sleeping")
     })
+}
+
+/// What becomes of signals: those that have come to the thread and to its process, that the thread holds back, that are
+/// to be ignored, and that have handlers.
+fn signals(subject: Subject, process: Option<&Arc<Process>>) -> Result<[Set; 5]> {
+    let threads = subject.threads()?;
+    let leader = threads.iter().filter_map(|thread| thread.user()).find(|user| user.tid() == subject.number());
+    let (Some(process), Some(user)) = (process, leader) else { return Ok([Set::default(); 5]) };
+    let [ignored, handled] = process.actions().ignored_and_handled();
+    let [own, shared] = user.pending_apart();
+    Ok([own, shared, user.mask(), ignored, handled])
 }
 
 /// How many threads it has; one that has ended counts as one.
@@ -69,10 +80,12 @@ pub(super) fn stat(subject: Subject) -> Result<String> {
     let (faults, faults_below, nice) = (own.faults, children.faults, usage::nice(subject)?);
     let (threads, priority, memory) = (threads(process.as_ref()), 20 + nice, usage::Memory::of(process.as_ref()));
     let (size, resident, limit) = (memory.mapped, memory.pages, u64::MAX);
+    // The last of the 31 signals that there were at first.
+    let [pending, _, blocked, ignored, caught] = signals(subject, process.as_ref())?.map(|set| set.0 & 0x7fff_ffff);
     Ok(format!(
         "{id} ({name}) {letter} {parent} {group} {session} {terminal} {foreground} 0 {faults} {faults_below} 0 0 {user} {system} \
          {user_below} {system_below} {priority} {nice} {threads} 0 {started} {size} {resident} {limit} \
-         0 0 0 0 0 0 0 0 0 0 0 0 {told_by} 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+         0 0 0 0 0 {pending} {blocked} {ignored} {caught} 0 0 0 {told_by} 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
     ))
 }
 
@@ -99,6 +112,10 @@ pub(super) fn status(subject: Subject) -> Result<String> {
         let _ = writeln!(text, "VmHWM:\t{:>8} kB\nVmRSS:\t{:>8} kB", 4 * memory.pages_max, 4 * memory.pages);
         let _ = writeln!(text, "VmData:\t{:>8} kB", memory.data / 1024);
         let _ = writeln!(text, "Threads:\t{}", threads(process.as_ref()));
+        let labels = ["SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt"];
+        for (label, set) in labels.into_iter().zip(signals(subject, process.as_ref())?) {
+            let _ = writeln!(text, "{label}:\t{:016x}", set.0);
+        }
         for (label, set) in [
             ("Inh", identity.inheritable),
             ("Prm", identity.permitted),
