@@ -46,6 +46,7 @@ pub struct TmpfsNode {
 }
 
 /// What its kind holds.
+#[cfg_attr(feature = "shuttle", expect(clippy::large_enum_variant, reason = "the scheduler's locks are large"))]
 pub(super) enum Body {
     Regular(RegularFile),
     Directory {
