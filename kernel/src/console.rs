@@ -40,7 +40,7 @@ pub fn rows() -> usize {
 /// Called by the interrupt handler: input may have come.
 pub fn on_input() {
     READERS.wake_all();
-    readiness::CHANGED.wake_all();
+    readiness::tell();
 }
 
 /// Writes to the console, formatted as by `format!`.

@@ -8,7 +8,7 @@
 //! | [`devices`] | what device numbers stand for, wherever a node has them |
 //! | [`namespaces`] | namespaces as files, to go there by |
 //! | [`pipe`], [`fifo`] | pipes, and those with a name |
-//! | [`readiness`] | waiting for one of several open files |
+//! | [`readiness`], [`owners`] | waiting for one of several open files; a signal in place of waiting |
 //! | [`timer`], [`handle`], [`signals`] | times, processes and signals as open files |
 //! | [`epoll`], [`event`] | waiting for many that are named once; numbers to wait for |
 //! | [`watching`] | events of the file system, to be read and waited for |
@@ -27,6 +27,7 @@ pub mod handle;
 pub mod namespaces;
 #[cfg(test)]
 mod overlay_memory;
+pub mod owners;
 pub mod pipe;
 pub mod procfs;
 pub mod readiness;

@@ -3,6 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
+use super::owners;
 use crate::task::wait::WaitQueue;
 
 /// Who waits for one of several files. They are few, so there is one queue: whatever makes any file ready wakes all of
@@ -12,9 +13,10 @@ pub static CHANGED: WaitQueue = WaitQueue::new();
 /// When time itself makes some file ready next, in nanoseconds since boot.
 static NEXT: AtomicU64 = AtomicU64::new(u64::MAX);
 
-/// Says that some file may have become ready.
+/// Says that some file may have become ready. An interrupt handler may.
 pub fn tell() {
     CHANGED.wake_all();
+    owners::on_change();
 }
 
 /// Says that some file becomes ready at a time (since boot), for those who wait now.

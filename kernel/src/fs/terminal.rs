@@ -61,7 +61,7 @@ static CHANGES: AtomicU64 = AtomicU64::new(0);
 fn tell() {
     CHANGES.fetch_add(1, Ordering::Relaxed);
     WAITING.wake_all();
-    readiness::CHANGED.wake_all();
+    readiness::tell();
 }
 
 /// Says whether somebody sits at the other end, as opposed to a script's output that goes to a file: that gets no carriage

@@ -1,7 +1,7 @@
 //! A signal at a time (`setitimer(2)`; [`posix_timer`](super::posix_timer)): of day, or of the process's own on the processor. As fine as the tick.
 //!
 //! The tick's handler only says that there was a tick: whoever is next on the way to user mode, or finds nobody who can
-//! run, sends what is due.
+//! run, sends what is due; what the owners of files are told as well.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
@@ -9,6 +9,7 @@ use core::time::Duration;
 use super::number;
 use super::process::{self, Process};
 use super::signal::{Information, Signal};
+use crate::fs::owners;
 use crate::time;
 
 /// Which time an alarm goes by; Linux's numbers.
@@ -47,7 +48,7 @@ pub(super) fn on_tick() {
 }
 
 /// Has whoever is next on the way to user mode look at what is due, and whose turn it is.
-pub(super) fn look_again() {
+pub fn look_again() {
     TICKED.store(true, Ordering::Relaxed);
 }
 
@@ -61,6 +62,7 @@ pub(super) fn send_due() -> bool {
     if !TICKED.swap(false, Ordering::Relaxed) {
         return false;
     }
+    owners::send_due();
     if let Some(process) = process::current() {
         process.check_time();
         process.send_due_of_own();

@@ -114,7 +114,8 @@ impl Drop for Number {
     }
 }
 
-fn find(value: u32) -> Option<Arc<Number>> {
+/// That number, if somebody holds it.
+pub fn find(value: u32) -> Option<Arc<Number>> {
     NUMBERS.lock().get(&value).and_then(Weak::upgrade)
 }
 

@@ -84,6 +84,8 @@ impl Signal {
     pub const PROFILE: Self = Self(27);
     /// `SIGWINCH`.
     pub const WINDOW: Self = Self(28);
+    /// `SIGIO`.
+    pub const IO: Self = Self(29);
     /// `SIGSYS`.
     const SYSTEM_CALL: Self = Self(31);
 

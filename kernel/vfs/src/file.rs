@@ -60,6 +60,8 @@ bitflags! {
         const DATA_SYNC = 1 << 13;
         /// `O_SYNC`: and so is what `stat` shows of it.
         const SYNC = 1 << 14;
+        /// `O_ASYNC`: its owner is sent a signal when it can be read or written, once that is asked for after opening.
+        const ASYNC = 1 << 15;
     }
 }
 
@@ -96,6 +98,8 @@ pub struct FileObject {
     flags: AtomicU32,
     stream: Option<Arc<dyn OpenStream>>,
     position: Mutex<u64>,
+    /// What is kept with it ([`FileObject::keep`]).
+    kept: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
 }
 
 impl FileObject {
@@ -111,7 +115,7 @@ impl FileObject {
             stream.set_non_blocking(true);
         }
         let flags = AtomicU32::new(flags.bits());
-        Ok(Arc::new(Self { place, node, flags, stream, position: Mutex::new(0) }))
+        Ok(Arc::new(Self { place, node, flags, stream, position: Mutex::new(0), kept: Mutex::new(None) }))
     }
 
     /// An open file that reads and writes `stream`, whatever the node at `place` stands for: an end of a pipe.
@@ -136,6 +140,17 @@ impl FileObject {
         stream.downcast_ref()
     }
 
+    /// Keeps something with it until it is closed, in place of what was kept.
+    pub fn keep(&self, what: Arc<dyn Any + Send + Sync>) {
+        let old = self.kept.lock().replace(what);
+        drop(old);
+    }
+
+    /// What is kept with it, where that is a `K`.
+    pub fn kept<K: Any + Send + Sync>(&self) -> Option<Arc<K>> {
+        self.kept.lock().clone()?.downcast().ok()
+    }
+
     /// Where it was opened.
     pub fn path(&self) -> &Path {
         &self.place
@@ -151,13 +166,15 @@ impl FileObject {
         OpenFlags::from_bits_truncate(self.flags.load(Ordering::Relaxed))
     }
 
-    /// Changes the flags that can be changed (`F_SETFL`): append, non-blocking, direct, no access time.
+    /// Changes the flags that can be changed (`F_SETFL`): append, non-blocking, direct, no access time,
+    /// telling its owner, which is but kept.
     ///
     /// # Errors
     /// `EPERM` for no access time, which only the owner may ask for, and for appending to what is append-only: that stays
     /// as it is.
     pub fn set_flags(&self, credentials: &Credentials, flags: OpenFlags) -> Result<()> {
-        let changeable = OpenFlags::APPEND | OpenFlags::NON_BLOCKING | OpenFlags::NO_ACCESS_TIME | OpenFlags::DIRECT;
+        let changeable = OpenFlags::APPEND | OpenFlags::NON_BLOCKING | OpenFlags::NO_ACCESS_TIME;
+        let changeable = changeable | OpenFlags::DIRECT | OpenFlags::ASYNC;
         let (present, flags) = (self.flags(), flags & changeable);
         let permissions = self.node.permissions();
         let owns = !(flags - present).contains(OpenFlags::NO_ACCESS_TIME) || credentials.owns(permissions);

@@ -10,6 +10,7 @@ use super::cloning;
 use super::file_flags;
 use super::flags::{self, O_CLOEXEC, O_NONBLOCK};
 use super::locks;
+use super::owners;
 use super::terminals::{self, TIOCOUTQ};
 use crate::fs::pipe as pipes;
 use crate::socket::SocketStream;
@@ -137,8 +138,9 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
     let number = u64::from(call.word(0));
     let command = call.word(1);
     // A place (`O_PATH`) can be duplicated and looked at, no more.
-    let needs_more = matches!(command, F_SETFL | F_ADD_SEALS | F_GET_SEALS);
-    let file = if needs_more { call.file(0)? } else { call.place_file(0)? };
+    let is_of_place =
+        matches!(command, F_DUPFD | F_DUPFD_CLOEXEC | F_DUPFD_QUERY | F_CREATED_QUERY | F_GETFD | F_SETFD | F_GETFL);
+    let file = if is_of_place { call.place_file(0)? } else { call.file(0)? };
     match command {
         F_DUPFD => duplicate(call, least()?, false),
         F_DUPFD_CLOEXEC => duplicate(call, least()?, true),
@@ -152,7 +154,7 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
         }
         F_GETFL => Ok(u64::from(flags::shown_flags(file.flags()))),
         F_SETFL => {
-            file.set_flags(&call.credentials()?, flags::open_flags(argument as u32))?;
+            owners::set_flags(call, &file, flags::open_flags(argument as u32))?;
             Ok(0)
         }
         F_GET_SEALS => Ok(u64::from(file.node().seals()?.bits())),
@@ -165,7 +167,10 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
             Ok(0)
         }
         F_GETPIPE_SZ | F_SETPIPE_SZ => pipe_size(call, &file, (command == F_SETPIPE_SZ).then_some(argument)),
-        _ => locks::fcntl(call, &file).unwrap_or(fail(FileSystemErrorKind::InvalidArgument)),
+        _ => {
+            let done = locks::fcntl(call, &file).or_else(|| owners::fcntl(call, &file));
+            done.unwrap_or(fail(FileSystemErrorKind::InvalidArgument))
+        }
     }
 }
 
@@ -187,10 +192,12 @@ fn pipe_size(call: &Call<'_>, file: &FileObject, wanted: Option<u64>) -> Result<
 
 const FIONREAD: u32 = 0x541b;
 const FIONBIO: u32 = 0x5421;
+const FIOASYNC: u32 = 0x5452;
 const FIONCLEX: u32 = 0x5450;
 const FIOCLEX: u32 = 0x5451;
 
-/// What every file knows: to give way to another program, not to be waited for, how much can be read. The rest is for
+/// What every file knows: to give way to another program, not to be waited for, to tell its owner, how much can be
+/// read. The rest is for
 /// terminals and sockets, and for files that are marked or cloned.
 pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
@@ -204,6 +211,7 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
             flags.set(OpenFlags::NON_BLOCKING, on != 0);
             file.set_flags(&call.credentials()?, flags)?;
         }
+        FIOASYNC => owners::set_told(call, &file, call.address(2).read_u32()? != 0)?,
         _ if file.is_terminal() => return terminals::ioctl(call, &file),
         TIOCOUTQ => {
             let stream: &SocketStream = file.stream_as().ok_or(FileSystemErrorKind::NotATerminal)?;

@@ -39,12 +39,13 @@ pub const OPEN_KNOWN: u32 = 0o37_777_703;
 pub const O_PATH_KNOWN: u32 = O_PATH | 0o2_600_000;
 
 /// Linux's bits and ours, but for the rights to read and write. (`O_TMPFILE` includes `O_DIRECTORY`.)
-const OPEN_FLAGS: [(u32, OpenFlags); 12] = [
+const OPEN_FLAGS: [(u32, OpenFlags); 13] = [
     (0o100, OpenFlags::CREATE),
     (0o200, OpenFlags::EXCLUSIVE),
     (0o1_000, OpenFlags::TRUNCATE),
     (0o2_000, OpenFlags::APPEND),
     (O_NONBLOCK, OpenFlags::NON_BLOCKING),
+    (0o20_000, OpenFlags::ASYNC),
     (0o200_000, OpenFlags::DIRECTORY),
     (0o400_000, OpenFlags::NO_FOLLOW),
     (0o1_000_000, OpenFlags::NO_ACCESS_TIME),

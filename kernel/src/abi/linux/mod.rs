@@ -5,7 +5,7 @@
 //! | `table` | which number is which call |
 //! | [`call`] | one call: its arguments, and the answer |
 //! | `flags`, `structures` | numbers and layouts of Linux's interface |
-//! | `descriptors` | numbers of open files |
+//! | `descriptors`, `owners` | numbers of open files; who is sent a signal by one |
 //! | `transfer`, `pieces`, `splicing` | reading and writing; moving by way of a pipe |
 //! | `polling`, `selecting`, `events` | waiting until one of many files can be read or written |
 //! | `sockets`, `socket_options` | sockets: how they come together, settings |
@@ -63,6 +63,7 @@ mod mounts;
 mod names;
 mod namespaces;
 mod ordering;
+mod owners;
 pub mod page;
 mod pieces;
 mod policies;

@@ -108,7 +108,7 @@ macro_rules! table {
 table! {
     0 read transfer::read;
     1 write transfer::write;
-    2 open names::open, flags "O_CREAT O_EXCL O_TRUNC O_APPEND O_NONBLOCK O_DIRECTORY O_NOFOLLOW O_NOATIME O_SYNC O_DSYNC O_DIRECT O_PATH O_TMPFILE O_CLOEXEC", but "`O_ASYNC` is ignored";
+    2 open names::open, flags "O_CREAT O_EXCL O_TRUNC O_APPEND O_NONBLOCK O_DIRECTORY O_NOFOLLOW O_NOATIME O_SYNC O_DSYNC O_DIRECT O_PATH O_TMPFILE O_CLOEXEC";
     3 close descriptors::close;
     4 stat attributes::stat;
     5 fstat attributes::fstat;
@@ -122,7 +122,7 @@ table! {
     13 rt_sigaction signals::rt_sigaction, flags "SA_NOCLDSTOP SA_NOCLDWAIT SA_SIGINFO SA_ONSTACK SA_RESTART SA_NODEFER SA_RESETHAND SA_RESTORER";
     14 rt_sigprocmask signals::rt_sigprocmask, flags "SIG_BLOCK SIG_UNBLOCK SIG_SETMASK";
     15 rt_sigreturn signals::rt_sigreturn;
-    16 ioctl descriptors::ioctl, flags "TCGETS TCSETS TCSETSW TCSETSF TCGETS2 TCSETS2 TCSETSW2 TCSETSF2 TCSBRK TCSBRKP TCXONC TCFLSH TIOCSCTTY TIOCNOTTY TIOCGPGRP TIOCSPGRP TIOCGSID TIOCGWINSZ TIOCSWINSZ TIOCOUTQ TIOCGETD FIONREAD FIOCLEX FIONCLEX FIONBIO FICLONE FICLONERANGE FS_IOC_GETFLAGS FS_IOC_SETFLAGS FS_IOC_FSGETXATTR FS_IOC_FSSETXATTR", but "nothing else (`ENOTTY`)";
+    16 ioctl descriptors::ioctl, flags "TCGETS TCSETS TCSETSW TCSETSF TCGETS2 TCSETS2 TCSETSW2 TCSETSF2 TCSBRK TCSBRKP TCXONC TCFLSH TIOCSCTTY TIOCNOTTY TIOCGPGRP TIOCSPGRP TIOCGSID TIOCGWINSZ TIOCSWINSZ TIOCOUTQ TIOCGETD FIONREAD FIOCLEX FIONCLEX FIONBIO FIOASYNC FICLONE FICLONERANGE FS_IOC_GETFLAGS FS_IOC_SETFLAGS FS_IOC_FSGETXATTR FS_IOC_FSSETXATTR", but "nothing else (`ENOTTY`)";
     17 pread64 transfer::pread64;
     18 pwrite64 transfer::pwrite64;
     19 readv transfer::readv;
@@ -178,7 +178,7 @@ table! {
     69 msgsnd;
     70 msgrcv;
     71 msgctl;
-    72 fcntl descriptors::fcntl, but "no leases, owners, notices or hints of use (`EINVAL`)";
+    72 fcntl descriptors::fcntl, but "no leases, notices or hints of use (`EINVAL`); a pipe's owner is told of room only when there was none";
     73 flock locks::flock;
     74 fsync transfer::fsync;
     75 fdatasync transfer::fdatasync;
@@ -363,7 +363,7 @@ table! {
     254 inotify_add_watch watches::inotify_add_watch;
     255 inotify_rm_watch watches::inotify_rm_watch;
     256 migrate_pages;
-    257 openat names::openat, flags "O_CREAT O_EXCL O_TRUNC O_APPEND O_NONBLOCK O_DIRECTORY O_NOFOLLOW O_NOATIME O_SYNC O_DSYNC O_DIRECT O_PATH O_TMPFILE O_CLOEXEC", but "`O_ASYNC` is ignored";
+    257 openat names::openat, flags "O_CREAT O_EXCL O_TRUNC O_APPEND O_NONBLOCK O_DIRECTORY O_NOFOLLOW O_NOATIME O_SYNC O_DSYNC O_DIRECT O_PATH O_TMPFILE O_CLOEXEC";
     258 mkdirat names::mkdirat;
     259 mknodat names::mknodat;
     260 fchownat attributes::fchownat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";

@@ -44,7 +44,8 @@ pub(super) fn send(signal: Signal) {
     }
 }
 
-fn foreground() -> Option<u32> {
+/// The group in the foreground.
+pub fn foreground() -> Option<u32> {
     OWNER.lock().as_ref().map(|owner| owner.foreground.value())
 }
 

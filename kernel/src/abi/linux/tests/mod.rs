@@ -23,6 +23,7 @@ mod memory;
 mod mounts;
 mod names;
 mod opening;
+mod owners;
 mod page;
 mod passing;
 mod pipes;

@@ -34,8 +34,13 @@ const TCGETS2: u64 = 0x802c_542a;
 const O_RDWR: u64 = 2;
 const O_NOCTTY: u64 = 0o400;
 const O_NONBLOCK: u64 = 0o4_000;
+const O_ASYNC: u64 = 0o20_000;
+
+const F_SETFL: u64 = 4;
+const F_GETOWN: u64 = 9;
 
 const SIGHUP: u64 = 1;
+const SIGIO: u64 = 29;
 const SIGTTIN: u64 = 21;
 const SIGTTOU: u64 = 22;
 const SIGWINCH: u64 = 28;
@@ -388,5 +393,25 @@ ktest! {
         }
         assert_eq!(process.wait(), Ending::Exited(0));
         assert_eq!(waits.map(|wait| machine.result(wait)), [1, 0, 1, 0]);
+    }
+
+    /// Those in the foreground, where no other owner is named.
+    fn who_has_it_is_told_of_what_is_typed_by_a_signal() {
+        let machine = machine();
+        let mut program = Program::new();
+        let (set, seen) = (program.words(&[1 << (SIGIO - 1)]), program.room(16));
+        program.call("rt_sigprocmask", &[0.into(), set.into(), 0.into(), 8.into()]);
+        let line = open(&mut program, "/line", O_RDWR);
+        program.call("fcntl", &[line.into(), F_SETFL.into(), O_ASYNC.into()]);
+        let owner = program.call("fcntl", &[line.into(), F_GETOWN.into(), 0.into()]);
+        let told = program.call("rt_sigtimedwait", &[set.into(), seen.0.into(), 0.into(), 8.into()]);
+        let keys = read(&mut program, line);
+        let process = start_with_terminal(&machine, program);
+        timer::sleep(Duration::from_millis(20));
+        terminal::type_keys(b"x\r");
+        assert_eq!(process.wait(), Ending::Exited(0));
+        assert_eq!(text(&machine, keys), b"x\n");
+        assert_eq!(machine.result(owner), -i64::from(process.pid()));
+        assert_eq!([told, Slot(seen.0 + 8)].map(|slot| machine.result(slot)), [SIGIO as i64, 0x80]);
     }
 }
