@@ -21,6 +21,9 @@ use crate::task::signal::pending::Pending;
 use crate::task::signal::{Information, Set};
 use crate::task::usage::Meter;
 
+/// In place of a mask: none. Two signals are in no mask (`Set::as_mask`).
+const NO_MASK: u64 = u64::MAX;
+
 /// How much later than asked a thread may be woken unless it says otherwise, in nanoseconds (Linux's 50 µs).
 const SLACK: u64 = 50_000;
 
@@ -40,8 +43,8 @@ pub struct UserSide {
     pub(in crate::task) pending: Pending,
     /// Which signals it holds back.
     mask: AtomicU64,
-    /// What it held back before a call that holds back other ones while it waits.
-    saved_mask: Mutex<Option<Set>>,
+    /// What it held back before a call that holds back other ones while it waits; [`NO_MASK`] outside of such a call.
+    saved_mask: AtomicU64,
     /// Where handlers run that ask for it.
     alternate_stack: Mutex<AlternateStack>,
     /// Error code, vector and address of its last exception, for handlers.
@@ -130,7 +133,7 @@ impl UserSide {
             used: Meter::default(),
             pending: Pending::default(),
             mask: AtomicU64::new(start.mask.as_mask().0),
-            saved_mask: Mutex::new(None),
+            saved_mask: AtomicU64::new(NO_MASK),
             alternate_stack: Mutex::new(start.alternate_stack),
             last_exception: Mutex::new([0; 3]),
             unfinished: Mutex::new(None),
@@ -211,19 +214,24 @@ impl UserSide {
 
     /// Holds back other signals until the next handler or the end of the call (`sigsuspend(2)`, `ppoll(2)`).
     pub fn set_mask_for_call(&self, mask: Set) {
-        *self.saved_mask.lock() = Some(self.mask());
+        self.saved_mask.store(self.mask.load(Ordering::Relaxed), Ordering::Relaxed);
         self.set_mask(mask);
     }
 
     /// What it held back before [`UserSide::set_mask_for_call`].
     pub(in crate::task) fn take_saved_mask(&self) -> Option<Set> {
-        self.saved_mask.lock().take()
+        match self.saved_mask.load(Ordering::Relaxed) {
+            NO_MASK => None,
+            mask => {
+                self.saved_mask.store(NO_MASK, Ordering::Relaxed);
+                Some(Set(mask))
+            }
+        }
     }
 
     /// Which signals have come, to it or to its process, held back or not.
     pub fn pending(&self) -> Set {
-        let [own, shared] = self.pending_apart();
-        own.with(shared)
+        self.pending.set().with(self.process.pending.set())
     }
 
     /// The same apart: those that have come to it, and to its process.
