@@ -93,6 +93,12 @@ pub fn shown_name(path: &Path) -> Option<&'static [u8]> {
     places.iter().zip(NAMES).find_map(|(place, name)| place.is(path).then_some(name))
 }
 
+/// Whether a place is that of something without a name here. There are no handles of that (`name_to_handle_at(2)`).
+pub fn holds(path: &Path) -> bool {
+    let is_here = |nowhere: &Nowhere| Arc::ptr_eq(path.mount.superblock(), nowhere.manager.tree().root().superblock());
+    Nowhere::get().is_ok_and(is_here)
+}
+
 /// Does something with a new node of that mode, which loses its name after that.
 ///
 /// # Errors

@@ -52,6 +52,12 @@ pub trait FileSystemOperations: Send + Sync {
         false
     }
 
+    /// The number that handles of its nodes carry besides the inode number, which no two nodes have had; `None` where
+    /// there are no handles to open nodes by (`name_to_handle_at(2)`).
+    fn generation(&self) -> Option<u32> {
+        None
+    }
+
     /// How many file systems are stacked below this one: 0 for one that stands by itself.
     fn stacking_depth(&self) -> usize {
         0

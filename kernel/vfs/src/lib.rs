@@ -25,6 +25,7 @@ pub mod environment;
 pub mod error;
 pub mod file;
 pub mod file_system;
+pub mod handles;
 pub mod inotify;
 pub mod io;
 pub mod lock;

@@ -11,6 +11,7 @@
 pub mod attributes;
 pub mod configuring;
 pub mod detached;
+pub mod handles;
 pub mod mounts;
 pub mod names;
 pub mod open;

@@ -4,12 +4,13 @@
 //! lookup, and is looked up again when that has moved on, whoever changed the directory and by whichever way. It is
 //! bounded: [`Recent`](crate::recent) holds what nobody uses, for a while. A name that goes lets go of its node at once.
 //!
-//! Locks: `rename` is outermost (it orders all moves within the file system), then entries' own locks; that of
-//! `recent` and `directories` are leaves.
+//! Locks: `rename` is outermost (it orders all moves within the file system), then entries' own locks; those of
+//! `recent`, `directories` and `handles` are leaves.
 
 use crate::entry::{Bound, STALE, VfsEntry};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
+use crate::handles::Handles;
 use crate::inotify::Watches;
 use crate::metadata::FileType;
 use crate::mount::MountFlags;
@@ -35,6 +36,8 @@ pub struct SuperBlock {
     /// way than this cache) brings its entry, and all that hangs on it, along.
     directories: Mutex<HashMap<u64, Weak<VfsEntry>, FxBuildHasher>>,
     rename: Mutex<()>,
+    /// The entries that handles were asked for.
+    pub(crate) handles: Handles,
     watches: Arc<Watches>,
     /// [`MountFlags::OF_FILE_SYSTEM`].
     flags: AtomicU32,
@@ -65,6 +68,7 @@ impl SuperBlock {
             recent: Recent::new(DEFAULT_CACHE_BOUND),
             directories: Mutex::new(HashMap::with_hasher(FxBuildHasher)),
             rename: Mutex::new(()),
+            handles: Handles::default(),
             watches: Arc::default(),
             flags: AtomicU32::new(0),
             writers: AtomicU32::new(0),

@@ -44,6 +44,7 @@ mod credentials;
 mod descriptors;
 mod events;
 mod file_flags;
+mod file_handles;
 mod flags;
 mod foreign_memory;
 mod futex_rows;

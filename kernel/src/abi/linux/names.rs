@@ -1,10 +1,11 @@
 //! Opening, making, moving and removing names, and listing them.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use vfs::context::{Context, ResolveFlags};
 use vfs::error::{FileSystemErrorKind, Result, fail};
-use vfs::file::{OpenFlags, SeekFrom};
+use vfs::file::{FileObject, OpenFlags, SeekFrom};
 use vfs::manager::{Follow, VfsManager};
 use vfs::metadata::FileType;
 use vfs::node::{NewKind, RenameFlags};
@@ -69,7 +70,14 @@ fn open_file(
     let asked = open_flags(flags);
     // Only what may be made has a mode; whatever else is in the register means nothing.
     let made = asked.intersects(OpenFlags::CREATE | OpenFlags::TEMPORARY);
-    let file = manager.open(context, path, asked, if made { mode & 0o7777 } else { 0 })?;
+    add_opened(call, manager.open(context, path, asked, if made { mode & 0o7777 } else { 0 })?, flags)
+}
+
+/// Gives a file that was opened with those flags a number.
+///
+/// # Errors
+/// `EMFILE`, `ENOMEM`.
+pub fn add_opened(call: &Call<'_>, file: Arc<FileObject>, flags: u32) -> Result<u64> {
     terminals::on_open(call.process, &file, flags);
     call.process.files().add(Descriptor { file, close_on_exec: flags & O_CLOEXEC != 0 }, 0)
 }

@@ -6,10 +6,11 @@ use vfs::error::Result;
 
 use super::call::Call;
 use super::{
-    advice, alarms, attributes, beginnings, clocks, credentials, descriptors, events, file_flags, foreign_memory,
-    futex_rows, futexes, handles, identity, jobs, limits, locks, machine, memory, memory_locks, message_rows, messages,
-    mounting, mounts, names, namespaces, ordering, policies, polling, posix_timers, prctl, processes, scheduling,
-    selecting, signals, socket_options, sockets, splicing, system, timers, transfer, usage, waiting, watches, xattrs,
+    advice, alarms, attributes, beginnings, clocks, credentials, descriptors, events, file_flags, file_handles,
+    foreign_memory, futex_rows, futexes, handles, identity, jobs, limits, locks, machine, memory, memory_locks,
+    message_rows, messages, mounting, mounts, names, namespaces, ordering, policies, polling, posix_timers, prctl,
+    processes, scheduling, selecting, signals, socket_options, sockets, splicing, system, timers, transfer, usage,
+    waiting, watches, xattrs,
 };
 
 /// What answers a call.
@@ -409,8 +410,8 @@ table! {
     300 fanotify_init;
     301 fanotify_mark;
     302 prlimit64 limits::prlimit64, flags "RLIMIT_CPU RLIMIT_FSIZE RLIMIT_DATA RLIMIT_STACK RLIMIT_CORE RLIMIT_NPROC RLIMIT_NOFILE RLIMIT_MEMLOCK RLIMIT_AS RLIMIT_NICE", but "a stack grows to 128 MiB at most; the other limits are kept and have no effect";
-    303 name_to_handle_at;
-    304 open_by_handle_at;
+    303 name_to_handle_at file_handles::name_to_handle_at, flags "AT_SYMLINK_FOLLOW AT_EMPTY_PATH AT_HANDLE_FID AT_HANDLE_MNT_ID_UNIQUE AT_HANDLE_CONNECTABLE", but "only tmpfs has handles to open files by: no overlay has, not even with `nfs_export=on`, and no file of `memfd_create`";
+    304 open_by_handle_at file_handles::open_by_handle_at;
     305 clock_adjtime clocks::clock_adjtime, but "as `adjtimex`";
     306 syncfs mounts::syncfs;
     307 sendmmsg message_rows::sendmmsg, flags "MSG_DONTWAIT MSG_NOSIGNAL", but "no `MSG_OOB` (`EOPNOTSUPP`)";

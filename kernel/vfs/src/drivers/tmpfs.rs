@@ -100,6 +100,10 @@ impl FileSystemOperations for Tmpfs {
         self.root.clone()
     }
 
+    fn generation(&self) -> Option<u32> {
+        Some(self.shared.id.0 as u32)
+    }
+
     fn statistics(&self) -> Result<Statistics> {
         let block = page::SIZE as u64;
         let (bytes, nodes) = (self.shared.limits.bytes(), self.shared.limits.nodes());

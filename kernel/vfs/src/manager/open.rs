@@ -25,15 +25,14 @@ impl VfsManager {
     /// `EOPNOTSUPP` for `O_TMPFILE` where the file system cannot.
     pub fn open(&self, context: &Context, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Arc<FileObject>> {
         if flags.contains(OpenFlags::PATH) {
-            let keep = OpenFlags::PATH | OpenFlags::DIRECTORY | OpenFlags::NO_FOLLOW;
-            return self.open_place(context, path, flags & keep);
+            return open_place(self.resolve(context, path, follow(flags))?, flags);
         }
         let changes = OpenFlags::CREATE | OpenFlags::TRUNCATE | OpenFlags::TEMPORARY;
         if context.resolve.contains(ResolveFlags::CACHED) && flags.intersects(changes) {
             return fail(FileSystemErrorKind::WouldBlock);
         }
         if flags.contains(OpenFlags::TEMPORARY) {
-            return self.open_unnamed(context, path, flags, mode);
+            return open_unnamed(context, flags, mode, || self.resolve(context, path, follow(flags)));
         }
         if !flags.contains(OpenFlags::CREATE) {
             let place = self.resolve(context, path, follow(flags))?;
@@ -45,13 +44,29 @@ impl VfsManager {
         self.open_or_create(context, path, flags, mode)
     }
 
-    /// `O_PATH`: the place only, without a right to anything but its metadata.
-    fn open_place(&self, context: &Context, path: &[u8], flags: OpenFlags) -> Result<Arc<FileObject>> {
-        let place = self.resolve(context, path, follow(flags))?;
-        if flags.contains(OpenFlags::DIRECTORY) && !place.entry.is_directory() {
-            return fail(FileSystemErrorKind::NotADirectory);
+    /// Opens what is found already, by a handle: as by a path, but that there is no name to make anything under.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::open`].
+    pub(super) fn open_found(&self, context: &Context, place: Path, flags: OpenFlags) -> Result<Arc<FileObject>> {
+        if flags.contains(OpenFlags::PATH) {
+            return open_place(place, flags);
         }
-        FileObject::new(place, flags, None)
+        if flags.contains(OpenFlags::TEMPORARY) {
+            return open_unnamed(context, flags, 0, || Ok(place));
+        }
+        if flags.contains(OpenFlags::CREATE) {
+            if flags.contains(OpenFlags::DIRECTORY) {
+                return fail(FileSystemErrorKind::InvalidArgument);
+            }
+            if flags.contains(OpenFlags::EXCLUSIVE) {
+                return fail(FileSystemErrorKind::AlreadyExists);
+            }
+            if place.entry.is_directory() {
+                return fail(FileSystemErrorKind::IsADirectory);
+            }
+        }
+        self.open_at(context, place, flags - OpenFlags::CREATE)
     }
 
     fn open_or_create(&self, context: &Context, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Arc<FileObject>> {
@@ -102,24 +117,6 @@ impl VfsManager {
             let place = Path { mount: directory.mount, entry };
             opened(place, flags, None)
         })
-    }
-
-    /// `O_TMPFILE`: a file in the directory's file system that has no name yet.
-    fn open_unnamed(&self, context: &Context, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Arc<FileObject>> {
-        if !flags.contains(OpenFlags::WRITE) || flags.contains(OpenFlags::CREATE) {
-            return fail(FileSystemErrorKind::InvalidArgument);
-        }
-        let directory = self.resolve(context, path, follow(flags))?;
-        if !directory.entry.is_directory() {
-            return fail(FileSystemErrorKind::NotADirectory);
-        }
-        directory.mount.check_writable()?;
-        let parent = directory.node()?;
-        context.credentials.check(&**parent, AccessMode::WRITE | AccessMode::EXECUTE)?;
-        let new = new_node(context, parent, NewKind::Regular, mode & 0o7777);
-        let node = parent.create_unnamed(&new)?;
-        let entry = SuperBlock::unnamed(&directory.entry, node);
-        opened(Path { mount: directory.mount, entry }, flags, None)
     }
 
     /// Opens a place that is there, with all checks.
@@ -189,6 +186,37 @@ impl VfsManager {
             (stream, _) => Ok(stream),
         }
     }
+}
+
+/// `O_PATH`: the place only, without a right to anything but its metadata.
+fn open_place(place: Path, flags: OpenFlags) -> Result<Arc<FileObject>> {
+    if flags.contains(OpenFlags::DIRECTORY) && !place.entry.is_directory() {
+        return fail(FileSystemErrorKind::NotADirectory);
+    }
+    FileObject::new(place, flags & (OpenFlags::PATH | OpenFlags::DIRECTORY | OpenFlags::NO_FOLLOW), None)
+}
+
+/// `O_TMPFILE`: a file that has no name yet, in the file system of the directory that is found.
+fn open_unnamed(
+    context: &Context,
+    flags: OpenFlags,
+    mode: u32,
+    find: impl FnOnce() -> Result<Path>,
+) -> Result<Arc<FileObject>> {
+    if !flags.contains(OpenFlags::WRITE) || flags.contains(OpenFlags::CREATE) {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let directory = find()?;
+    if !directory.entry.is_directory() {
+        return fail(FileSystemErrorKind::NotADirectory);
+    }
+    directory.mount.check_writable()?;
+    let parent = directory.node()?;
+    context.credentials.check(&**parent, AccessMode::WRITE | AccessMode::EXECUTE)?;
+    let new = new_node(context, parent, NewKind::Regular, mode & 0o7777);
+    let node = parent.create_unnamed(&new)?;
+    let entry = SuperBlock::unnamed(&directory.entry, node);
+    opened(Path { mount: directory.mount, entry }, flags, None)
 }
 
 /// The open file, of which who watches is told.

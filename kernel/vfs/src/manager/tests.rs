@@ -5,6 +5,7 @@ mod configuring;
 mod copy_range;
 mod dentry_cache;
 pub(crate) mod flags;
+mod handles;
 mod mapping;
 mod mounts;
 mod names;

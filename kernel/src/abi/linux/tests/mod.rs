@@ -8,6 +8,7 @@ mod descriptors;
 mod events;
 mod figures;
 mod file_flags;
+mod file_handles;
 mod file_mappings;
 mod first;
 mod floating_point;
@@ -80,8 +81,10 @@ const ERANGE: i64 = 34;
 const ENOSYS: i64 = 38;
 const ELOOP: i64 = 40;
 const ENODATA: i64 = 61;
+const EOVERFLOW: i64 = 75;
 const EOPNOTSUPP: i64 = 95;
 const ETIMEDOUT: i64 = 110;
+const ESTALE: i64 = 116;
 
 ktest! {
     fn a_program_writes_and_ends_with_its_status() {

@@ -1,0 +1,38 @@
+//! Opening without a name: `name_to_handle_at(2)` and `open_by_handle_at(2)`.
+
+use super::VfsManager;
+use crate::context::{Capabilities, Context};
+use crate::error::{FileSystemErrorKind, Result};
+use crate::file::{FileObject, OpenFlags};
+use crate::handles::Handle;
+use crate::mount::Path;
+use alloc::sync::Arc;
+
+impl VfsManager {
+    /// The handle of what is at a place.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` where there are none.
+    pub fn handle_of(path: &Path) -> Result<Handle> {
+        path.mount.superblock().handle_of(&path.entry)
+    }
+
+    /// Opens the node with that handle (`None`: one that no node has) in the file system that `beside` is on, through
+    /// its mount.
+    ///
+    /// # Errors
+    /// `EPERM` without `CAP_DAC_READ_SEARCH`, for nobody knows what directories lead there; `ESTALE` for a node that is
+    /// gone or never was; those of [`VfsManager::open`].
+    pub fn open_handle(
+        &self,
+        context: &Context,
+        beside: &Path,
+        handle: Option<Handle>,
+        flags: OpenFlags,
+    ) -> Result<Arc<FileObject>> {
+        context.credentials.require(Capabilities::DAC_READ_SEARCH)?;
+        let mount = beside.mount.clone();
+        let entry = mount.superblock().by_handle(handle.ok_or(FileSystemErrorKind::Stale)?)?;
+        self.open_found(context, Path { mount, entry }, flags)
+    }
+}
