@@ -14,8 +14,10 @@
 //! | `cloning` | files that share content |
 //! | `locks`, `watches` | advisory locks on files; who is told of what happens to them |
 //! | `names` | opening, making, moving, removing and listing names |
+//! | `file_handles` | what a file is called whatever becomes of its name, and opening it by that |
 //! | `attributes`, `xattrs`, `file_flags` | what is known of a file, what it is marked with |
 //! | `mounts` | mounting, the root, and the figures of file systems |
+//! | `namespaces` | mounts of one's own, and going to those of others |
 //! | `mounting` | mounts made step by step |
 //! | `memory`, `memory_locks`, `advice`, `foreign_memory` | mappings and the heap; what is said of them; those of others |
 //! | `beginnings`, `processes` | beginning processes and threads; other programs, ending |
