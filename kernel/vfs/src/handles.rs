@@ -33,12 +33,17 @@ pub struct Handle {
 pub(crate) struct Handles(Mutex<HashMap<u64, Weak<VfsEntry>, FxBuildHasher>>);
 
 impl Handles {
-    fn note(&self, inode: u64, entry: &Arc<VfsEntry>) {
+    fn note(&self, inode: u64, entry: &Arc<VfsEntry>) -> Result<()> {
         let mut entries = self.0.lock();
+        if entries.len() == entries.capacity() {
+            page::admit(2 * entries.allocation_size() + size_of::<(u64, Weak<VfsEntry>)>())?;
+            entries.try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+        }
         entries.insert(inode, Arc::downgrade(entry));
         if entries.len() > 2 * DEFAULT_CACHE_BOUND {
             entries.retain(|_, entry| entry.strong_count() > 0);
         }
+        Ok(())
     }
 
     fn get(&self, inode: u64) -> Option<Arc<VfsEntry>> {
@@ -50,11 +55,11 @@ impl SuperBlock {
     /// The handle of an entry's node.
     ///
     /// # Errors
-    /// `EOPNOTSUPP` where there are none, `ENOENT` for a name that is bound to nothing.
+    /// `EOPNOTSUPP` where there are none, `ENOENT` for a name that is bound to nothing, `ENOMEM`.
     pub(crate) fn handle_of(&self, entry: &Arc<VfsEntry>) -> Result<Handle> {
         let generation = self.operations().generation().ok_or(FileSystemErrorKind::NotSupported)?;
         let inode = entry.node().ok_or(FileSystemErrorKind::NotFound)?.id().inode;
-        self.handles.note(inode, entry);
+        self.handles.note(inode, entry)?;
         Ok(Handle { inode, generation })
     }
 
