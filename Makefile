@@ -27,7 +27,7 @@ help:
 #:     V=1               show the kernel's messages with a script's output
 #:     ACCEL=kvm         QEMU's accelerator (default: tcg, which runs anywhere)
 #:   make demo     a guided tour in the guest
-#:   make test     everything: host tests, tests in the guest, end to end (under ten minutes)
+#:   make test     everything: host tests, tests in the guest, end to end (about ten minutes, the first time eleven)
 #:   make check    formatting, lints and documentation, warnings as errors
 #:   make soak     the long runs: fuzzing, big models, many seeds
 #:   make bench    measure in guest instructions; writes the table in BENCHMARKS.md
