@@ -1,9 +1,11 @@
 //! Real trees: Debian packages, fetched once and unpacked into one directory.
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::kernel;
 
@@ -129,4 +131,21 @@ pub fn unpacked(packages: &Packages) -> Result<Result<PathBuf, Unavailable>> {
         Some(CANNOT_FETCH) => Ok(Err(Unavailable(told))),
         _ => bail!("tools/packages: {told}"),
     }
+}
+
+/// Makes `root` a tree that programs can be run in: that of unpacked packages, without the paths in `left_out`, with the
+/// directories that are mounted on and Bash as the shell.
+///
+/// # Errors
+/// The host's file system.
+pub fn make_root(packages: &Path, left_out: &[&str], root: &Path) -> Result<()> {
+    let copied = Command::new("cp").arg("-a").arg(packages.join("data")).arg(root).status().context("cannot run cp")?;
+    ensure!(copied.success(), "cp: {copied}");
+    for path in left_out.iter().map(|name| root.join(name)).filter(|path| path.exists()) {
+        fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    for directory in ["dev", "proc", "tmp"] {
+        fs::create_dir_all(root.join(directory))?;
+    }
+    symlink("bash", root.join("bin/sh")).context("cannot make /bin/sh")
 }

@@ -3,9 +3,7 @@
 //! byte by byte.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -18,18 +16,7 @@ const LEFT_OUT: [&str; 4] = ["usr/share", "usr/lib/x86_64-linux-gnu/gconv", "usr
 
 /// The packages' tree without what nobody needs, and with the scripts.
 fn make_root(packages: &Path, root: &Path) -> Result<()> {
-    let copied = Command::new("cp").arg("-a").arg(packages.join("data")).arg(root).status().context("cannot run cp")?;
-    ensure!(copied.success(), "cp: {copied}");
-    for name in LEFT_OUT {
-        let path = root.join(name);
-        if path.exists() {
-            fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        }
-    }
-    for directory in ["dev", "proc", "tmp"] {
-        fs::create_dir_all(root.join(directory))?;
-    }
-    symlink("bash", root.join("bin/sh")).context("cannot make /bin/sh")?;
+    packages::make_root(packages, &LEFT_OUT, root)?;
     fs::write(root.join("jobs.sh"), include_str!("jobs.sh"))?;
     fs::write(root.join("tools.sh"), include_str!("tools.sh"))?;
     fs::write(root.join("run.sh"), include_str!("run.sh")).context("cannot write the script")

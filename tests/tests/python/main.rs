@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -99,18 +98,11 @@ echo "=== end"
 
 /// The packages' tree without what nobody needs, with what a system has besides.
 fn make_root(packages: &Path, root: &Path) -> Result<()> {
-    let copied = Command::new("cp").arg("-a").arg(packages.join("data")).arg(root).status().context("cannot run cp")?;
-    ensure!(copied.success(), "cp: {copied}");
-    for path in LEFT_OUT.map(|name| root.join(name)).iter().filter(|path| path.exists()) {
-        fs::remove_dir_all(path).with_context(|| format!("cannot remove {}", path.display()))?;
-    }
-    for directory in ["dev", "proc", "tmp", "root"] {
-        fs::create_dir_all(root.join(directory))?;
-    }
+    packages::make_root(packages, &LEFT_OUT, root)?;
+    fs::create_dir_all(root.join("root"))?;
     fs::create_dir_all(root.join("etc"))?;
     fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n")?;
     fs::write(root.join("etc/group"), "root:x:0:\nnogroup:x:65534:\n")?;
-    std::os::unix::fs::symlink("bash", root.join("bin/sh")).context("cannot make /bin/sh")?;
     fs::write(root.join("run.sh"), SCRIPT).context("cannot write the script")
 }
 
