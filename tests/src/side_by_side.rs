@@ -8,6 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::kernel::Run;
+use crate::programs;
+use crate::skipping::skip;
 
 /// What this machine lacks to run a program in a chroot with an overlay, if anything.
 ///
@@ -59,4 +61,28 @@ pub fn in_the_guest(root: &Path, program: &[&str], timeout: Duration) -> Result<
     let ran = run.script(&format!("{} < /dev/null\n", program.join(" ")))?;
     let died = ran.text().err().map(|_| format!("{:?}\n{}", ran.outcome, ran.log));
     Ok((String::from_utf8_lossy(&ran.output).into_owned(), died))
+}
+
+/// That a program of `tests` prints the same in the guest as on the host, in an image of its own that has nothing else but
+/// directories for the system's file systems. Its last line is `done`.
+///
+/// # Errors
+/// It does not; the program cannot be built or run.
+pub fn compare(name: &str, argument: &str) -> Result<()> {
+    if let Some(reason) = missing()? {
+        return skip(&format!("{name} {argument}"), &reason);
+    }
+    let scratch = tempfile::tempdir().context("no temporary directory")?;
+    for directory in ["dev", "proc", "tmp"] {
+        fs::create_dir(scratch.path().join(directory)).context("cannot make the image")?;
+    }
+    fs::copy(programs::build(name)?, scratch.path().join(name)).context("cannot copy the program")?;
+    let path = format!("/{name}");
+    let program = [path.as_str(), argument];
+    let linux = on_linux(scratch.path(), &program)?;
+    ensure!(linux.ends_with("done\n"), "on Linux:\n{linux}");
+    let (strata, died) = in_the_guest(scratch.path(), &program, Duration::from_secs(60))?;
+    let died = died.unwrap_or_default();
+    ensure!(linux == strata && died.is_empty(), "--- Linux\n{linux}--- Strata\n{strata}\n{died}");
+    Ok(())
 }

@@ -9,6 +9,7 @@
 //! | [`namespaces`] | namespaces as files, to go there by |
 //! | [`pipe`], [`fifo`] | pipes, and those with a name |
 //! | [`readiness`], [`owners`] | waiting for one of several open files; a signal in place of waiting |
+//! | [`notices`] | a signal when something happens in a directory |
 //! | [`timer`], [`handle`], [`signals`] | times, processes and signals as open files |
 //! | [`epoll`], [`event`] | waiting for many that are named once; numbers to wait for |
 //! | [`watching`] | events of the file system, to be read and waited for |
@@ -25,6 +26,7 @@ mod fifo;
 pub mod generated;
 pub mod handle;
 pub mod namespaces;
+pub mod notices;
 #[cfg(test)]
 mod overlay_memory;
 pub mod owners;

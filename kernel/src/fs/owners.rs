@@ -1,4 +1,5 @@
-//! Who is sent a signal when an open file can be read or written (`F_SETOWN`, `O_ASYNC`).
+//! Who is sent a signal when an open file can be read or written (`F_SETOWN`, `O_ASYNC`), or has something else to tell
+//! ([`Message`]).
 //!
 //! What makes a file ready only says so ([`on_change`]), be it an interrupt handler: whoever is next on the way to user
 //! mode, or finds nobody who can run, looks at those files whose owners are to be told, and sends the signals. That is
@@ -8,14 +9,16 @@
 //! Locks: [`ALL`] → an owner's `state` → those that asking a file whether it is ready and sending a signal take.
 
 use alloc::sync::{Arc, Weak};
+use alloc::task::Wake;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use spin::Mutex;
 use vfs::environment::Ready;
 use vfs::error::{FileSystemErrorKind, Result};
 use vfs::file::FileObject;
 
+use super::notices::Notices;
 use super::pipe::End;
 use super::terminal;
 use super::watching::Watching;
@@ -57,6 +60,7 @@ pub enum Kind {
 enum Reason {
     In,
     Out,
+    Message,
     HungUp,
 }
 
@@ -65,6 +69,7 @@ impl Reason {
         match self {
             Self::In => (1, 0x41),
             Self::Out => (2, 0x304),
+            Self::Message => (3, 0x441),
             Self::HungUp => (6, 0x18),
         }
     }
@@ -76,10 +81,40 @@ const NO_REASON: i32 = -5;
 /// Signals that have: `SIGILL`, `SIGTRAP`, `SIGBUS`, `SIGFPE`, `SIGSEGV`, `SIGCHLD`, `SIGSYS`.
 const WITH_REASONS: [u8; 7] = [4, 5, 7, 8, 11, 17, 31];
 
+/// Something that a file's owner is told of whenever it is woken, be it with locks of a file system held.
+#[derive(Default)]
+pub struct Message {
+    /// How often it has come since the owner was told.
+    count: AtomicU32,
+    /// The number of the file when that was asked for.
+    number: AtomicU32,
+}
+
+impl Message {
+    /// Has the file called by that number from now on.
+    pub fn set_number(&self, number: u32) {
+        self.number.store(number, Ordering::Relaxed);
+    }
+}
+
+impl Wake for Message {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        CHANGED.store(true, Ordering::Relaxed);
+        alarm::look_again();
+    }
+}
+
 /// Whom an open file tells, and how.
 pub struct Owner {
     file: Weak<FileObject>,
     state: Mutex<State>,
+    /// Of the directory that the file is (`F_NOTIFY`).
+    pub(super) notices: Notices,
 }
 
 #[derive(Default)]
@@ -159,7 +194,8 @@ impl Owner {
         }
         let mut all = ALL.lock();
         all.try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
-        let owner = Arc::new(Self { file: Arc::downgrade(file), state: Mutex::default() });
+        let file_itself = Arc::downgrade(file);
+        let owner = Arc::new(Self { file: file_itself, state: Mutex::default(), notices: Notices::default() });
         all.push(Arc::downgrade(&owner));
         drop(all);
         file.keep(owner.clone());
@@ -192,6 +228,14 @@ impl Owner {
         let mut state = self.state.lock();
         (state.kind, state.number, state.users) = (kind, number, [users.real, users.effective]);
         Ok(())
+    }
+
+    /// Has `process` told unless somebody is.
+    pub fn set_unless_set(&self, process: &Process) {
+        if self.state.lock().number.strong_count() == 0 {
+            // Who runs has a number.
+            let _ = process.place().and_then(|place| self.set(Kind::Process, process.pid(), place.identity.users));
+        }
     }
 
     /// By which signal it is told; `None` for `SIGIO` without a reason.
@@ -228,23 +272,30 @@ impl Owner {
 
     /// Sends what there is to be told of since it was last looked.
     fn look(&self) {
+        self.notices.look(|message| self.look_at(message));
         let mut state = self.state.lock();
         let Some((last, file)) = state.told.as_ref().zip(self.file.upgrade()) else { return };
         let now = Told::now(&file, last.number);
-        let reasons = now.reasons_after(last);
+        let (reasons, number) = (now.reasons_after(last), now.number);
         state.told = Some(now);
-        reasons.for_each(|reason| state.send(reason));
+        reasons.for_each(|reason| state.send(reason, number));
+    }
+
+    fn look_at(&self, message: &Message) {
+        let number = message.number.load(Ordering::Relaxed);
+        (0..message.count.swap(0, Ordering::Relaxed)).for_each(|_| self.state.lock().send(Reason::Message, number));
     }
 }
 
 impl State {
-    fn send(&self, reason: Reason) {
-        let (Some(number), Some(told)) = (self.number.upgrade(), &self.told) else { return };
+    /// Tells of the file, which goes by the number `file`.
+    fn send(&self, reason: Reason, file: u32) {
+        let Some(number) = self.number.upgrade() else { return };
         let plain = Information::of_kernel(Signal::IO);
         let information = self.signal.map_or(plain, |signal| {
             let (code, events) = reason.code_and_events();
             let code = if WITH_REASONS.contains(&signal.number()) { NO_REASON } else { code };
-            Information::new(signal, code, [events, u64::from(told.number)])
+            Information::new(signal, code, [events, u64::from(file)])
         });
         // One too many to queue comes as one that does not.
         let send_to = |process: Arc<Process>| {

@@ -11,6 +11,8 @@ use vfs::file::FileObject;
 use vfs::lock::LockOwner;
 use vfs::sync;
 
+use crate::fs::notices;
+
 /// Numbers are below this unless a process asks for another limit (`RLIMIT_NOFILE`).
 pub const LIMIT: usize = 1024;
 
@@ -26,8 +28,8 @@ pub struct Descriptor {
     pub close_on_exec: bool,
 }
 
-/// A file that has lost a number. With this its process loses the record locks that it has on the file (`close(2)`), and
-/// the file is closed if nobody else has it; so no lock must be held.
+/// A file that has lost a number. With this its process loses the record locks that it has on the file (`close(2)`) and
+/// is told no more of what happens in a directory (`F_NOTIFY`), and the file is closed if nobody else has it; so no lock must be held.
 pub struct Closed {
     file: Arc<FileObject>,
     owner: LockOwner,
@@ -36,6 +38,7 @@ pub struct Closed {
 impl Drop for Closed {
     fn drop(&mut self) {
         self.file.close_for(self.owner);
+        notices::close_for(&self.file, self.owner);
     }
 }
 

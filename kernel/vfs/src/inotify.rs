@@ -11,6 +11,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`mask`] | the bits |
+//! | [`notice`] | watching a directory without a queue (`F_NOTIFY`) |
 //! | `queue` | the events that wait, and their format |
 //! | `watches` | who watches the nodes of a superblock, and the telling |
 //!
@@ -18,6 +19,7 @@
 //! let go of, and nobody woken, while one is held.
 
 pub mod mask;
+pub mod notice;
 mod queue;
 #[cfg(any(test, feature = "selftest"))]
 mod tests;
@@ -30,12 +32,12 @@ use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::io::Sink;
 use crate::node::NodeRef;
 use crate::sync::Mutex;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use core::task::Waker;
 use hashbrown::HashMap;
 use queue::{Event, Queue};
 use rustc_hash::FxBuildHasher;
-use watches::Watch;
+use watches::{Watch, Watcher};
 
 /// How much one instance may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,7 +133,8 @@ impl Inotify {
             return fail(FileSystemErrorKind::NoSpace);
         }
         page::admit(WATCH_MEMORY)?;
-        let watch = Watch::new(state.number(), self, watches, node, mask.kept());
+        let owner: Weak<dyn Watcher> = Arc::<Self>::downgrade(self);
+        let watch = Watch::new(state.number(), owner, watches, node, mask.kept());
         let number = watch.number;
         state.watches.insert(number, watch.clone());
         watches.add(node, watch);
@@ -179,14 +182,16 @@ impl Inotify {
     pub fn readable_bytes(&self) -> usize {
         self.state.lock().queue.size()
     }
+}
 
+impl Watcher for Inotify {
     /// Queues what happened for a watch that is still one; it ends when it was for one event.
-    fn tell(&self, watch: &Arc<Watch>, event: Event) {
+    fn tell(&self, watch: &Arc<Watch>, events: WatchMask, cookie: u32, name: &[u8]) {
         let mut state = self.state.lock();
         if !state.has(watch) {
             return;
         }
-        state.queue.push(event);
+        state.queue.push(Event::named(watch.number, events, cookie, name));
         let ended = watch.mask().contains(WatchMask::ONESHOT) && state.end(watch);
         drop(state);
         if ended {
@@ -195,7 +200,6 @@ impl Inotify {
         self.waker.wake_by_ref();
     }
 
-    /// Ends a watch for its owner; its superblock is not told.
     fn end(&self, watch: &Arc<Watch>) {
         if self.state.lock().end(watch) {
             self.waker.wake_by_ref();

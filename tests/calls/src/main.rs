@@ -6,9 +6,11 @@
 mod futexes;
 mod memory;
 mod mounts;
+mod notices;
 mod polling;
 mod sockets;
 
+use std::ffi::CString;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What a call answers: an errno is negative.
@@ -42,6 +44,11 @@ fn at<T: ?Sized>(of: &mut T) -> usize {
     std::ptr::from_mut(of).cast::<u8>().addr()
 }
 
+/// The address of a text, which stays for as long as the program runs.
+fn text(text: &str) -> usize {
+    CString::new(text).unwrap_or_default().into_raw().expose_provenance()
+}
+
 /// How often the handler ran.
 static HANDLED: AtomicU32 = AtomicU32::new(0);
 
@@ -61,10 +68,19 @@ fn handle(signal: libc::c_int) {
 }
 
 fn main() {
-    // Mounts are made in a room of their own.
-    if std::env::args().nth(1).is_some_and(|subject| subject == "mounts") {
-        mounts::rows();
-        return println!("done");
+    // What is done to mounts and files is done in a room of its own.
+    match std::env::args().nth(1).as_deref() {
+        Some("mounts") => {
+            mounts::rows();
+            return println!("done");
+        }
+        Some("files") => {
+            let moved = std::env::set_current_dir("/tmp").is_ok();
+            println!("files: {moved}");
+            notices::rows();
+            return println!("done");
+        }
+        _ => {}
     }
     sockets::rows();
     sockets::peeking();

@@ -1,11 +1,10 @@
 //! Mounts made step by step (`fsopen`, `fsconfig`, `fsmount`, `fspick`, `open_tree`, `move_mount`, `mount_setattr`), below
 //! the current directory.
 
-use std::ffi::CString;
 use std::fs;
 use std::os::fd::AsRawFd;
 
-use crate::{at, call};
+use crate::{at, call, text};
 
 const CWD: i64 = libc::AT_FDCWD as i64;
 const RECURSIVE: u32 = 0x8000;
@@ -31,11 +30,6 @@ const NO_ACCESS_TIME: u64 = 0x10;
 const ACCESS_TIMES: u64 = 0x70;
 const SHARED: u64 = 1 << 20;
 const PRIVATE: u64 = 1 << 18;
-
-/// The address of a text, which stays for as long as the program runs.
-fn text(text: &str) -> usize {
-    CString::new(text).unwrap_or_default().into_raw().expose_provenance()
-}
 
 fn open(type_name: &str) -> i64 {
     call!(SYS_fsopen, text(type_name), 0)

@@ -59,11 +59,10 @@ const LONG: [&str; 38] = [
 ];
 
 /// What may differ, and why: the beginning of a test's name with its module.
-const MAY_DIFFER: [(&str, &str); 14] = [
+const MAY_DIFFER: [(&str, &str); 13] = [
     ("test_eintr EINTRTests.test_all", "contains the next"),
     ("test_eintr SocketEINTRTest.test_accept", "no networks"),
     ("test_epoll TestEPoll", "no networks"),
-    ("test_fcntl TestFcntl.test_fcntl_64_bit", "no F_NOTIFY"),
     ("test_os FDInheritanceTests.test_openpty", "no pseudo-terminals"),
     ("test_os TestScandir.test_attributes", "fails on Linux: it compares the devices of an overlay's files"),
     ("test_os TestSendfile", "no networks"),

@@ -1,12 +1,15 @@
-//! Who is sent a signal when an open file can be read or written (`fcntl(2)`, `F_SETOWN` and what goes with it).
+//! Who is sent a signal when an open file can be read or written, or something happens in a directory (`fcntl(2)`,
+//! `F_SETOWN`, `F_NOTIFY` and what goes with them).
 
 use alloc::sync::Arc;
 
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
+use vfs::inotify::notice::NoticeMask;
 
 use super::call::Call;
 use super::signals;
+use crate::fs::notices;
 use crate::fs::owners::{self, Kind, Owner};
 
 const F_SETOWN: u32 = 8;
@@ -15,6 +18,7 @@ const F_SETSIG: u32 = 10;
 const F_GETSIG: u32 = 11;
 const F_SETOWN_EX: u32 = 15;
 const F_GETOWN_EX: u32 = 16;
+const F_NOTIFY: u32 = 1026;
 
 /// By their numbers in a `struct f_owner_ex`.
 const KINDS: [Kind; 3] = [Kind::Thread, Kind::Process, Kind::Group];
@@ -33,6 +37,10 @@ pub fn fcntl(call: &Call<'_>, file: &Arc<FileObject>) -> Option<Result<u64>> {
             Some(Ok(signal.map_or(0, |signal| u64::from(signal.number()))))
         }
         F_SETSIG => Some(set_signal(call, file)),
+        F_NOTIFY => {
+            let mask = NoticeMask::from_bits_retain(call.word(2));
+            Some(notices::set(call.process, call.word(0), file, mask).map(|()| 0))
+        }
         _ => None,
     }
 }

@@ -3,6 +3,7 @@
 
 mod instance;
 mod merged;
+mod notice;
 mod operations;
 
 use super::{Inotify, InotifyLimits};

@@ -3,9 +3,7 @@
 //! Nearly always nobody does, and then one load says so: that is all that an operation pays. Who is told is found with
 //! the lock held, and told without it.
 
-use super::Inotify;
 use super::mask::WatchMask;
-use super::queue::Event;
 use crate::entry::VfsEntry;
 use crate::metadata::FileType;
 use crate::mount::Path;
@@ -17,10 +15,19 @@ use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
-/// One instance's interest in one node.
+/// Whose watches these are.
+pub(super) trait Watcher: Send + Sync {
+    /// Takes notice of what happened; a name is that of something in the watched directory.
+    fn tell(&self, watch: &Arc<Watch>, events: WatchMask, cookie: u32, name: &[u8]);
+
+    /// Takes notice that a watch has ended; its superblock has forgotten it.
+    fn end(&self, watch: &Arc<Watch>);
+}
+
+/// One watcher's interest in one node.
 pub(crate) struct Watch {
     pub(super) number: i32,
-    owner: Weak<Inotify>,
+    owner: Weak<dyn Watcher>,
     watches: Weak<Watches>,
     inode: u64,
     mask: AtomicU32,
@@ -29,12 +36,12 @@ pub(crate) struct Watch {
 impl Watch {
     pub(super) fn new(
         number: i32,
-        owner: &Arc<Inotify>,
+        owner: Weak<dyn Watcher>,
         watches: &Arc<Watches>,
         node: &NodeRef,
         mask: WatchMask,
     ) -> Arc<Self> {
-        let (owner, watches) = (Arc::downgrade(owner), Arc::downgrade(watches));
+        let watches = Arc::downgrade(watches);
         Arc::new(Self { number, owner, watches, inode: node.id().inode, mask: AtomicU32::new(mask.bits()) })
     }
 
@@ -56,7 +63,7 @@ impl Watch {
     /// Tells its owner; a name is that of something in the watched directory.
     fn tell(self: &Arc<Self>, events: WatchMask, cookie: u32, name: &[u8]) {
         if let Some(owner) = self.owner.upgrade() {
-            owner.tell(self, Event::named(self.number, events, cookie, name));
+            owner.tell(self, events, cookie, name);
         }
     }
 
@@ -93,11 +100,11 @@ impl Watches {
         self.count.load(Ordering::Relaxed) != 0
     }
 
-    /// The watch that an instance has on a node.
-    pub(super) fn of_node(&self, node: &NodeRef, owner: &Arc<Inotify>) -> Option<Arc<Watch>> {
+    /// The watch that somebody has on a node.
+    pub(super) fn of_node<W: Watcher>(&self, node: &NodeRef, owner: &Arc<W>) -> Option<Arc<Watch>> {
         let nodes = self.nodes.read();
         let mut by = nodes.get(&node.id().inode)?.by.iter();
-        by.find(|watch| core::ptr::eq(watch.owner.as_ptr(), &**owner)).cloned()
+        by.find(|watch| core::ptr::addr_eq(watch.owner.as_ptr(), &raw const **owner)).cloned()
     }
 
     pub(super) fn add(&self, node: &NodeRef, watch: Arc<Watch>) {

@@ -1,7 +1,7 @@
 //! Signals in place of waiting for a file. What is told, and when, is as the Linux of the host has told it.
 
 use super::program::{Act, Machine, Program, Slot, run};
-use super::{EBADF, EINVAL, ENOTTY, ESRCH, error};
+use super::{EBADF, EINVAL, ENOTDIR, ENOTTY, ESRCH, error};
 use crate::ktest;
 use crate::task::process::Ending;
 
@@ -13,6 +13,7 @@ const F_SETSIG: u64 = 10;
 const F_GETSIG: u64 = 11;
 const F_SETOWN_EX: u64 = 15;
 const F_GETOWN_EX: u64 = 16;
+const F_NOTIFY: u64 = 1026;
 const FIOASYNC: u64 = 0x5452;
 
 const ASYNC: u64 = 0o20_000;
@@ -89,6 +90,25 @@ ktest! {
             [[40, 1, 0x41, 4], [40, 1, 0x41, 4], [17, -5, 0x41, 4], [29, 1, 0x41, 4], plain, plain, [0; 4]];
         assert_eq!(told(&machine, notes), expected);
         assert_eq!([shown, hidden].map(|call| machine.result(call) as u64 & ASYNC), [ASYNC, 0]);
+    }
+
+    /// Who ends without a word leaves nothing behind.
+    fn a_directorys_owner_is_told_of_what_happens_there() {
+        let (mut program, notes) = program();
+        let (directory, name) = (program.bytes(b"/\0"), program.bytes(b"/new\0"));
+        program.call("open", &[directory.into(), 0.into()]);
+        fcntl(&mut program, 4, F_SETSIG, QUEUED);
+        let asked = fcntl(&mut program, 4, F_NOTIFY, 0x8000_0004);
+        program.call("mkdir", &[name.into(), 0o700.into()]);
+        program.call("rmdir", &[name.into()]);
+        program.call("mkdir", &[name.into(), 0o700.into()]);
+        let owner = fcntl(&mut program, 4, F_GETOWN, 0);
+        let refused = fcntl(&mut program, 0, F_NOTIFY, 4);
+        let (machine, ending) = run(program);
+        assert_eq!(ending, Ending::Exited(0));
+        assert_eq!(told(&machine, notes), [[40, 3, 0x441, 4], [40, 3, 0x441, 4], [0; 4]]);
+        assert_eq!([asked, refused].map(|call| machine.result(call)), [0, error(ENOTDIR)]);
+        assert!(machine.result(owner) > 0);
     }
 
     /// When there is room again, and when nobody is left who reads.
