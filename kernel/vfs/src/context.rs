@@ -4,7 +4,7 @@
 
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::{FileFlags, FileType, Permissions};
-use crate::mount::Path;
+use crate::mount::{MountPoint, Path};
 use crate::node::VfsNode;
 use alloc::sync::Arc;
 use bitflags::bitflags;
@@ -216,6 +216,11 @@ impl Context {
     /// The same, with relative paths starting at `directory` (the `*at` calls).
     pub fn at(&self, directory: Path) -> Self {
         Self { cwd: directory, ..self.clone() }
+    }
+
+    /// Whether a mount is at its root or below.
+    pub fn sees(&self, mount: &Arc<MountPoint>) -> bool {
+        self.root.is_above(&Path::root_of(mount.clone()))
     }
 
     /// The same, for paths that may not lead through that (`openat2(2)`).

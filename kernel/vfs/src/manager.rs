@@ -32,11 +32,10 @@ use crate::superblock::SuperBlock;
 pub use crate::walk::Follow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::ops::RangeBounds;
 
 /// A mount namespace.
 pub struct VfsManager {
-    id: u64,
     tree: MountTree,
     environment: Environment,
 }
@@ -48,17 +47,24 @@ impl VfsManager {
         let superblock = SuperBlock::new(root.clone());
         let entry = superblock.root().clone();
         let mount = MountPoint::new(superblock, entry, source, MountFlags::empty());
-        Arc::new(Self::build(MountTree::new(mount), environment))
+        Self::build(MountTree::new(mount), environment)
     }
 
-    fn build(tree: MountTree, environment: Environment) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), tree, environment }
+    fn build(tree: MountTree, environment: Environment) -> Arc<Self> {
+        let manager = Arc::new(Self { tree, environment });
+        manager.tree.announce(&manager);
+        manager
     }
 
-    /// Its number, unique among all namespaces there ever were.
+    /// Its number, unique among all namespaces there ever were, and not 0.
     pub fn id(&self) -> u64 {
-        self.id
+        self.tree.number()
+    }
+
+    /// The first of the namespaces whose numbers are in a range, or the last one, among this one and those that were made
+    /// from it or that it was made from.
+    pub fn relative(&self, numbers: impl RangeBounds<u64>, last: bool) -> Option<Arc<Self>> {
+        self.tree.relative(numbers, last)
     }
 
     /// A namespace of its own with copies of all mounts (`unshare(2)` with `CLONE_NEWNS`), which are peers of those that
@@ -70,7 +76,7 @@ impl VfsManager {
     pub fn duplicate(&self, context: &Context) -> Result<(Arc<Self>, Context)> {
         let mut context = context.clone();
         let tree = self.tree.duplicate(&mut [&mut context.root, &mut context.cwd])?;
-        Ok((Arc::new(Self::build(tree, self.environment.clone())), context))
+        Ok((Self::build(tree, self.environment.clone()), context))
     }
 
     /// The machine around it.
@@ -189,5 +195,11 @@ impl VfsManager {
     /// `ENOENT` for a name that is bound to nothing.
     pub fn private_tree(&self, path: &Path) -> Result<PrivateTree> {
         self.tree.private(path)
+    }
+}
+
+impl Drop for VfsManager {
+    fn drop(&mut self) {
+        self.tree.withdraw();
     }
 }

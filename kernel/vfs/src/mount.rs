@@ -309,7 +309,7 @@ impl Drop for MountPoint {
     fn drop(&mut self) {
         take_apart(self.standing.get_mut().drain().map(|(_, child)| child).collect());
         self.leave();
-        self.set_namespace(None);
+        self.leave_namespace();
     }
 }
 

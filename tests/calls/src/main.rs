@@ -6,6 +6,7 @@
 mod futexes;
 mod memory;
 mod mounts;
+mod moves;
 mod notices;
 mod polling;
 mod sockets;

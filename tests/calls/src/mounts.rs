@@ -6,20 +6,21 @@ use std::os::fd::AsRawFd;
 
 use crate::{at, call, text};
 
-const CWD: i64 = libc::AT_FDCWD as i64;
-const RECURSIVE: u32 = 0x8000;
-const CLONE: u32 = 1;
+pub const CWD: i64 = libc::AT_FDCWD as i64;
+pub const RECURSIVE: u32 = 0x8000;
+pub const CLONE: u32 = 1;
 
 const FLAG: u32 = 0;
 const STRING: u32 = 1;
 const BINARY: u32 = 2;
 const PATH: u32 = 3;
+const PATH_OR_NONE: u32 = 4;
 const FILE: u32 = 5;
 const CREATE: u32 = 6;
 const RECONFIGURE: u32 = 7;
 const CREATE_EXCLUSIVELY: u32 = 8;
 
-const FROM_EMPTY: u32 = 4;
+pub const FROM_EMPTY: u32 = 4;
 const TO_EMPTY: u32 = 0x40;
 const SET_GROUP: u32 = 0x100;
 
@@ -31,7 +32,7 @@ const ACCESS_TIMES: u64 = 0x70;
 const SHARED: u64 = 1 << 20;
 const PRIVATE: u64 = 1 << 18;
 
-fn open(type_name: &str) -> i64 {
+pub fn open(type_name: &str) -> i64 {
     call!(SYS_fsopen, text(type_name), 0)
 }
 
@@ -42,15 +43,15 @@ fn configure(file: i64, command: u32, name: &str, value: &str, number: i64) -> i
     call!(SYS_fsconfig, file, command, name, value, number)
 }
 
-fn command(file: i64, command: u32) -> i64 {
+pub fn command(file: i64, command: u32) -> i64 {
     call!(SYS_fsconfig, file, command, 0, 0, 0)
 }
 
-fn mount(file: i64, attributes: u64) -> i64 {
+pub fn mount(file: i64, attributes: u64) -> i64 {
     call!(SYS_fsmount, file, 0, attributes)
 }
 
-fn tree(path: &str, flags: u32) -> i64 {
+pub fn tree(path: &str, flags: u32) -> i64 {
     call!(SYS_open_tree, CWD, text(path), flags)
 }
 
@@ -58,11 +59,11 @@ fn relocate(from: i64, path: &str, to: &str, flags: u32) -> i64 {
     call!(SYS_move_mount, from, text(path), CWD, text(to), flags)
 }
 
-fn set(path: &str, flags: u32, mut change: [u64; 4]) -> i64 {
+pub fn set(path: &str, flags: u32, mut change: [u64; 4]) -> i64 {
     call!(SYS_mount_setattr, CWD, text(path), flags, at(&mut change), 32)
 }
 
-fn close(file: i64) {
+pub fn close(file: i64) {
     call!(SYS_close, file);
 }
 
@@ -79,7 +80,7 @@ fn messages(file: i64) {
 }
 
 /// The mounts below the current directory, without what limits a tmpfs has that nobody gave it.
-fn show() {
+pub fn show() {
     let all = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let here = std::env::current_dir().map(|path| format!("{}/", path.display())).unwrap_or_default();
     let mut lines: Vec<String> = Vec::new();
@@ -139,6 +140,11 @@ fn options() {
         println!("{kind} {:.8} {:.20} {}", name, value, configure(file, kind, name, value, number));
         messages(file);
     }
+    let given = |kind, value: usize, number| call!(SYS_fsconfig, file, kind, text("size"), value, number);
+    println!("bad bytes {} {}", given(BINARY, 8, 4), given(BINARY, text("x"), 1 << 20));
+    println!("bad paths {} {} {}", given(PATH, 8, CWD), given(PATH, text(""), CWD), given(PATH_OR_NONE, 8, CWD));
+    println!("long {} {}", given(PATH, text(&"x".repeat(5000)), CWD), given(PATH_OR_NONE, text(""), CWD));
+    messages(file);
     println!("early {} {}", mount(file, 0), command(file, RECONFIGURE));
     println!("create {} {}", command(file, CREATE), command(file, CREATE));
     println!("late {}", configure(file, STRING, "size", "1m", 0));
@@ -337,4 +343,5 @@ pub fn rows() {
     copies();
     attributes();
     groups();
+    crate::moves::rows();
 }

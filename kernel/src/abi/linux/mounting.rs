@@ -16,6 +16,7 @@ use vfs::mount::{FlagChange, MountFlags};
 use super::call::Call;
 use super::flags::{AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, follow_unless};
 use crate::fs::configuring::{self, Configuring};
+use crate::mm::user_memory::UserAddress;
 use crate::task::files::Descriptor;
 
 /// `FSOPEN_CLOEXEC`, `FSMOUNT_CLOEXEC` and `FSPICK_CLOEXEC`.
@@ -32,8 +33,9 @@ const MOVE_MOUNT_F_EMPTY_PATH: u32 = 0x4;
 const MOVE_MOUNT_T_SYMLINKS: u32 = 0x10;
 const MOVE_MOUNT_T_EMPTY_PATH: u32 = 0x40;
 const MOVE_MOUNT_SET_GROUP: u32 = 0x100;
+const MOVE_MOUNT_BENEATH: u32 = 0x200;
 /// With `..._AUTOMOUNTS`, of which there are none.
-const MOVE_MOUNT_KNOWN: u32 = 0x177;
+const MOVE_MOUNT_KNOWN: u32 = 0x377;
 
 /// The longest name of an option, and the longest text that one is given, with its NUL.
 const TEXT_MAX: usize = 256;
@@ -115,6 +117,16 @@ fn configuring(file: &FileObject) -> Result<&Configuring> {
     file.stream_as::<Configuring>().ok_or(FileSystemErrorKind::InvalidArgument.into())
 }
 
+/// Whether so many bytes can be read; no option takes any.
+///
+/// # Errors
+/// `EFAULT`.
+fn read_away(from: UserAddress, count: usize) -> Result<()> {
+    let mut bytes = [0; page::SIZE];
+    let steps = (0..count).step_by(page::SIZE);
+    steps.into_iter().try_for_each(|at| from.plus(at as u64).read(&mut bytes[..(count - at).min(page::SIZE)]))
+}
+
 pub fn fsconfig(call: &mut Call<'_>) -> Result<u64> {
     const SET_FLAG: u32 = 0;
     const SET_STRING: u32 = 1;
@@ -157,7 +169,16 @@ pub fn fsconfig(call: &mut Call<'_>) -> Result<u64> {
             Given::Text(&string)
         }
         SET_FD => Given::Place(call.place_file(4)?.path().clone()),
-        _ => Given::Other,
+        SET_BINARY => {
+            read_away(call.address(3), auxiliary as usize)?;
+            Given::Other
+        }
+        _ => {
+            if call.path(3)?.is_empty() && command == SET_PATH {
+                return fail(FileSystemErrorKind::NotFound);
+            }
+            Given::Other
+        }
     };
     configuring.configuration.lock().set(manager, context, &option, &given).map(|()| 0)
 }
@@ -173,7 +194,8 @@ pub fn fsmount(call: &mut Call<'_>) -> Result<u64> {
     add(call, mounted, flags & CLOSE_ON_EXEC != 0)
 }
 
-pub fn open_tree(call: &mut Call<'_>) -> Result<u64> {
+/// A file that stands for a place, or for a copy of what is shown there, and whether it is closed on exec.
+fn tree(call: &Call<'_>) -> Result<(Arc<FileObject>, bool)> {
     let known = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | OPEN_TREE_CLONE | O_CLOEXEC;
     let flags = call.flags(2, known)?;
     let (copies, recursive) = (flags & OPEN_TREE_CLONE != 0, flags & AT_RECURSIVE != 0);
@@ -190,12 +212,34 @@ pub fn open_tree(call: &mut Call<'_>) -> Result<u64> {
     } else {
         FileObject::of_place(source)?
     };
-    add(call, file, flags & O_CLOEXEC != 0)
+    Ok((file, flags & O_CLOEXEC != 0))
+}
+
+pub fn open_tree(call: &mut Call<'_>) -> Result<u64> {
+    let (file, close_on_exec) = tree(call)?;
+    add(call, file, close_on_exec)
+}
+
+pub fn open_tree_attr(call: &mut Call<'_>) -> Result<u64> {
+    let given = call.arguments[3] != 0;
+    if !given && call.arguments[4] != 0 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    let (file, close_on_exec) = tree(call)?;
+    if given && let Some(change) = attribute_change(call)? {
+        let place = call.process.place()?;
+        let recursive = call.word(2) & AT_RECURSIVE != 0;
+        place.manager.set_attributes_of_mounts(&place.context, file.path(), change, recursive)?;
+    }
+    add(call, file, close_on_exec)
 }
 
 pub fn move_mount(call: &mut Call<'_>) -> Result<u64> {
     require_admin(call)?;
     let flags = call.flags(4, MOVE_MOUNT_KNOWN)?;
+    if flags & MOVE_MOUNT_BENEATH != 0 && flags & MOVE_MOUNT_SET_GROUP != 0 {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
     let follow = |bit| if flags & bit != 0 { Follow::Yes } else { Follow::No };
     let empty = |bit| if flags & bit != 0 { AT_EMPTY_PATH } else { 0 };
     let to = call.named_at(2, 3, follow(MOVE_MOUNT_T_SYMLINKS), empty(MOVE_MOUNT_T_EMPTY_PATH))?;
@@ -203,13 +247,15 @@ pub fn move_mount(call: &mut Call<'_>) -> Result<u64> {
     let place = call.process.place()?;
     if flags & MOVE_MOUNT_SET_GROUP != 0 {
         place.manager.set_group(&place.context, &from, &to)?;
+    } else if flags & MOVE_MOUNT_BENEATH != 0 {
+        place.manager.relocate_beneath(&place.context, &from, &to)?;
     } else {
         place.manager.relocate(&place.context, &from, to)?;
     }
     Ok(0)
 }
 
-/// What `mount_setattr` is asked; `None` for nothing.
+/// What `mount_setattr` and `open_tree_attr` are asked; `None` for nothing.
 fn attribute_change(call: &Call<'_>) -> Result<Option<AttributeChange>> {
     const SIZE: u64 = 32;
     let [set, clear, propagation, _users] = call.growing(3, 4, SIZE)?;

@@ -447,7 +447,7 @@ table! {
     426 io_uring_enter;
     427 io_uring_register;
     428 open_tree mounting::open_tree, flags "OPEN_TREE_CLONE OPEN_TREE_CLOEXEC AT_RECURSIVE AT_EMPTY_PATH AT_SYMLINK_NOFOLLOW AT_NO_AUTOMOUNT";
-    429 move_mount mounting::move_mount, flags "MOVE_MOUNT_F_SYMLINKS MOVE_MOUNT_F_AUTOMOUNTS MOVE_MOUNT_F_EMPTY_PATH MOVE_MOUNT_T_SYMLINKS MOVE_MOUNT_T_AUTOMOUNTS MOVE_MOUNT_T_EMPTY_PATH MOVE_MOUNT_SET_GROUP", but "not beneath another, nor to what is itself detached (`EINVAL`)";
+    429 move_mount mounting::move_mount, flags "MOVE_MOUNT_F_SYMLINKS MOVE_MOUNT_F_AUTOMOUNTS MOVE_MOUNT_F_EMPTY_PATH MOVE_MOUNT_T_SYMLINKS MOVE_MOUNT_T_AUTOMOUNTS MOVE_MOUNT_T_EMPTY_PATH MOVE_MOUNT_SET_GROUP MOVE_MOUNT_BENEATH";
     430 fsopen mounting::fsopen, flags "FSOPEN_CLOEXEC";
     431 fsconfig mounting::fsconfig, flags "FSCONFIG_SET_FLAG FSCONFIG_SET_STRING FSCONFIG_SET_BINARY FSCONFIG_SET_PATH FSCONFIG_SET_PATH_EMPTY FSCONFIG_SET_FD FSCONFIG_CMD_CREATE FSCONFIG_CMD_RECONFIGURE FSCONFIG_CMD_CREATE_EXCL";
     432 fsmount mounting::fsmount, flags "FSMOUNT_CLOEXEC";
@@ -485,7 +485,7 @@ table! {
     464 getxattrat xattrs::getxattrat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
     465 listxattrat xattrs::listxattrat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
     466 removexattrat xattrs::removexattrat, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
-    467 open_tree_attr;
+    467 open_tree_attr mounting::open_tree_attr, flags "OPEN_TREE_CLONE OPEN_TREE_CLOEXEC AT_RECURSIVE AT_EMPTY_PATH AT_SYMLINK_NOFOLLOW AT_NO_AUTOMOUNT", but "as `mount_setattr`";
     468 file_getattr file_flags::file_getattr, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
     469 file_setattr file_flags::file_setattr, flags "AT_SYMLINK_NOFOLLOW AT_EMPTY_PATH";
 }

@@ -42,6 +42,13 @@ pub struct AttributeChange {
     pub propagation: Option<Propagation>,
 }
 
+/// Whether one may be moved to the other.
+fn check_pair(context: &Context, source: &Path, target: &Path) -> Result<()> {
+    context.credentials.require(Capabilities::SYS_ADMIN)?;
+    let alike = source.entry.is_directory() == target.entry.is_directory();
+    if source.is_mount_root() && alike { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
+}
+
 impl VfsManager {
     /// A detached mount of a file system (`fsmount(2)`).
     ///
@@ -55,7 +62,7 @@ impl VfsManager {
     ) -> Result<Arc<FileObject>> {
         let root = superblock.root().clone();
         let mount = MountPoint::admitted(superblock, root, source, flags)?;
-        open(self.tree.detached(mount)?)
+        open(self.tree.detached(&mount)?)
     }
 
     /// A detached copy of what is shown at `source`; with `recursive` of all mounts below it too (`open_tree(2)` with
@@ -68,17 +75,27 @@ impl VfsManager {
         open(self.tree.detached_copy(source, recursive)?)
     }
 
-    /// Moves a mount of this namespace, or a detached one, to a place in this namespace (`move_mount(2)`).
+    /// Moves a mount of this namespace to a place in it, or a detached one to a place in it or in a detached tree
+    /// (`move_mount(2)`).
     ///
     /// # Errors
-    /// `EPERM`; `EINVAL` for what is no mount's root, cannot be moved, or is no directory where the other is one;
-    /// `ELOOP` for a place below the mount; `ENOSPC`, `ENOMEM`.
+    /// `EPERM`; `EINVAL` for what is no mount's root, cannot be moved, or is no directory where the other is one; `ELOOP`
+    /// for a place below the mount; `ENOENT` for one that is in no namespace any more; `ENOSPC`, `ENOMEM`.
     pub fn relocate(&self, context: &Context, source: &Path, target: Path) -> Result<()> {
-        context.credentials.require(Capabilities::SYS_ADMIN)?;
-        if !source.is_mount_root() || source.entry.is_directory() != target.entry.is_directory() {
+        check_pair(context, source, &target)?;
+        self.tree.relocate(&source.mount, target)
+    }
+
+    /// As [`VfsManager::relocate`], to beneath the topmost mount at that place (`MOVE_MOUNT_BENEATH`).
+    ///
+    /// # Errors
+    /// As [`VfsManager::relocate`]; `EINVAL` where there is no mount, or none that it can be beneath.
+    pub fn relocate_beneath(&self, context: &Context, source: &Path, target: &Path) -> Result<()> {
+        check_pair(context, source, target)?;
+        if !target.is_mount_root() {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
-        self.tree.relocate(&source.mount, target)
+        self.tree.relocate_beneath(&source.mount, &target.mount, &context.root.mount)
     }
 
     /// Gives the mount `to`, which has nothing to do with others, the peers and the master of `from`
@@ -98,8 +115,8 @@ impl VfsManager {
     /// error, of none (`mount_setattr(2)`).
     ///
     /// # Errors
-    /// `EPERM`; `EINVAL` for what is no mount's root, or in another namespace; `EBUSY` for read-only while files are open
-    /// for writing.
+    /// `EPERM`; `EINVAL` for what is no mount's root, in another namespace, or on another in a detached tree; `EBUSY` for
+    /// read-only while files are open for writing.
     pub fn set_attributes_of_mounts(
         &self,
         context: &Context,
@@ -108,6 +125,17 @@ impl VfsManager {
         recursive: bool,
     ) -> Result<()> {
         context.credentials.require(Capabilities::SYS_ADMIN)?;
+        if !self.tree.is_detached_root(&target.mount) {
+            self.tree.check(&target.mount)?;
+        }
+        self.change_mounts(target, change, recursive)
+    }
+
+    /// As [`VfsManager::set_attributes_of_mounts`], by who may, in any namespace.
+    ///
+    /// # Errors
+    /// `EINVAL` for what is no mount's root, or gone; `EBUSY`.
+    pub(super) fn change_mounts(&self, target: &Path, change: AttributeChange, recursive: bool) -> Result<()> {
         if !target.is_mount_root() {
             return fail(FileSystemErrorKind::InvalidArgument);
         }

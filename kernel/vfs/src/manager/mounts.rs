@@ -119,7 +119,7 @@ pub struct MountInfo {
     pub parent: u64,
     /// What was mounted.
     pub source: Vec<u8>,
-    /// Where, as the context sees it.
+    /// Where, as the context sees it; empty where it does not.
     pub target: Vec<u8>,
     /// The type of file system.
     pub type_name: &'static str,
@@ -135,8 +135,7 @@ pub struct MountInfo {
     pub shared: Option<u64>,
     /// The number of its master's group, if it is a slave.
     pub master: Option<u64>,
-    /// The number of the nearest group above its master's that the context can see a mount of, where it sees none of
-    /// that.
+    /// The number of the nearest group, from its master's upwards, that the context can see a mount of.
     pub propagate_from: Option<u64>,
     /// Whether it is shown at no second place.
     pub unbindable: bool,
@@ -256,7 +255,7 @@ impl VfsManager {
     pub fn bind_path(&self, context: &Context, source: &[u8], target: &[u8], recursive: bool) -> Result<()> {
         let target = self.mount_target(context, target, Follow::Yes)?;
         let source = self.mount_source(context, source)?;
-        self.tree.check(&source.mount)?;
+        self.tree.check_usable(&source.mount)?;
         self.attach_view(&source, target, recursive)
     }
 
@@ -295,7 +294,7 @@ impl VfsManager {
         let target = self.mount_target(context, target, Follow::Yes)?;
         let flags = FlagChange { set: MountFlags::empty(), clear: MountFlags::empty() };
         let change = AttributeChange { flags, propagation: Some(propagation) };
-        self.set_attributes_of_mounts(context, &target, change, recursive)
+        self.change_mounts(&target, change, recursive)
     }
 
     /// Changes the properties of one mount (`MS_REMOUNT` with `MS_BIND`).
@@ -422,49 +421,43 @@ impl VfsManager {
 
     /// The mounts that the context can see, in the order they were made.
     pub fn mounts(&self, context: &Context) -> Vec<MountInfo> {
-        let visible = |mount: Arc<MountPoint>| {
-            let top = Path::root_of(mount.clone());
-            let target = self.path_name(context, &top).ok()?;
-            let superblock = mount.superblock();
-            let operations = superblock.operations().clone();
-            let mut options = String::new();
-            // Writing to a string does not fail.
-            let _ = operations.show_options(&mut options);
-            let links = mount.links();
-            let number = |group: &Option<Arc<PeerGroup>>| group.as_ref().map(|group| group.id());
-            let master = number(&links.master);
-            Some(MountInfo {
-                id: mount.id(),
-                parent: mount.place().map_or(mount.id(), |place| place.mount.id()),
-                source: mount.source().to_vec(),
-                target,
-                type_name: operations.type_name(),
-                root: mount.root().path(),
-                flags: mount.flags(),
-                general: superblock.flags()
-                    | if superblock.is_read_only() { MountFlags::READ_ONLY } else { MountFlags::empty() },
-                options,
-                shared: number(&links.group),
-                master,
-                propagate_from: self.nearest_master(context, links.master).filter(|nearest| Some(*nearest) != master),
-                unbindable: links.unbindable,
-                file_system: operations,
-            })
-        };
-        self.tree.mounts().into_iter().filter_map(visible).collect()
+        let mounts = self.tree.mounts().into_iter();
+        mounts.map(|mount| self.describe(context, &mount)).filter(|mount| !mount.target.is_empty()).collect()
+    }
+
+    /// What there is to say of a mount of this namespace.
+    pub fn describe(&self, context: &Context, mount: &Arc<MountPoint>) -> MountInfo {
+        let superblock = mount.superblock();
+        let operations = superblock.operations().clone();
+        let mut options = String::new();
+        // Writing to a string does not fail.
+        let _ = operations.show_options(&mut options);
+        let links = mount.links();
+        let number = |group: &Option<Arc<PeerGroup>>| group.as_ref().map(|group| group.id());
+        MountInfo {
+            id: mount.id(),
+            parent: mount.place().map_or(mount.id(), |place| place.mount.id()),
+            source: mount.source().to_vec(),
+            target: self.path_name(context, &Path::root_of(mount.clone())).unwrap_or_default(),
+            type_name: operations.type_name(),
+            root: mount.root().path(),
+            flags: mount.flags(),
+            general: superblock.flags()
+                | if superblock.is_read_only() { MountFlags::READ_ONLY } else { MountFlags::empty() },
+            options,
+            shared: number(&links.group),
+            master: number(&links.master),
+            propagate_from: self.nearest_master(context, links.master),
+            unbindable: links.unbindable,
+            file_system: operations,
+        }
     }
 
     /// The number of the first group, from `master` upwards, that has a member which the context can see.
-    fn nearest_master(&self, context: &Context, mut master: Option<Arc<PeerGroup>>) -> Option<u64> {
-        while let Some(group) = master {
-            let members = group.members();
-            let visible = |mount: &Arc<MountPoint>| context.root.is_above(&Path::root_of(mount.clone()));
-            if members.iter().any(|mount| self.tree.check(mount).is_ok() && visible(mount)) {
-                return Some(group.id());
-            }
-            master = members.first()?.links().master;
-        }
-        None
+    fn nearest_master(&self, context: &Context, master: Option<Arc<PeerGroup>>) -> Option<u64> {
+        let visible = |mount: &Arc<MountPoint>| self.tree.check(mount).is_ok() && context.sees(mount);
+        let mut groups = PeerGroup::from_upwards(master);
+        groups.find(|group| group.members().iter().any(visible)).map(|group| group.id())
     }
 }
 

@@ -78,6 +78,11 @@ impl PeerGroup {
         self.id
     }
 
+    /// A group, the one that its members get from, and so on.
+    pub fn from_upwards(first: Option<Arc<Self>>) -> impl Iterator<Item = Arc<Self>> {
+        core::iter::successors(first, |group| group.members().first()?.links().master)
+    }
+
     pub fn members(&self) -> Vec<Arc<MountPoint>> {
         all(&self.members)
     }

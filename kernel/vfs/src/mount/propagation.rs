@@ -9,8 +9,8 @@
 //!
 //! All of this is under the lock of the family of namespaces ([`super::tree`]).
 
-use super::group::{Kinship, PeerGroup};
-use super::tree::{Namespace, copy, lift, put};
+use super::group::{Kinship, Links, PeerGroup};
+use super::tree::{Namespace, copy, lift, put, put_beneath};
 use super::{MountPoint, Path};
 use crate::entry::VfsEntry;
 use crate::error::Result;
@@ -80,9 +80,10 @@ fn plan(top: &Arc<MountPoint>, at: &Path, arrivals: &mut Vec<Arrival>) -> Result
     for (index, level) in levels.iter().enumerate() {
         let mut peer = (index == 0).then(|| top.clone());
         for mount in &level.mounts {
-            // What is in no namespace has not come yet itself, or is gone.
-            let Some(namespace) = mount.namespace().filter(|_| !Arc::ptr_eq(mount, &at.mount)) else { continue };
-            if !mount.root.is_above(&at.entry) {
+            // What is in no namespace has not come yet itself, or is gone. As on Linux, nothing is passed on to what is
+            // detached.
+            let Some(namespace) = mount.namespace().filter(|namespace| !namespace.detached) else { continue };
+            if Arc::ptr_eq(mount, &at.mount) || !mount.root.is_above(&at.entry) {
                 continue;
             }
             let (source, kinship) = match (&peer, &level.group) {
@@ -106,17 +107,16 @@ impl Arrival {
     /// Lets it come: below what stands there already, which then stands on it.
     pub fn arrive(self) {
         let Some(top) = self.mounts.first() else { return };
-        self.mounts.iter().for_each(|mount| mount.set_namespace(Some(self.namespace.clone())));
-        let above = self.at.mount.standing_at(&self.at.entry);
-        if let Some(above) = &above {
-            lift(above);
-        }
-        let ceiling = Path::root_of(top.clone()).crossed();
-        put(top.clone(), &self.at);
-        if let Some(above) = above {
-            put(above, &ceiling);
-        }
+        self.mounts.iter().for_each(|mount| mount.join(&self.namespace));
+        put_beneath(top, &self.at);
     }
+}
+
+/// Whether what comes to a place is passed on to the root of that mount, and covers it.
+pub(super) fn covers(at: &Path, mount: &MountPoint) -> bool {
+    let Some(group) = at.mount.group().filter(|_| Arc::ptr_eq(&mount.root, &at.entry)) else { return false };
+    let Links { group: own, master, .. } = mount.links();
+    own.into_iter().chain(PeerGroup::from_upwards(master)).any(|one| Arc::ptr_eq(&one, &group))
 }
 
 /// Whether somebody uses one of the mounts that go along when `mount` does.
@@ -169,7 +169,7 @@ pub(super) fn remove(mut going: Vec<Arc<MountPoint>>) -> Vec<Arc<MountPoint>> {
     for mount in &going {
         lift(mount);
         mount.leave();
-        mount.set_namespace(None);
+        mount.leave_namespace();
     }
     for (mount, place) in sinking {
         lift(&mount);

@@ -8,28 +8,51 @@ use super::group::Kinship;
 use super::propagation::{self, Arrival};
 use super::{MountPoint, Path};
 use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::manager::VfsManager;
 use crate::sync::{Mutex, MutexGuard, RwLock};
-use alloc::sync::Arc;
+use alloc::collections::BTreeMap;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::ops::RangeBounds;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 /// How many mounts a namespace has at most (`/proc/sys/fs/mount-max`).
 pub const MOUNTS_MAX: usize = 100_000;
 
+/// Namespaces that were made from one another.
+#[derive(Default)]
+struct Family {
+    /// Held while mounts of any of them change.
+    changes: Mutex<()>,
+    /// Those that processes are in, by their numbers. A leaf.
+    namespaces: Mutex<BTreeMap<u64, Weak<VfsManager>>>,
+}
+
 /// What the mounts of a namespace know of it.
 pub(crate) struct Namespace {
-    /// The lock of its family.
-    changes: Arc<Mutex<()>>,
-    mounts: AtomicUsize,
+    family: Arc<Family>,
+    /// How many mounts are in it, or are about to come.
+    count: AtomicUsize,
+    /// The mounts in it, by their numbers. A leaf.
+    mounts: Mutex<BTreeMap<u64, Weak<MountPoint>>>,
+    /// Its number; of a detached one, that of the namespace whose mounts it has copies of, or 0.
+    number: u64,
     /// Whether it is nobody's: its mounts are to be put somewhere else.
-    detached: bool,
+    pub(super) detached: bool,
 }
 
 impl Namespace {
-    fn new(changes: Arc<Mutex<()>>, detached: bool) -> Arc<Self> {
-        Arc::new(Self { changes, mounts: AtomicUsize::new(0), detached })
+    /// One that processes may be in.
+    fn new(family: Arc<Family>) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self::build(family, NEXT.fetch_add(1, Ordering::Relaxed), false)
+    }
+
+    fn build(family: Arc<Family>, number: u64, detached: bool) -> Arc<Self> {
+        let (count, mounts) = (AtomicUsize::new(0), Mutex::default());
+        Arc::new(Self { family, count, mounts, number, detached })
     }
 
     /// Counts mounts that are to come.
@@ -38,7 +61,7 @@ impl Namespace {
     /// `ENOSPC` when they are too many.
     pub fn reserve(&self, mounts: usize) -> Result<()> {
         let enough = |present: usize| present.checked_add(mounts).filter(|all| *all <= MOUNTS_MAX);
-        match self.mounts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough) {
+        match self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough) {
             Ok(_) => Ok(()),
             Err(_) => fail(FileSystemErrorKind::NoSpace),
         }
@@ -46,7 +69,7 @@ impl Namespace {
 
     /// Counts mounts off.
     pub fn release(&self, mounts: usize) {
-        self.mounts.fetch_sub(mounts, Ordering::Relaxed);
+        self.count.fetch_sub(mounts, Ordering::Relaxed);
     }
 }
 
@@ -56,10 +79,18 @@ impl MountPoint {
         self.namespace.read().clone()
     }
 
-    /// Notes in which namespace it is, in which it is counted already.
-    pub(crate) fn set_namespace(&self, namespace: Option<Arc<Namespace>>) {
-        let before = core::mem::replace(&mut *self.namespace.write(), namespace);
+    /// Comes to a namespace, in which it is counted already.
+    pub(super) fn join(self: &Arc<Self>, namespace: &Arc<Namespace>) {
+        self.leave_namespace();
+        namespace.mounts.lock().insert(self.id, Arc::downgrade(self));
+        *self.namespace.write() = Some(namespace.clone());
+    }
+
+    /// Is in no namespace any more.
+    pub(super) fn leave_namespace(&self) {
+        let before = self.namespace.write().take();
         if let Some(before) = before {
+            before.mounts.lock().remove(&self.id);
             before.release(1);
         }
     }
@@ -70,6 +101,19 @@ pub(crate) fn put(mount: Arc<MountPoint>, at: &Path) {
     *mount.place.write() = Some((Arc::downgrade(&at.mount), at.entry.clone()));
     at.entry.add_mount();
     at.mount.standing.write().insert(Arc::as_ptr(&at.entry).addr(), mount);
+}
+
+/// Puts a mount with all that stands on it on a place, below what stands there already, which then stands on it.
+pub(super) fn put_beneath(mount: &Arc<MountPoint>, at: &Path) {
+    let above = at.mount.standing_at(&at.entry);
+    if let Some(above) = &above {
+        lift(above);
+    }
+    let ceiling = Path::root_of(mount.clone()).crossed();
+    put(mount.clone(), at);
+    if let Some(above) = above {
+        put(above, &ceiling);
+    }
 }
 
 /// Takes a mount off the place where it stands.
@@ -105,7 +149,7 @@ pub(super) fn take_apart(mut mounts: Vec<Arc<MountPoint>>) {
     }
     for mount in &mounts {
         mount.leave();
-        mount.set_namespace(None);
+        mount.leave_namespace();
     }
 }
 
@@ -147,14 +191,36 @@ pub struct MountTree {
 impl MountTree {
     /// A tree of one mount, in a family of its own.
     pub(crate) fn new(root: Arc<MountPoint>) -> Self {
-        let namespace = Namespace::new(Arc::default(), false);
-        namespace.mounts.store(1, Ordering::Relaxed);
-        root.set_namespace(Some(namespace.clone()));
+        let namespace = Namespace::new(Arc::default());
+        namespace.count.store(1, Ordering::Relaxed);
+        root.join(&namespace);
         Self { root: RwLock::new(root), namespace }
     }
 
     fn change(&self) -> MutexGuard<'_, ()> {
-        self.namespace.changes.lock()
+        self.namespace.family.changes.lock()
+    }
+
+    /// The number of the namespace, which none before it had.
+    pub(crate) fn number(&self) -> u64 {
+        self.namespace.number
+    }
+
+    /// Lets the family know whose tree it is.
+    pub(crate) fn announce(&self, manager: &Arc<VfsManager>) {
+        self.namespace.family.namespaces.lock().insert(self.number(), Arc::downgrade(manager));
+    }
+
+    /// Undoes a [`MountTree::announce`].
+    pub(crate) fn withdraw(&self) {
+        self.namespace.family.namespaces.lock().remove(&self.number());
+    }
+
+    /// The first namespace of the family whose number is in a range; the last one, if asked for that.
+    pub(crate) fn relative(&self, numbers: impl RangeBounds<u64>, last: bool) -> Option<Arc<VfsManager>> {
+        let namespaces = self.namespace.family.namespaces.lock();
+        let mut found = namespaces.range(numbers).filter_map(|(_, manager)| manager.upgrade());
+        if last { found.next_back() } else { found.next() }
     }
 
     /// The mount at the top.
@@ -164,15 +230,19 @@ impl MountTree {
 
     /// All mounts, in the order they were made.
     pub fn mounts(&self) -> Vec<Arc<MountPoint>> {
-        let mut all = self.standing_on(&self.root());
-        all.sort_unstable_by_key(|mount| mount.id);
-        all
+        self.namespace.mounts.lock().values().filter_map(Weak::upgrade).collect()
     }
 
-    /// The mount and all that stand on it.
-    pub(crate) fn standing_on(&self, mount: &Arc<MountPoint>) -> Vec<Arc<MountPoint>> {
-        let _change = self.change();
-        subtree(mount)
+    /// How many mounts there are.
+    pub fn count(&self) -> usize {
+        self.namespace.mounts.lock().len()
+    }
+
+    /// The first mounts whose numbers are in a range, at most so many; the last ones, the last first, if asked for that.
+    pub fn some_mounts(&self, numbers: impl RangeBounds<u64>, most: usize, last: bool) -> Vec<Arc<MountPoint>> {
+        let mounts = self.namespace.mounts.lock();
+        let found = mounts.range(numbers).filter_map(|(_, mount)| mount.upgrade());
+        if last { found.rev().take(most).collect() } else { found.take(most).collect() }
     }
 
     fn has(&self, mount: &MountPoint) -> bool {
@@ -187,11 +257,41 @@ impl MountTree {
         if self.has(mount) { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
     }
 
-    /// Does something with a mount of this namespace, or of a detached tree, or, with `recursive`, with it and all that
-    /// stand on it.
+    /// Requires that a mount is in this namespace, or in a detached tree that is not a copy of another's.
     ///
     /// # Errors
-    /// `EINVAL` for one that is in neither; what `act` answers.
+    /// `EINVAL`.
+    pub(crate) fn check_usable(&self, mount: &MountPoint) -> Result<()> {
+        let usable = |namespace: Arc<Namespace>| {
+            Arc::ptr_eq(&namespace, &self.namespace)
+                || self.is_relative(&namespace) && namespace.detached && [0, self.number()].contains(&namespace.number)
+        };
+        if mount.namespace().is_some_and(usable) { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
+    }
+
+    /// Requires that a mount is in any namespace of the family.
+    ///
+    /// # Errors
+    /// `EINVAL`.
+    fn check_known(&self, mount: &MountPoint) -> Result<()> {
+        let known = mount.namespace().is_some_and(|namespace| self.is_relative(&namespace));
+        if known { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
+    }
+
+    fn is_relative(&self, namespace: &Namespace) -> bool {
+        Arc::ptr_eq(&namespace.family, &self.namespace.family)
+    }
+
+    /// Whether a mount is the first of a detached tree.
+    pub(crate) fn is_detached_root(&self, mount: &MountPoint) -> bool {
+        let namespace = mount.namespace();
+        namespace.is_some_and(|namespace| namespace.detached && self.is_relative(&namespace)) && mount.place().is_none()
+    }
+
+    /// Does something with a mount of any namespace of the family or, with `recursive`, with it and all that stand on it.
+    ///
+    /// # Errors
+    /// `EINVAL` for one that is in none; what `act` answers.
     pub(crate) fn with(
         &self,
         mount: &Arc<MountPoint>,
@@ -199,27 +299,47 @@ impl MountTree {
         act: impl FnOnce(&[Arc<MountPoint>]) -> Result<()>,
     ) -> Result<()> {
         let _change = self.change();
-        if !self.is_detached(mount) {
-            self.check(mount)?;
-        }
+        self.check_known(mount)?;
         act(&if recursive { subtree(mount) } else { alloc::vec![mount.clone()] })
     }
 
     /// Puts a mount on a place, on top of what stands there already, and copies of it where that is passed on to.
     ///
     /// # Errors
-    /// `EINVAL` when the place is no longer in this namespace, `ENOSPC` when a namespace has too many mounts, `ENOMEM`.
+    /// `ENOENT` when the place is in no namespace any more, `EINVAL` when it is not in this one, `ENOSPC` when a
+    /// namespace has too many mounts, `ENOMEM`.
     pub(crate) fn attach(&self, mount: &Arc<MountPoint>, at: Path) -> Result<()> {
         let _change = self.change();
-        self.attach_tree(mount, &at.crossed())
+        self.attach_tree(mount, &self.own_place(at)?)
     }
 
-    /// As [`MountTree::attach`], for a mount with all that stands on it, to a place where nothing stands.
-    fn attach_tree(&self, top: &Arc<MountPoint>, at: &Path) -> Result<()> {
+    /// Where something comes that is put on a place.
+    ///
+    /// # Errors
+    /// `ENOENT` when that is in no namespace any more.
+    fn place_on(at: Path) -> Result<Path> {
+        let at = at.crossed();
+        if at.mount.namespace().is_some() { Ok(at) } else { fail(FileSystemErrorKind::NotFound) }
+    }
+
+    /// As [`MountTree::place_on`], in this namespace.
+    ///
+    /// # Errors
+    /// `ENOENT` when it is in none any more, `EINVAL` when it is in another.
+    fn own_place(&self, at: Path) -> Result<Path> {
+        let at = Self::place_on(at)?;
         self.check(&at.mount)?;
+        Ok(at)
+    }
+
+    /// Puts a mount with all that stands on it on a place, below what stands there already, and copies of all where that
+    /// is passed on to.
+    fn attach_tree(&self, top: &Arc<MountPoint>, at: &Path) -> Result<()> {
+        let namespace = at.mount.namespace().ok_or(FileSystemErrorKind::NotFound)?;
         let coming = subtree(top);
-        let new = if self.has(top) { 0 } else { coming.len() };
-        self.namespace.reserve(new)?;
+        let is_there = top.namespace().is_some_and(|its| Arc::ptr_eq(&its, &namespace));
+        let new = if is_there { 0 } else { coming.len() };
+        namespace.reserve(new)?;
         let mut copies = Vec::new();
         if at.mount.is_shared() {
             let fresh: Vec<_> = coming.iter().filter(|mount| mount.share()).collect();
@@ -227,41 +347,82 @@ impl MountTree {
                 Ok(arrivals) => copies = arrivals,
                 Err(error) => {
                     fresh.into_iter().for_each(|mount| mount.share_no_more());
-                    self.namespace.release(new);
+                    namespace.release(new);
                     return Err(error);
                 }
             }
         }
         lift(top);
         if new != 0 {
-            coming.iter().for_each(|mount| mount.set_namespace(Some(self.namespace.clone())));
+            coming.iter().for_each(|mount| mount.join(&namespace));
         }
-        put(top.clone(), at);
+        put_beneath(top, at);
         copies.into_iter().for_each(Arrival::arrive);
         Ok(())
     }
 
-    /// Moves a mount with all that stands on it to another place (`MS_MOVE`). It may be the root of a detached tree.
+    /// Moves a mount with all that stands on it to another place (`MS_MOVE`). It may be the root of a detached tree, and
+    /// then the place be in a detached tree as well.
     ///
     /// # Errors
-    /// `EINVAL` for the root of the namespace, what else is not in it, what stands on a shared mount, and where something
-    /// unbindable would come to a shared mount; `ELOOP` for a place below the mount; `ENOSPC`, `ENOMEM`.
+    /// `EINVAL` for the root of the namespace, what else is neither in it nor a detached root, what stands on a shared
+    /// mount, for a place that is not this namespace's nor in a detached tree, and where something unbindable would come
+    /// to a shared mount; `ELOOP` for a place below the mount; `ENOENT`, `ENOSPC`, `ENOMEM`.
     pub(crate) fn relocate(&self, mount: &Arc<MountPoint>, at: Path) -> Result<()> {
         let _change = self.change();
-        let at = at.crossed();
-        self.check(&at.mount)?;
-        let movable = match mount.place() {
-            Some(place) => self.has(mount) && !place.mount.is_shared(),
-            None => self.is_detached(mount),
-        };
-        let unbindable = || subtree(mount).iter().any(|mount| mount.is_unbindable());
-        if !movable || at.mount.is_shared() && unbindable() {
+        let at = Self::place_on(at)?;
+        self.check_move(mount, &at)?;
+        self.move_to(mount, &at)
+    }
+
+    /// As [`MountTree::relocate`], to beneath the topmost of those that stand where the mount `over` does
+    /// (`MOVE_MOUNT_BENEATH`); `root` is what stands at the root of who asks.
+    ///
+    /// # Errors
+    /// As [`MountTree::relocate`]; `EINVAL` where nothing can be beneath: below that root, below what `mount` stands on
+    /// itself; for a `mount` whose root something else covers; and where a copy would come to stand on what it is to be
+    /// beneath, or on itself.
+    pub(crate) fn relocate_beneath(
+        &self,
+        mount: &Arc<MountPoint>,
+        over: &Arc<MountPoint>,
+        root: &MountPoint,
+    ) -> Result<()> {
+        let _change = self.change();
+        let over = Path::root_of(over.clone()).crossed();
+        if over.mount.namespace().is_none() {
+            return fail(FileSystemErrorKind::NotFound);
+        }
+        let Some(at) = over.mount.place() else { return fail(FileSystemErrorKind::InvalidArgument) };
+        self.check_move(mount, &at)?;
+        let covered = mount.standing_at(&mount.root).is_some();
+        let stands_on_it = over.is_above(&Path::root_of(mount.clone()));
+        let comes_back = propagation::covers(&at, &over.mount) || self.has(mount) && propagation::covers(&at, mount);
+        if covered || core::ptr::eq(&*over.mount, root) || stands_on_it || comes_back {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
-        if Path::root_of(mount.clone()).is_above(&at) {
+        self.move_to(mount, &at)
+    }
+
+    /// Whether a mount may be moved, and to that namespace.
+    fn check_move(&self, mount: &Arc<MountPoint>, at: &Path) -> Result<()> {
+        let movable = if self.has(mount) {
+            mount.place().is_some_and(|place| !place.mount.is_shared()) && self.has(&at.mount)
+        } else {
+            let same = |namespace| at.mount.namespace().is_some_and(|there| Arc::ptr_eq(&namespace, &there));
+            self.is_detached_root(mount) && !mount.namespace().is_some_and(same) && self.check_usable(&at.mount).is_ok()
+        };
+        if movable { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
+    }
+
+    fn move_to(&self, mount: &Arc<MountPoint>, at: &Path) -> Result<()> {
+        if at.mount.is_shared() && subtree(mount).iter().any(|mount| mount.is_unbindable()) {
+            return fail(FileSystemErrorKind::InvalidArgument);
+        }
+        if Path::root_of(mount.clone()).is_above(at) {
             return fail(FileSystemErrorKind::TooManySymlinks);
         }
-        self.attach_tree(mount, &at)
+        self.attach_tree(mount, at)
     }
 
     /// Puts a copy of the view from `source` downwards on a place; with `recursive`, of all mounts below it too, but for
@@ -274,8 +435,9 @@ impl MountTree {
         if source.mount.is_unbindable() {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
+        let at = self.own_place(at)?;
         let pairs = copy(source, Kinship::Like, |mount| recursive && !mount.is_unbindable())?;
-        self.attach_tree(&pairs[0].1, &at.crossed())
+        self.attach_tree(&pairs[0].1, &at)
     }
 
     /// Takes a mount away, and its copies where that is passed on to; `users` is how many references to it the caller
@@ -345,7 +507,7 @@ impl MountTree {
     pub(crate) fn duplicate(&self, paths: &mut [&mut Path]) -> Result<Self> {
         let _change = self.change();
         let pairs = copy(&Path::root_of(self.root()), Kinship::Like, |_| true)?;
-        let tree = self.beside(&pairs, false)?;
+        let tree = Self::of(Namespace::new(self.namespace.family.clone()), pairs.iter().map(|(_, copy)| copy))?;
         for path in paths {
             if let Some((_, mount)) = pairs.iter().find(|(original, _)| Arc::ptr_eq(original, &path.mount)) {
                 path.mount = mount.clone();
@@ -354,20 +516,27 @@ impl MountTree {
         Ok(tree)
     }
 
-    /// A tree of the same family that has these copies.
-    fn beside(&self, pairs: &Pairs, detached: bool) -> Result<Self> {
-        let namespace = Namespace::new(self.namespace.changes.clone(), detached);
-        namespace.reserve(pairs.len())?;
-        pairs.iter().for_each(|(_, copy)| copy.set_namespace(Some(namespace.clone())));
-        Ok(Self { root: RwLock::new(pairs[0].1.clone()), namespace })
+    /// A tree of these mounts, of which the first is that at the top.
+    ///
+    /// # Errors
+    /// `ENOSPC` when they are too many.
+    fn of<'a>(namespace: Arc<Namespace>, mounts: impl ExactSizeIterator<Item = &'a Arc<MountPoint>>) -> Result<Self> {
+        namespace.reserve(mounts.len())?;
+        let mut top = None;
+        for mount in mounts {
+            mount.join(&namespace);
+            top.get_or_insert(mount);
+        }
+        let top = top.ok_or(FileSystemErrorKind::InvalidArgument)?;
+        Ok(Self { root: RwLock::new(top.clone()), namespace })
     }
 
     /// A detached tree of the same family, of one mount.
     ///
     /// # Errors
     /// None that is to be expected: one mount is not too many.
-    pub(crate) fn detached(&self, mount: Arc<MountPoint>) -> Result<Self> {
-        self.beside(&alloc::vec![(mount.clone(), mount)], true)
+    pub(crate) fn detached(&self, mount: &Arc<MountPoint>) -> Result<Self> {
+        Self::of(Namespace::build(self.namespace.family.clone(), 0, true), [mount].into_iter())
     }
 
     /// A detached tree of the same family that is a copy of the view from `source` downwards; with `recursive`, of all
@@ -377,17 +546,12 @@ impl MountTree {
     /// `EINVAL` for what is unbindable, or neither in this namespace nor detached itself; `ENOMEM`.
     pub(crate) fn detached_copy(&self, source: &Path, recursive: bool) -> Result<Self> {
         let _change = self.change();
-        if source.mount.is_unbindable() || !self.has(&source.mount) && !self.is_detached(&source.mount) {
-            return fail(FileSystemErrorKind::InvalidArgument);
-        }
+        self.check_usable(&source.mount)?;
+        let origin = source.mount.namespace().filter(|_| !source.mount.is_unbindable());
+        let Some(origin) = origin else { return fail(FileSystemErrorKind::InvalidArgument) };
         let pairs = copy(source, Kinship::Like, |mount| recursive && !mount.is_unbindable())?;
-        self.beside(&pairs, true)
-    }
-
-    /// Whether a mount is in a detached tree of the same family.
-    pub(crate) fn is_detached(&self, mount: &MountPoint) -> bool {
-        let same = |changes: &Arc<Mutex<()>>| Arc::ptr_eq(changes, &self.namespace.changes);
-        mount.namespace().is_some_and(|namespace| namespace.detached && same(&namespace.changes))
+        let namespace = Namespace::build(self.namespace.family.clone(), origin.number, true);
+        Self::of(namespace, pairs.iter().map(|(_, copy)| copy))
     }
 
     /// Gives a mount that has nothing to do with others the links of another of the same file system, which shows all
@@ -398,9 +562,10 @@ impl MountTree {
     pub(crate) fn set_group(&self, from: &MountPoint, to: &Arc<MountPoint>) -> Result<()> {
         let _change = self.change();
         let links = |mount: &MountPoint| mount.is_shared() || mount.links().master.is_some();
-        let usable = |mount: &MountPoint| self.has(mount) || self.is_detached(mount);
         let shows = Arc::ptr_eq(&from.superblock, &to.superblock) && from.root.is_above(&to.root);
-        if !usable(from) || !usable(to) || !shows || !links(from) || links(to) {
+        self.check_known(from)?;
+        self.check_known(to)?;
+        if !shows || !links(from) || links(to) {
             return fail(FileSystemErrorKind::InvalidArgument);
         }
         to.become_kin(from, Kinship::Like);

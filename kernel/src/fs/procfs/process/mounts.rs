@@ -25,7 +25,8 @@ pub(super) fn mountinfo(subject: Subject) -> Result<String> {
         let (id, parent, device) = (mount.id, mount.parent, mount.file_system.id().0);
         let (root, source, target) = (escape(&mount.root), escape(&mount.source), escape(&mount.target));
         let (own, type_name, general) = (mount.own_options(), mount.type_name, mount.file_system_options());
-        let links = [("shared", mount.shared), ("master", mount.master), ("propagate_from", mount.propagate_from)];
+        let from = mount.propagate_from.filter(|from| Some(*from) != mount.master);
+        let links = [("shared", mount.shared), ("master", mount.master), ("propagate_from", from)];
         let mut optional: String =
             links.iter().filter_map(|(word, group)| group.map(|group| format!("{word}:{group} "))).collect();
         if mount.unbindable {

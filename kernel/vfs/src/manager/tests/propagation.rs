@@ -348,7 +348,7 @@ vfs_test! {
         world.tmpfs(&["/jail"]);
         world.tmpfs(&["/jail/a"]).set("/jail/a", Shared).bind("/jail/a", "/b").set("/b", Slave).set("/b", Shared);
         world.bind("/b", "/jail/c").set("/jail/c", Slave);
-        assert_eq!(world.info("/jail/c").propagate_from, None);
+        assert_eq!(world.info("/jail/c").propagate_from, world.info("/jail/c").master);
         let group = world.info("/jail/a").shared;
         let mut inside = World { vfs: world.vfs.clone(), root: world.root.clone() };
         assert_eq!(world.vfs.change_root(&mut inside.root, b"/jail"), Ok(()));
