@@ -1,4 +1,4 @@
-//! Read-only trees that the kernel makes up: a table of items, each with what stands behind it.
+//! Trees that the kernel makes up: a table of items, each with what stands behind it.
 //!
 //! A node is a number in the tree's table and has no state of its own; it is made when somebody asks for it, and is the
 //! same for all who do while anybody has it. A text is made when it is opened, so an open file reads one state of the
@@ -72,6 +72,7 @@ pub struct Tree {
     /// All nodes; a node's number is its place here plus one, as inode 0 means "none" in places.
     nodes: Vec<Record>,
     more: Option<&'static dyn More>,
+    read_only: bool,
     /// The nodes that somebody has, by their numbers, and some that nobody has any more.
     live: sync::Mutex<BTreeMap<u64, Weak<dyn VfsNode>>>,
 }
@@ -88,11 +89,22 @@ struct Record {
 impl Tree {
     /// A tree with `root`, which must be a directory, at its root.
     pub fn new(type_name: &'static str, magic: u64, root: &'static Kind, made: Timestamp) -> Arc<Self> {
-        Self::with_more(type_name, magic, root, made, None)
+        Self::build(type_name, magic, root, made, None)
     }
 
-    /// As [`Tree::new`], with names in the root that come and go.
+    /// As [`Tree::new`], with names in the root that come and go. It is not read-only: as in Linux's procfs there is
+    /// just nothing in it that can be changed.
     pub fn with_more(
+        type_name: &'static str,
+        magic: u64,
+        root: &'static Kind,
+        made: Timestamp,
+        more: &'static dyn More,
+    ) -> Arc<Self> {
+        Self::build(type_name, magic, root, made, Some(more))
+    }
+
+    fn build(
         type_name: &'static str,
         magic: u64,
         root: &'static Kind,
@@ -121,6 +133,7 @@ impl Tree {
             made,
             nodes,
             more,
+            read_only: more.is_none(),
             live: sync::Mutex::new(BTreeMap::new()),
         })
     }
@@ -146,6 +159,32 @@ impl Tree {
         let node = make();
         live.insert(inode, Arc::downgrade(&node));
         Ok(node)
+    }
+
+    /// Refuses to make a name.
+    ///
+    /// # Errors
+    /// `EROFS`; `ENOENT` in a tree that is not read-only, in which only what is there has a name.
+    pub fn refuse_name<T>(&self) -> Result<T> {
+        fail(if self.read_only { FileSystemErrorKind::ReadOnlyFileSystem } else { FileSystemErrorKind::NotFound })
+    }
+
+    /// Refuses to change what is there.
+    ///
+    /// # Errors
+    /// `EROFS`; `EPERM` in a tree that is not read-only.
+    pub fn refuse(&self) -> Result<()> {
+        fail(if self.read_only { FileSystemErrorKind::ReadOnlyFileSystem } else { FileSystemErrorKind::NotPermitted })
+    }
+
+    /// Refuses to change what is known of a node. As on Linux, a file is opened to be written as any other, so that it
+    /// may be cut; it stays as it is.
+    ///
+    /// # Errors
+    /// As [`Tree::refuse`].
+    pub fn refuse_attributes(&self, set: &SetAttributes) -> Result<()> {
+        let cuts = SetAttributes { size: set.size, ..SetAttributes::default() };
+        if set.size.is_some() && *set == cuts && !self.read_only { Ok(()) } else { self.refuse() }
     }
 
     /// When it was made.
@@ -183,7 +222,7 @@ impl FileSystemOperations for Tree {
     }
 
     fn read_only(&self) -> bool {
-        true
+        self.read_only
     }
 }
 
@@ -251,8 +290,8 @@ impl VfsNode for Node {
         Ok(self.tree.clone())
     }
 
-    fn set_attributes(&self, _set: &SetAttributes) -> Result<()> {
-        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+    fn set_attributes(&self, set: &SetAttributes) -> Result<()> {
+        self.tree.refuse_attributes(set)
     }
 
     fn lookup(&self, name: &[u8]) -> Result<NodeRef> {
@@ -272,23 +311,23 @@ impl VfsNode for Node {
     }
 
     fn create(&self, _name: &[u8], _new: &NewNode<'_>) -> Result<NodeRef> {
-        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+        self.tree.refuse_name()
     }
 
     fn link(&self, _name: &[u8], _node: &NodeRef) -> Result<()> {
-        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+        self.tree.refuse_name()
     }
 
     fn unlink(&self, _name: &[u8], _victim: &NodeRef) -> Result<()> {
-        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+        self.tree.refuse()
     }
 
     fn remove_directory(&self, _name: &[u8], _victim: &NodeRef) -> Result<()> {
-        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+        self.tree.refuse()
     }
 
     fn rename(&self, _rename: &Rename<'_>) -> Result<()> {
-        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+        self.tree.refuse_name()
     }
 
     fn list(&self, cursor: u64, emit: &mut EmitItem<'_>) -> Result<u64> {
@@ -321,26 +360,37 @@ impl VfsNode for Node {
 
     fn open(&self, _access: Access) -> Result<Option<Arc<dyn OpenStream>>> {
         match self.record().kind {
-            Kind::Text(make) => Ok(Some(Arc::new(Text(make().into_bytes())))),
+            Kind::Text(make) => Ok(Some(Arc::new(Text::new(make().into_bytes(), FileSystemErrorKind::Io)))),
             _ => Ok(None),
         }
     }
 }
 
 /// A text as it was when it was opened.
-pub struct Text(pub Vec<u8>);
+pub struct Text {
+    bytes: Vec<u8>,
+    /// What who writes is told.
+    refusal: FileSystemErrorKind,
+}
+
+impl Text {
+    /// A text; who writes it is told `refusal`.
+    pub const fn new(bytes: Vec<u8>, refusal: FileSystemErrorKind) -> Self {
+        Self { bytes, refusal }
+    }
+}
 
 impl OpenStream for Text {
     fn read(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
-        let start = usize::try_from(offset).map_or(self.0.len(), |offset| offset.min(self.0.len()));
-        let rest = &self.0[start..];
+        let start = usize::try_from(offset).map_or(self.bytes.len(), |offset| offset.min(self.bytes.len()));
+        let rest = &self.bytes[start..];
         let piece = &rest[..rest.len().min(sink.room())];
         sink.put(piece)?;
         Ok(piece.len())
     }
 
     fn write(&self, _offset: u64, _source: &mut dyn Source) -> Result<usize> {
-        fail(FileSystemErrorKind::ReadOnlyFileSystem)
+        fail(self.refusal)
     }
 
     fn seekable(&self) -> bool {

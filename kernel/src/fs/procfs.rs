@@ -56,7 +56,7 @@ impl FileSystemDriver for ProcfsDriver {
     fn mount(&self, request: &mut MountRequest<'_>) -> Result<Arc<dyn FileSystemOperations>> {
         super::generated::refuse_options(request)?;
         let now = request.manager.environment().clock.now();
-        Ok(Tree::with_more("proc", MAGIC, &ROOT, now, Some(&Processes)))
+        Ok(Tree::with_more("proc", MAGIC, &ROOT, now, &Processes))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod futexes;
 mod memory;
+mod mount_numbers;
 mod mounts;
 mod moves;
 mod notices;

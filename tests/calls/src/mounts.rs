@@ -343,5 +343,6 @@ pub fn rows() {
     copies();
     attributes();
     groups();
+    crate::mount_numbers::rows();
     crate::moves::rows();
 }

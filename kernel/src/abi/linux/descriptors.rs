@@ -10,6 +10,7 @@ use super::cloning;
 use super::file_flags;
 use super::flags::{self, O_CLOEXEC, O_NONBLOCK};
 use super::locks;
+use super::namespaces;
 use super::owners;
 use super::terminals::{self, TIOCOUTQ};
 use crate::fs::pipe as pipes;
@@ -198,7 +199,7 @@ const FIOCLEX: u32 = 0x5451;
 
 /// What every file knows: to give way to another program, not to be waited for, to tell its owner, how much can be
 /// read. The rest is for
-/// terminals and sockets, and for files that are marked or cloned.
+/// terminals and sockets, for files that are marked or cloned, and for namespaces.
 pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
     let file = call.file(0)?;
     match call.word(1) {
@@ -220,6 +221,7 @@ pub fn ioctl(call: &mut Call<'_>) -> Result<u64> {
         FIONREAD => call.address(2).write_u32(file.readable()? as u32)?,
         _ => {
             let done = file_flags::ioctl(call, &file).or_else(|| cloning::ioctl(call, &file));
+            let done = done.or_else(|| namespaces::ioctl(call, &file));
             return done.unwrap_or(fail(FileSystemErrorKind::NotATerminal));
         }
     }

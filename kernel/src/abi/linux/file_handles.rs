@@ -7,7 +7,7 @@ use vfs::mount::Path;
 
 use super::call::Call;
 use super::flags::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_FOLLOW, open_flags};
-use super::names;
+use super::{names, structures};
 use crate::fs::unnamed;
 
 /// The number of the mount is one of 64 bits.
@@ -69,7 +69,7 @@ pub fn name_to_handle_at(call: &mut Call<'_>) -> Result<u64> {
     }
     let mount = path.mount.id();
     if flags & AT_HANDLE_MNT_ID_UNIQUE != 0 {
-        call.write_words(3, [mount])?;
+        call.write_words(3, [structures::UNIQUE_MOUNTS + mount])?;
     } else {
         call.address(3).write_u32(mount as u32)?;
     }

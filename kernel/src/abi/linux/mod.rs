@@ -19,6 +19,7 @@
 //! | `mounts` | mounting, the root, and the figures of file systems |
 //! | `namespaces` | mounts of one's own, and going to those of others |
 //! | `mounting` | mounts made step by step |
+//! | `mount_numbers` | what is known of mounts, by their numbers |
 //! | `memory`, `memory_locks`, `advice`, `foreign_memory` | mappings and the heap; what is said of them; those of others |
 //! | `beginnings`, `processes` | beginning processes and threads; other programs, ending |
 //! | `identity`, `signals` | which and where; signals |
@@ -61,6 +62,7 @@ mod memory;
 mod memory_locks;
 mod message_rows;
 mod messages;
+mod mount_numbers;
 mod mounting;
 mod mounts;
 mod names;

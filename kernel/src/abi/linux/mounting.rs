@@ -69,6 +69,16 @@ fn attributes(bits: u64) -> Result<MountFlags> {
     Ok(ATTRIBUTES.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, flag)| *flag).collect())
 }
 
+/// The `MOUNT_ATTR_*` of a mount.
+pub fn attribute_bits(flags: MountFlags) -> u64 {
+    let times = match flags {
+        _ if flags.contains(MountFlags::NO_ACCESS_TIME) => ATTRIBUTE_NO_ACCESS_TIME,
+        _ if flags.contains(MountFlags::STRICT_ACCESS_TIME) => ATTRIBUTE_STRICT_ACCESS_TIME,
+        _ => 0,
+    };
+    ATTRIBUTES.iter().filter(|(_, flag)| flags.contains(*flag)).fold(times, |all, (bit, _)| all | bit)
+}
+
 /// What the bits of access times among `MOUNT_ATTR_*` mean.
 ///
 /// # Errors

@@ -22,10 +22,10 @@ const MS_BIND: u32 = 0x1000;
 const MS_MOVE: u32 = 0x2000;
 const MS_REC: u32 = 0x4000;
 const MS_SILENT: u32 = 0x8000;
-const MS_UNBINDABLE: u32 = 1 << 17;
-const MS_PRIVATE: u32 = 1 << 18;
-const MS_SLAVE: u32 = 1 << 19;
-const MS_SHARED: u32 = 1 << 20;
+pub const MS_UNBINDABLE: u32 = 1 << 17;
+pub const MS_PRIVATE: u32 = 1 << 18;
+pub const MS_SLAVE: u32 = 1 << 19;
+pub const MS_SHARED: u32 = 1 << 20;
 /// How a mount passes on what is mounted below it.
 const PROPAGATION: u32 = MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED;
 

@@ -54,7 +54,11 @@ pub fn stat(metadata: &Metadata) -> [u64; 18] {
 
 /// What of `struct statx` is filled in, whatever was asked for: `STATX_BASIC_STATS`.
 const STATX_KNOWN: u32 = 0x7ff;
-/// `STATX_MNT_ID`, and `STATX_MNT_ID_UNIQUE`, which no later mount has either. Here they are one.
+/// What is added to a mount's number where it is one that no later mount has either, so that it is taken for no other: as
+/// on Linux. Here no later mount has the other either.
+pub const UNIQUE_MOUNTS: u64 = 1 << 31;
+
+/// `STATX_MNT_ID`, and `STATX_MNT_ID_UNIQUE`.
 const STATX_MNT_ID: u32 = 0x1000;
 const STATX_MNT_ID_UNIQUE: u32 = 0x4000;
 /// `STATX_BTIME`: when it was made, where that is known.
@@ -70,7 +74,8 @@ pub fn statx(metadata: &Metadata, asked: u32, mount: u64, is_mount_root: bool) -
     // The values are those of the flags themselves.
     let shown = FileFlags::PROTECTION | FileFlags::NO_DUMP;
     let shown = |flags: FileFlags| u64::from((flags & shown).bits());
-    let mount_known = if asked & STATX_MNT_ID_UNIQUE != 0 { STATX_MNT_ID_UNIQUE } else { STATX_MNT_ID };
+    let (mount_known, first) =
+        if asked & STATX_MNT_ID_UNIQUE != 0 { (STATX_MNT_ID_UNIQUE, UNIQUE_MOUNTS) } else { (STATX_MNT_ID, 0) };
     let mode = metadata.kind.mode_bits() | metadata.mode;
     let time = |time: Timestamp| [time.seconds as u64, u64::from(time.nanoseconds)];
     words[0] = pair(STATX_KNOWN | mount_known, BLOCK as u32);
@@ -92,7 +97,7 @@ pub fn statx(metadata: &Metadata, asked: u32, mount: u64, is_mount_root: bool) -
         (file_system >> 8 & 0xfff | file_system >> 32 & !0xfff, file_system & 0xff | file_system >> 12 & !0xff);
     words[16] = pair(metadata.device.major, metadata.device.minor);
     words[17] = pair(major as u32, minor as u32);
-    words[18] = mount;
+    words[18] = first + mount;
     words
 }
 

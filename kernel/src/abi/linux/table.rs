@@ -8,9 +8,9 @@ use super::call::Call;
 use super::{
     advice, alarms, attributes, beginnings, clocks, credentials, descriptors, events, file_flags, file_handles,
     foreign_memory, futex_rows, futexes, handles, identity, jobs, limits, locks, machine, memory, memory_locks,
-    message_rows, messages, mounting, mounts, names, namespaces, ordering, policies, polling, posix_timers, prctl,
-    processes, scheduling, selecting, signals, socket_options, sockets, splicing, system, timers, transfer, usage,
-    waiting, watches, xattrs,
+    message_rows, messages, mount_numbers, mounting, mounts, names, namespaces, ordering, policies, polling,
+    posix_timers, prctl, processes, scheduling, selecting, signals, socket_options, sockets, splicing, system, timers,
+    transfer, usage, waiting, watches, xattrs,
 };
 
 /// What answers a call.
@@ -123,7 +123,7 @@ table! {
     13 rt_sigaction signals::rt_sigaction, flags "SA_NOCLDSTOP SA_NOCLDWAIT SA_SIGINFO SA_ONSTACK SA_RESTART SA_NODEFER SA_RESETHAND SA_RESTORER";
     14 rt_sigprocmask signals::rt_sigprocmask, flags "SIG_BLOCK SIG_UNBLOCK SIG_SETMASK";
     15 rt_sigreturn signals::rt_sigreturn;
-    16 ioctl descriptors::ioctl, flags "TCGETS TCSETS TCSETSW TCSETSF TCGETS2 TCSETS2 TCSETSW2 TCSETSF2 TCSBRK TCSBRKP TCXONC TCFLSH TIOCSCTTY TIOCNOTTY TIOCGPGRP TIOCSPGRP TIOCGSID TIOCGWINSZ TIOCSWINSZ TIOCOUTQ TIOCGETD FIONREAD FIOCLEX FIONCLEX FIONBIO FIOASYNC FICLONE FICLONERANGE FS_IOC_GETFLAGS FS_IOC_SETFLAGS FS_IOC_FSGETXATTR FS_IOC_FSSETXATTR", but "nothing else (`ENOTTY`)";
+    16 ioctl descriptors::ioctl, flags "TCGETS TCSETS TCSETSW TCSETSF TCGETS2 TCSETS2 TCSETSW2 TCSETSF2 TCSBRK TCSBRKP TCXONC TCFLSH TIOCSCTTY TIOCNOTTY TIOCGPGRP TIOCSPGRP TIOCGSID TIOCGWINSZ TIOCSWINSZ TIOCOUTQ TIOCGETD FIONREAD FIOCLEX FIONCLEX FIONBIO FIOASYNC FICLONE FICLONERANGE FS_IOC_GETFLAGS FS_IOC_SETFLAGS FS_IOC_FSGETXATTR FS_IOC_FSSETXATTR NS_GET_NSTYPE NS_GET_MNTNS_ID NS_GET_ID NS_MNT_GET_INFO NS_MNT_GET_NEXT NS_MNT_GET_PREV", but "nothing else (`ENOTTY`)";
     17 pread64 transfer::pread64;
     18 pwrite64 transfer::pwrite64;
     19 readv transfer::readv;
@@ -475,8 +475,8 @@ table! {
     454 futex_wake futex_rows::futex_wake, flags "FUTEX2_SIZE_U32 FUTEX2_PRIVATE", but "as `futex_waitv`";
     455 futex_wait futex_rows::futex_wait, flags "FUTEX2_SIZE_U32 FUTEX2_PRIVATE", but "as `futex_waitv`";
     456 futex_requeue futex_rows::futex_requeue, flags "FUTEX2_SIZE_U32 FUTEX2_PRIVATE", but "as `futex_waitv`";
-    457 statmount;
-    458 listmount;
+    457 statmount mount_numbers::statmount;
+    458 listmount mount_numbers::listmount, flags "LISTMOUNT_REVERSE";
     459 lsm_get_self_attr;
     460 lsm_set_self_attr;
     461 lsm_list_modules;

@@ -48,7 +48,7 @@ impl VfsManager {
     ///
     /// # Errors
     /// Those of [`VfsManager::open`].
-    pub(super) fn open_found(&self, context: &Context, place: Path, flags: OpenFlags) -> Result<Arc<FileObject>> {
+    pub fn open_found(&self, context: &Context, place: Path, flags: OpenFlags) -> Result<Arc<FileObject>> {
         if flags.contains(OpenFlags::PATH) {
             return open_place(place, flags);
         }

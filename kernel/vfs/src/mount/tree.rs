@@ -233,6 +233,11 @@ impl MountTree {
         self.namespace.mounts.lock().values().filter_map(Weak::upgrade).collect()
     }
 
+    /// The mount of that number.
+    pub fn mount(&self, number: u64) -> Option<Arc<MountPoint>> {
+        self.namespace.mounts.lock().get(&number).and_then(Weak::upgrade)
+    }
+
     /// How many mounts there are.
     pub fn count(&self) -> usize {
         self.namespace.mounts.lock().len()

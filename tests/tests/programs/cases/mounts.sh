@@ -78,3 +78,11 @@ for what in rw ro nosuid,nodev,noexec noatime nodiratime relatime strictatime no
 mount -t tmpfs none /tmp; cd /tmp; mkdir a b; mount -t tmpfs none a; mount --bind a b; try() { for d in a b; do touch $d/x 2> /dev/null && echo $d yes || echo $d no; done; for d in a b; do grep " $PWD/$d " /proc/self/mountinfo | sed 's/,\(size\|nr_inodes\|mode\)=[^, ]*//g; s/,inode64//' | cut -d' ' -f6,8-; done; }
 try; mount -o remount,bind,ro b; try; mount -o remount,bind,rw b; try; mount -o remount,ro b; try; mount -o remount,bind,rw b; try; mount -o remount,rw a; try; mount -o remount,nosuid,noatime a; try; mount -o remount,bind,noexec,nodiratime b; try; mount -o remount,lazytime a; try; mount -o remount,bind,nodev a; try
 exec 3> a/open; mount -o remount,ro b 2> /dev/null; echo $?; mount -o remount,bind,ro b; echo $?; exec 3>&-; mount -o remount,ro b; echo $?; try; mount -o remount,ro . 2> /dev/null; mount -o remount,rw none a/x 2> /dev/null; echo $?
+
+## proc is not read-only, but nothing is made or removed there
+mount -t tmpfs none /tmp; cd /tmp; mkdir p; mount -t proc proc p; shown() { grep ' /tmp/p ' /proc/mounts; grep ' /tmp/p ' /proc/self/mountinfo | cut -d' ' -f4-; }; shown
+try() { "$@" 2>&1 || echo "$?"; }
+for place in p p/self p/self/fd p/sys p/sys/kernel; do try touch $place/new; try mkdir $place/new; try ln -s target $place/new; try ln p/version $place/new; try mv p/version $place/new; done
+try rm -f p/version; try rm -f p/self/status; try rmdir p/sys; try rmdir p/self/fd; try rmdir p/1; try mv p/version /tmp/version; ls /tmp; try chmod 600 p/self/status
+try sh -c 'echo text > p/version'; try sh -c 'echo text >> p/self/status'; try sh -c 'echo text >| p/self/stat'; grep -c . p/version
+mount -o remount,ro p; shown; try sh -c 'echo text > p/version'; try rm -f p/version; mount -o remount,rw p; shown; mount -o remount,bind,ro p; shown; try sh -c 'echo text > p/version'

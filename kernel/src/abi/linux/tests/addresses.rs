@@ -14,7 +14,7 @@ use vfs::node::SetXattr;
 
 use super::program::{Act, Argument, DATA_END, Machine, Program};
 use super::{EFAULT, error};
-use crate::abi::linux::table;
+use crate::abi::linux::{structures, table};
 use crate::fs::epoll::{self, Asked, Epoll, Mode};
 use crate::fs::{devices, pipe, timer, unnamed, watching};
 use crate::ktest;
@@ -39,6 +39,9 @@ const ZEROS: u64 = 0x900d_0000;
 const HEADER: u64 = 0x900d_4ead;
 /// In place of an argument: the address of a change of a mount's properties.
 const MOUNT_ATTRIBUTES: u64 = 0x900d_a771;
+/// In place of an argument: the address of a request about the root's mount, and about all mounts.
+const MOUNT_REQUEST: u64 = 0x900d_1d00;
+const MOUNTS_REQUEST: u64 = 0x900d_1d01;
 /// In place of an argument: the address of a set of signals, of which one has come.
 const SIGNALS: u64 = 0x900d_5167;
 /// In place of an argument: the device number of the file system.
@@ -363,6 +366,10 @@ const ADDRESSES: &[(&str, &[u64])] = &[
     ("fsconfig", &[16, 2, PATH, BAD, 8]),
     ("fsconfig", &[16, 3, PATH, BAD, CWD]),
     ("open_tree", &[CWD, BAD, 0]),
+    ("statmount", &[BAD, ZEROS, 32, 0]),
+    ("statmount", &[MOUNT_REQUEST, BAD, 32, 0]),
+    ("listmount", &[BAD, ZEROS, 4, 0]),
+    ("listmount", &[MOUNTS_REQUEST, BAD, 4, 0]),
     ("open_tree_attr", &[CWD, BAD, 0, 0, 0]),
     ("open_tree_attr", &[CWD, ZEROS, 0x1000, BAD, 32]),
     ("move_mount", &[CWD, BAD, CWD, LINK, 0]),
@@ -442,6 +449,8 @@ ktest! {
             let type_name = program.bytes(b"tmpfs");
             program.call("fsopen", &[type_name.into(), 0.into()]);
             let mount_attributes = program.words(&[1, 0, 0, 0]);
+            let root_mount = structures::UNIQUE_MOUNTS + machine.manager.tree().root().id();
+            let [mount_request, mounts_request] = [root_mount, u64::MAX].map(|mount| program.words(&[24, mount, 0]));
             let signals = program.words(&[1 << (USR1 - 1)]);
             program.call("rt_sigprocmask", &[0.into(), signals.into(), 0.into(), 8.into()]);
             program.kill_itself(USR1);
@@ -462,6 +471,8 @@ ktest! {
                     ZEROS => zeros,
                     HEADER => header,
                     MOUNT_ATTRIBUTES => mount_attributes,
+                    MOUNT_REQUEST => mount_request,
+                    MOUNTS_REQUEST => mounts_request,
                     SIGNALS => signals,
                     DEVICE => machine.manager.tree().root().superblock().operations().id().0,
                     other => other,

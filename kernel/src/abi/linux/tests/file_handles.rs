@@ -2,6 +2,7 @@
 
 use super::program::{Act, Argument, Machine, Program, Slot};
 use super::{EBADF, EINVAL, ELOOP, ENOENT, ENOTDIR, EOPNOTSUPP, EOVERFLOW, EPERM, ESTALE, error};
+use crate::abi::linux::structures;
 use crate::ktest;
 use crate::task::process::Ending;
 
@@ -72,7 +73,7 @@ ktest! {
         assert_eq!(shown[0][0], 12 | 1 << 32);
         assert_eq!(shown[1..4], [shown[0]; 3]);
         assert_ne!(shown[4], shown[0]);
-        let number = machine.manager.tree().root().id() as i64;
+        let number = (structures::UNIQUE_MOUNTS + machine.manager.tree().root().id()) as i64;
         assert_eq!(machine.result(wide), 0);
         assert_eq!((machine.result(Slot(mounts + 8)), machine.result(Slot(mounts)) >> 32), (number, -1));
         let expected = [0, EOPNOTSUPP, EOVERFLOW, EOVERFLOW, EINVAL, ENOENT, ENOENT, EBADF, EINVAL, EOPNOTSUPP, EINVAL];

@@ -1,7 +1,7 @@
 //! The machine's names, log and clock, and namespaces as files.
 
 use super::procfs::machine_with_proc;
-use super::program::{Program, Slot, run};
+use super::program::{Argument, Program, Slot, run};
 use super::{EINVAL, ENOENT, EPERM, ESRCH, error};
 use crate::abi::linux::machine::{NODE_NAME, text};
 use crate::ktest;
@@ -114,6 +114,43 @@ ktest! {
         let [before, after, again] =
             [before, after, again].map(|room| [0, 8].map(|word| machine.result(Slot(room.0 + word))));
         assert!(before == again && before != after);
+    }
+
+    /// ```text
+    ///   4: its namespace's file │ unshare │ 5: the next one's, which tells of it; 6: the previous one's of 5 │ no more
+    /// ```
+    fn one_namespace_leads_to_the_next_and_the_previous() {
+        const NEXT: u64 = 0x8010_b70b;
+        const PREVIOUS: u64 = 0x8010_b70c;
+        const NUMBER: u64 = 0x8008_b705;
+        let machine = machine_with_proc();
+        let mut program = Program::new();
+        let link = program.bytes(b"/proc/self/ns/mnt");
+        let [told, told_back] = [0; 2].map(|_| program.room(2));
+        let numbers = [0; 3].map(|_| program.room(1));
+        program.call("open", &[link.into(), 0.into()]);
+        program.call("unshare", &[0x2_0000.into()]);
+        let steps = [
+            program.call("ioctl", &[4.into(), NEXT.into(), told.0.into()]),
+            program.call("ioctl", &[5.into(), PREVIOUS.into(), told_back.0.into()]),
+            program.call("ioctl", &[5.into(), NEXT.into(), 0.into()]),
+            program.call("ioctl", &[4.into(), PREVIOUS.into(), 0.into()]),
+        ];
+        for (file, number) in (4..).zip(numbers) {
+            program.call("ioctl", &[Argument::Is(file), NUMBER.into(), number.0.into()]);
+        }
+        program.call("setuid", &[1000.into()]);
+        let denied = program.call("ioctl", &[4.into(), NEXT.into(), 0.into()]);
+        assert_eq!(machine.run(program), Ending::Exited(0));
+        assert_eq!(steps.map(|call| machine.result(call)), [5, 6, error(ENOENT), error(ENOENT)]);
+        assert_eq!(machine.result(denied), error(EPERM));
+        let [first, second, again] = numbers.map(|number| machine.result(number));
+        assert!(0 < first && first < second && first == again);
+        let mounts = machine.manager.tree().count() as i64;
+        for (room, number) in [(told, second), (told_back, first)] {
+            let words = [0, 8].map(|at| machine.result(Slot(room.0 + at)));
+            assert_eq!(words, [16 | mounts << 32, number]);
+        }
     }
 
     /// ```text

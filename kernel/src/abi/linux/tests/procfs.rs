@@ -144,8 +144,8 @@ ktest! {
         assert!(rest.starts_with(&status), "{rest}");
         assert!(rest.contains("Uid:\t0\t0\t0\t0\nGid:\t5\t5\t5\t5\n"), "{rest}");
         assert!(rest.contains("\ntmpfs / tmpfs rw,"), "{rest}");
-        assert!(rest.contains(" 0 0\nnone /proc proc ro,relatime 0 0\n"), "{rest}");
-        assert!(rest.contains(" / /proc rw,relatime - proc none ro\n"), "{rest}");
+        assert!(rest.contains(" 0 0\nnone /proc proc rw,relatime 0 0\n"), "{rest}");
+        assert!(rest.contains(" / /proc rw,relatime - proc none rw\n"), "{rest}");
         assert!(rest.contains(&format!("\n{pid} (program) R 1 {pid} {pid} 0 -1 ")), "{rest}");
         assert!(rest.ends_with(" 0 0\nLinux\n"), "{rest}");
     }

@@ -13,7 +13,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file_system::FileSystemOperations;
 use vfs::metadata::{FileType, Metadata, NodeId, Permissions, SetAttributes};
 use vfs::mount::Path;
-use vfs::node::{Access, DirectoryItem, EmitItem, FIRST_CURSOR, NodeRef, VfsNode};
+use vfs::node::{Access, DirectoryItem, EmitItem, FIRST_CURSOR, NewNode, NodeRef, Rename, VfsNode};
 
 use super::{Subject, decimal, memory, mounts, state, usage};
 use crate::fs::generated::{Text, Tree};
@@ -218,8 +218,28 @@ impl VfsNode for Node {
         Ok(self.tree.clone())
     }
 
-    fn set_attributes(&self, _set: &SetAttributes) -> Result<()> {
-        fail(FileSystemErrorKind::NotPermitted)
+    fn set_attributes(&self, set: &SetAttributes) -> Result<()> {
+        self.tree.refuse_attributes(set)
+    }
+
+    fn create(&self, _name: &[u8], _new: &NewNode<'_>) -> Result<NodeRef> {
+        self.tree.refuse_name()
+    }
+
+    fn link(&self, _name: &[u8], _node: &NodeRef) -> Result<()> {
+        self.tree.refuse_name()
+    }
+
+    fn unlink(&self, _name: &[u8], _victim: &NodeRef) -> Result<()> {
+        self.tree.refuse()
+    }
+
+    fn remove_directory(&self, _name: &[u8], _victim: &NodeRef) -> Result<()> {
+        self.tree.refuse()
+    }
+
+    fn rename(&self, _rename: &Rename<'_>) -> Result<()> {
+        self.tree.refuse_name()
     }
 
     fn change_cell(&self) -> Option<&ChangeCell> {
@@ -323,6 +343,6 @@ impl VfsNode for Node {
             Some(Kind::Memory(range)) => memory::content(self.subject, range)?,
             _ => return Ok(None),
         };
-        Ok(Some(Arc::new(Text(text))))
+        Ok(Some(Arc::new(Text::new(text, FileSystemErrorKind::InvalidArgument))))
     }
 }
