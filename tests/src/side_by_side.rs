@@ -83,6 +83,17 @@ pub fn compare(name: &str, argument: &str) -> Result<()> {
     ensure!(linux.ends_with("done\n"), "on Linux:\n{linux}");
     let (strata, died) = in_the_guest(scratch.path(), &program, Duration::from_secs(60))?;
     let died = died.unwrap_or_default();
-    ensure!(linux == strata && died.is_empty(), "--- Linux\n{linux}--- Strata\n{strata}\n{died}");
+    ensure!(linux == strata && died.is_empty(), "{}\n{died}", parting(&linux, &strata));
     Ok(())
+}
+
+/// How many lines are shown before the first that differs, and from there on.
+const CONTEXT: usize = 60;
+
+/// Where two texts part, with what comes before and after.
+fn parting(linux: &str, strata: &str) -> String {
+    let line = linux.lines().zip(strata.lines()).take_while(|(theirs, ours)| theirs == ours).count();
+    let part = |text: &str, from: usize| text.lines().skip(from).take(CONTEXT).collect::<Vec<_>>().join("\n");
+    let before: Vec<&str> = linux.lines().take(line).skip(line.saturating_sub(CONTEXT)).collect();
+    format!("{}\n--- Linux\n{}\n--- Strata\n{}", before.join("\n"), part(linux, line), part(strata, line))
 }

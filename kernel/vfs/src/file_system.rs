@@ -2,6 +2,7 @@
 
 use crate::driver::MountRequest;
 use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::handles::{Handle, Located};
 use crate::metadata::{FileSystemId, Statistics};
 use crate::node::NodeRef;
 use core::any::Any;
@@ -52,10 +53,26 @@ pub trait FileSystemOperations: Send + Sync {
         false
     }
 
-    /// The number that handles of its nodes carry besides the inode number, which no two nodes have had; `None` where
-    /// there are no handles to open nodes by (`name_to_handle_at(2)`).
-    fn generation(&self) -> Option<u32> {
-        None
+    /// Whether nodes are opened by their handles (`open_by_handle_at(2)`).
+    fn opens_handles(&self) -> bool {
+        false
+    }
+
+    /// The handle of one of its nodes, which no other has had or gets. Where nodes are opened by handles, the node is
+    /// remembered for [`FileSystemOperations::locate`].
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` where there are none (`name_to_handle_at(2)`), `ENOMEM`.
+    fn handle_of(&self, _node: &NodeRef) -> Result<Handle> {
+        fail(FileSystemErrorKind::NotSupported)
+    }
+
+    /// Where the node with a handle is, below the directory `from`; `None` for one that is gone or never was.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    fn locate(&self, _handle: Handle, _from: &NodeRef) -> Result<Option<Located>> {
+        Ok(None)
     }
 
     /// How many file systems are stacked below this one: 0 for one that stands by itself.

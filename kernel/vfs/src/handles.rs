@@ -1,53 +1,76 @@
 //! Nodes by handles instead of names (`name_to_handle_at(2)`).
 //!
-//! A handle is an inode number with the file system's [generation]. What it is opened to is the entry that it was asked
-//! for, while somebody uses that and its name holds. Otherwise a name, which may be another by now, is searched for in
-//! the whole tree: few programs open by handle, and an index of all nodes would be at the cost of all. A node that has no
-//! name any more is found while the entry is used that its handle was asked for.
+//! A handle is an identity that a node keeps whatever its names, told by its file system
+//! ([`FileSystemOperations::handle_of`]). What it is opened to is the entry that it was asked for, while somebody uses
+//! that and its name holds. Else the file system says along which names the node may be found
+//! ([`FileSystemOperations::locate`]); only where it cannot, or the names lead elsewhere by now, is the whole tree
+//! searched: few programs open by handle, and an index of all nodes would be at the cost of all. So whatever has a name
+//! is found by one, and its entry hangs where it ought to. A node that has no name any more is found while it is used: by
+//! the entry that its handle was asked for, or if that is gone and it is no directory, by one without a name.
 //!
-//! [generation]: crate::file_system::FileSystemOperations::generation
+//! [`FileSystemOperations::handle_of`]: crate::file_system::FileSystemOperations::handle_of
+//! [`FileSystemOperations::locate`]: crate::file_system::FileSystemOperations::locate
 
 use crate::entry::VfsEntry;
 use crate::error::{FileSystemErrorKind, Result, fail};
-use crate::metadata::FileType;
+use crate::metadata::{FileType, NodeId};
 use crate::name::Name;
-use crate::node::FIRST_CURSOR;
-use crate::superblock::{DEFAULT_CACHE_BOUND, SuperBlock};
-use crate::sync::Mutex;
-use alloc::sync::{Arc, Weak};
+use crate::node::{FIRST_CURSOR, NodeRef};
+use crate::superblock::SuperBlock;
+use alloc::sync::Arc;
 use alloc::vec;
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
+use alloc::vec::Vec;
 
-/// A node, whatever its names.
+/// A node, whatever its names. Its number need not be the one that the node shows.
+pub type Handle = NodeId;
+
+/// What a handle is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Handle {
-    /// Its inode number.
-    pub inode: u64,
-    /// The generation of its file system.
-    pub generation: u32,
+pub enum Purpose {
+    /// To open its node.
+    Open,
+    /// To tell its node from others (`AT_HANDLE_FID`).
+    Compare,
 }
 
-/// The entries that handles were asked for, by inode number.
-#[derive(Default)]
-pub(crate) struct Handles(Mutex<HashMap<u64, Weak<VfsEntry>, FxBuildHasher>>);
+/// Where a node is.
+pub struct Located {
+    /// The inode number that it shows.
+    pub inode: u64,
+    /// How it is found.
+    pub way: Way,
+    /// The node, where somebody uses it.
+    pub node: Option<NodeRef>,
+}
 
-impl Handles {
-    fn note(&self, inode: u64, entry: &Arc<VfsEntry>) -> Result<()> {
-        let mut entries = self.0.lock();
-        if entries.len() == entries.capacity() {
-            page::admit(2 * entries.allocation_size() + size_of::<(u64, Weak<VfsEntry>)>())?;
-            entries.try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
-        }
-        entries.insert(inode, Arc::downgrade(entry));
-        if entries.len() > 2 * DEFAULT_CACHE_BOUND {
-            entries.retain(|_, entry| entry.strong_count() > 0);
-        }
-        Ok(())
-    }
+/// How a node is found.
+#[derive(Debug)]
+pub enum Way {
+    /// Not at all: it has no name.
+    None,
+    /// Along these names, unless it has just moved: whoever goes there looks.
+    Along(Vec<Name>),
+    /// By a search.
+    Unknown,
+}
 
-    fn get(&self, inode: u64) -> Option<Arc<VfsEntry>> {
-        self.0.lock().get(&inode)?.upgrade()
+impl Way {
+    /// The way down to `node`, by the steps up from it: `up` tells the directory that something is in, and under which
+    /// name. [`Way::Unknown`] where that ends before a node that `is_start`.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn up_from<T>(node: T, is_start: impl Fn(&T) -> bool, up: impl Fn(&T) -> Option<(T, Name)>) -> Result<Self> {
+        let (mut names, mut at) = (Vec::new(), node);
+        while !is_start(&at) {
+            let Some((above, name)) = up(&at) else { return Ok(Self::Unknown) };
+            page::admit(2 * size_of::<Name>() + name.len())?;
+            names.try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+            names.push(name);
+            at = above;
+        }
+        names.reverse();
+        Ok(Self::Along(names))
     }
 }
 
@@ -55,27 +78,47 @@ impl SuperBlock {
     /// The handle of an entry's node.
     ///
     /// # Errors
-    /// `EOPNOTSUPP` where there are none, `ENOENT` for a name that is bound to nothing, `ENOMEM`.
-    pub(crate) fn handle_of(&self, entry: &Arc<VfsEntry>) -> Result<Handle> {
-        let generation = self.operations().generation().ok_or(FileSystemErrorKind::NotSupported)?;
-        let inode = entry.node().ok_or(FileSystemErrorKind::NotFound)?.id().inode;
-        self.handles.note(inode, entry)?;
-        Ok(Handle { inode, generation })
+    /// `EOPNOTSUPP` where there are none for that purpose, `ENOENT` for a name that is bound to nothing, `ENOMEM`.
+    pub(crate) fn handle_of(&self, entry: &Arc<VfsEntry>, purpose: Purpose) -> Result<Handle> {
+        let opens = self.operations().opens_handles();
+        if purpose == Purpose::Open && !opens {
+            return fail(FileSystemErrorKind::NotSupported);
+        }
+        let node = entry.node().ok_or(FileSystemErrorKind::NotFound)?;
+        let handle = self.operations().handle_of(node)?;
+        if opens {
+            self.handles.note(node.id().inode, entry)?;
+        }
+        Ok(handle)
     }
 
     /// An entry of the node with that handle.
     ///
     /// # Errors
-    /// `ESTALE` for a node that is gone or never was, `ENOMEM`.
+    /// `ESTALE` for a node that is gone or never was, and where nothing is opened by a handle; `ENOMEM`.
     pub(crate) fn by_handle(&self, handle: Handle) -> Result<Arc<VfsEntry>> {
-        if self.operations().generation() != Some(handle.generation) {
-            return fail(FileSystemErrorKind::Stale);
+        let operations = self.operations();
+        let located = if operations.opens_handles() { operations.locate(handle, &operations.root())? } else { None };
+        let Some(Located { inode, way, node }) = located else { return fail(FileSystemErrorKind::Stale) };
+        let noted = self.handles.get(inode);
+        if let Some(entry) = &noted
+            && self.is_named(entry)
+        {
+            return Ok(entry.clone());
         }
-        let noted = self.handles.get(handle.inode);
-        match noted {
-            Some(entry) if self.is_named(&entry) => Ok(entry),
-            noted => Ok(self.search(handle.inode)?.or(noted).ok_or(FileSystemErrorKind::Stale)?),
-        }
+        let found = match way {
+            Way::None => None,
+            Way::Unknown => self.search(inode)?,
+            Way::Along(names) => match self.go_along(&names, inode)? {
+                Some(found) => Some(found),
+                None => self.search(inode)?,
+            },
+        };
+        let unnamed = || {
+            let node = node.filter(|node| node.kind() != FileType::Directory)?;
+            Some(Self::unnamed(self.root(), node))
+        };
+        Ok(found.or(noted).or_else(unnamed).ok_or(FileSystemErrorKind::Stale)?)
     }
 
     /// Whether the name of an entry leads to it.
@@ -86,11 +129,23 @@ impl SuperBlock {
                 .is_none_or(|parent| self.child(&parent, &entry.name()).is_ok_and(|found| Arc::ptr_eq(&found, entry)))
     }
 
+    /// The entry that these names lead to from the root, if it is that of the node with that number.
+    fn go_along(&self, names: &[Name], inode: u64) -> Result<Option<Arc<VfsEntry>>> {
+        let mut at = self.root().clone();
+        for name in names {
+            if !at.is_directory() {
+                return Ok(None);
+            }
+            at = self.child(&at, name)?;
+        }
+        Ok(is_numbered(&at, inode).then_some(at))
+    }
+
     /// The entry of the first name found of the node with that number. Depth first, so that only the entries of one way
     /// down are held at a time.
     fn search(&self, inode: u64) -> Result<Option<Arc<VfsEntry>>> {
         let root = self.root();
-        if root.node().is_some_and(|node| node.id().inode == inode) {
+        if is_numbered(root, inode) {
             return Ok(Some(root.clone()));
         }
         let mut way = vec![(root.clone(), FIRST_CURSOR)];
@@ -118,7 +173,7 @@ impl SuperBlock {
             };
             *cursor = after;
             let child = self.child(entry, &name)?;
-            if child.node().is_some_and(|node| node.id().inode == inode) {
+            if is_numbered(&child, inode) {
                 return Ok(Some(child));
             }
             // The name may have come to lead elsewhere meanwhile.
@@ -129,4 +184,8 @@ impl SuperBlock {
         }
         Ok(None)
     }
+}
+
+fn is_numbered(entry: &VfsEntry, inode: u64) -> bool {
+    entry.node().is_some_and(|node| node.id().inode == inode)
 }

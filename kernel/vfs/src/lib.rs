@@ -15,6 +15,7 @@ extern crate std;
 #[doc(hidden)]
 pub use registry;
 
+mod by_number;
 pub mod change;
 pub mod content;
 pub mod context;

@@ -67,11 +67,6 @@ impl Recent {
         action()
     }
 
-    /// How many entries may have a slot.
-    pub fn bound(&self) -> usize {
-        self.0.lock().bound
-    }
-
     /// Bounds the ring, at once.
     pub fn set_bound(&self, bound: usize) {
         loop {

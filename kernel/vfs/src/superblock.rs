@@ -7,10 +7,10 @@
 //! Locks: `rename` is outermost (it orders all moves within the file system), then entries' own locks; those of
 //! `recent`, `directories` and `handles` are leaves.
 
+use crate::by_number::ByNumber;
 use crate::entry::{Bound, STALE, VfsEntry};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
-use crate::handles::Handles;
 use crate::inotify::Watches;
 use crate::metadata::FileType;
 use crate::mount::MountFlags;
@@ -18,10 +18,8 @@ use crate::node::NodeRef;
 use crate::recent::Recent;
 use crate::sync::{Mutex, MutexGuard};
 use alloc::format;
-use alloc::sync::{Arc, Weak};
+use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
 
 /// How many entries a superblock's cache keeps unless told otherwise.
 pub const DEFAULT_CACHE_BOUND: usize = 16_384;
@@ -34,10 +32,10 @@ pub struct SuperBlock {
     recent: Recent,
     /// The one entry of each directory in use, by inode number: a directory found under a new name (moved by another
     /// way than this cache) brings its entry, and all that hangs on it, along.
-    directories: Mutex<HashMap<u64, Weak<VfsEntry>, FxBuildHasher>>,
+    directories: ByNumber<VfsEntry>,
     rename: Mutex<()>,
     /// The entries that handles were asked for.
-    pub(crate) handles: Handles,
+    pub(crate) handles: ByNumber<VfsEntry>,
     watches: Arc<Watches>,
     /// [`MountFlags::OF_FILE_SYSTEM`].
     flags: AtomicU32,
@@ -66,9 +64,9 @@ impl SuperBlock {
             operations,
             root,
             recent: Recent::new(DEFAULT_CACHE_BOUND),
-            directories: Mutex::new(HashMap::with_hasher(FxBuildHasher)),
+            directories: ByNumber::default(),
             rename: Mutex::new(()),
-            handles: Handles::default(),
+            handles: ByNumber::default(),
             watches: Arc::default(),
             flags: AtomicU32::new(0),
             writers: AtomicU32::new(0),
@@ -216,7 +214,15 @@ impl SuperBlock {
             parent.vouch(name, &entry, change);
             return Ok(Some(entry));
         }
-        Ok(self.keep(parent, name, found.as_ref(), change, change))
+        let Some(node) = found else { return Ok(self.keep(parent, name, None, change, change)) };
+        if node.kind() != FileType::Directory {
+            return Ok(self.keep(parent, name, Some(&node), change, change));
+        }
+        // Whoever notes a directory holds the rename lock: the room that there is now is there still.
+        self.directories.make_room()?;
+        let kept = self.keep(parent, name, Some(&node), change, change);
+        kept.as_ref().map_or(Ok(()), |entry| self.directories.note(node.id().inode, entry))?;
+        Ok(kept)
     }
 
     /// Binds a name to what a create made, which is no directory; `before` is the directory's `change()` before it.
@@ -259,15 +265,6 @@ impl SuperBlock {
         if let Some(replaced) = replaced {
             self.recent.remove(&replaced);
         }
-        if let Some(node) = entry.node()
-            && node.kind() == FileType::Directory
-        {
-            let mut directories = self.directories.lock();
-            directories.insert(node.id().inode, Arc::downgrade(&entry));
-            if directories.len() > 2 * self.recent.bound() {
-                directories.retain(|_, entry| entry.strong_count() > 0);
-            }
-        }
         self.recent.add(&entry);
         // Who removes or moves a name lets go of its entry, but not of one that comes only after; and who removes a
         // directory, of what is known in it by then.
@@ -282,7 +279,7 @@ impl SuperBlock {
         if node.kind() != FileType::Directory {
             return None;
         }
-        let entry = self.directories.lock().get(&node.id().inode)?.upgrade()?;
+        let entry = self.directories.get(node.id().inode)?;
         entry.answers(Some(node)).then_some(entry)
     }
 
@@ -308,8 +305,7 @@ impl SuperBlock {
     #[cfg(test)]
     pub(crate) fn while_locked<T>(&self, action: impl FnOnce() -> T) -> T {
         let _rename = self.rename.lock();
-        let _directories = self.directories.lock();
-        self.recent.while_locked(action)
+        self.directories.while_locked(|| self.recent.while_locked(action))
     }
 
     /// Takes the lock that orders all moves.

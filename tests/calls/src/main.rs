@@ -4,6 +4,7 @@
 //! Every address that a call is given is that of memory of this program that lives as long as the call, or of none.
 
 mod futexes;
+mod handles;
 mod memory;
 mod mount_numbers;
 mod mounts;
@@ -81,6 +82,12 @@ fn main() {
             println!("files: {moved}");
             notices::rows();
             return println!("done");
+        }
+        Some("handles") => {
+            return match handles::rows() {
+                Ok(()) => println!("done"),
+                Err(error) => println!("{error}"),
+            };
         }
         _ => {}
     }

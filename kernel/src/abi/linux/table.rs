@@ -410,7 +410,7 @@ table! {
     300 fanotify_init;
     301 fanotify_mark;
     302 prlimit64 limits::prlimit64, flags "RLIMIT_CPU RLIMIT_FSIZE RLIMIT_DATA RLIMIT_STACK RLIMIT_CORE RLIMIT_NPROC RLIMIT_NOFILE RLIMIT_MEMLOCK RLIMIT_AS RLIMIT_NICE", but "a stack grows to 128 MiB at most; the other limits are kept and have no effect";
-    303 name_to_handle_at file_handles::name_to_handle_at, flags "AT_SYMLINK_FOLLOW AT_EMPTY_PATH AT_HANDLE_FID AT_HANDLE_MNT_ID_UNIQUE AT_HANDLE_CONNECTABLE", but "only tmpfs has handles to open files by: no overlay has, not even with `nfs_export=on`, and no file of `memfd_create`";
+    303 name_to_handle_at file_handles::name_to_handle_at, flags "AT_SYMLINK_FOLLOW AT_EMPTY_PATH AT_HANDLE_FID AT_HANDLE_MNT_ID_UNIQUE AT_HANDLE_CONNECTABLE", but "only a tmpfs, and an overlay with `nfs_export=on`, have handles to open files by; no file of `memfd_create` has one";
     304 open_by_handle_at file_handles::open_by_handle_at;
     305 clock_adjtime clocks::clock_adjtime, but "as `adjtimex`";
     306 syncfs mounts::syncfs;

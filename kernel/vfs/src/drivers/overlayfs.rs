@@ -21,6 +21,7 @@
 //! | `inode` | the node; the lock order |
 //! | `places` | where a node is found |
 //! | `nodes` | one object for each file |
+//! | `handles` | a node by its handle |
 //! | `watch` | which changes in layers a directory notices |
 //! | `links` | files with several names |
 //! | `push` | layers pushed and popped while mounted |
@@ -45,6 +46,7 @@ mod copy_up;
 mod data_only;
 mod driver;
 pub mod explain;
+mod handles;
 mod identity;
 mod inode;
 pub mod layer;
@@ -78,6 +80,7 @@ use crate::context::Context;
 use crate::driver::MountRequest;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::FileSystemOperations;
+use crate::handles::{Handle, Located};
 use crate::manager::VfsManager;
 use crate::metadata::{FileSystemId, NodeId, Statistics};
 use crate::node::NodeRef;
@@ -227,6 +230,8 @@ impl OverlayFS {
         if options.user_attributes {
             options.redirect = RedirectMode::NoFollow;
         }
+        let mut layers = upper.iter().chain(&lowers).chain(&data);
+        options.nfs_export &= layers.all(|layer| layer.file_systems().all(|operations| operations.opens_handles()));
         let work = work.map(|work| Arc::new(work.grounded()));
         let work_node = work.as_ref().map(|work| work.root_node());
         let upper = upper.map(|upper| upper.grounded().written());
@@ -375,6 +380,18 @@ impl FileSystemOperations for OverlayFS {
 
     fn read_only(&self) -> bool {
         self.layers.read().upper.is_none()
+    }
+
+    fn opens_handles(&self) -> bool {
+        self.options.nfs_export
+    }
+
+    fn handle_of(&self, node: &NodeRef) -> Result<Handle> {
+        self.handle(node)
+    }
+
+    fn locate(&self, handle: Handle, from: &NodeRef) -> Result<Option<Located>> {
+        self.find_handle(handle, from)
     }
 
     fn stacking_depth(&self) -> usize {

@@ -11,6 +11,7 @@
 mod attributes;
 mod directory;
 mod going;
+mod handles;
 mod limits;
 mod names;
 mod node;
@@ -25,11 +26,13 @@ pub use node::TmpfsNode;
 use options::Problem;
 pub use options::TmpfsOptions;
 
+use crate::by_number::ByNumber;
 use crate::driver::{FileSystemDriver, MountRequest, OptionKind};
 use crate::driver_initcall;
 use crate::environment::Environment;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file_system::{DirectoryTimes, FileSystemOperations, NameChange};
+use crate::handles::{Handle, Located};
 use crate::metadata::{FileSystemId, Statistics};
 use crate::name::NAME_MAX;
 use crate::node::{NewKind, NewNode, NodeRef};
@@ -56,6 +59,8 @@ pub(crate) struct Shared {
     limits: Limits,
     clock: Arc<dyn Clock>,
     next_inode: AtomicU64,
+    /// The nodes whose handles were asked for.
+    with_handles: ByNumber<TmpfsNode>,
     file_system: Weak<Tmpfs>,
 }
 
@@ -69,6 +74,7 @@ impl Tmpfs {
                 limits: Limits::new(options.bytes(memory), options.nodes(memory)),
                 clock: environment.clock.clone(),
                 next_inode: AtomicU64::new(1),
+                with_handles: ByNumber::default(),
                 file_system: file_system.clone(),
             });
             let new = NewNode { kind: NewKind::Directory, mode: options.mode, uid: options.uid, gid: options.gid };
@@ -100,8 +106,16 @@ impl FileSystemOperations for Tmpfs {
         self.root.clone()
     }
 
-    fn generation(&self) -> Option<u32> {
-        Some(self.shared.id.0 as u32)
+    fn opens_handles(&self) -> bool {
+        true
+    }
+
+    fn handle_of(&self, node: &NodeRef) -> Result<Handle> {
+        TmpfsNode::of(node)?.handle()
+    }
+
+    fn locate(&self, handle: Handle, from: &NodeRef) -> Result<Option<Located>> {
+        self.shared.locate(handle, from)
     }
 
     fn statistics(&self) -> Result<Statistics> {

@@ -6,6 +6,7 @@ use crate::drivers::tmpfs::{Tmpfs, TmpfsOptions};
 use crate::environment::Environment;
 use crate::error::Result;
 use crate::file::{FileObject, OpenFlags};
+use crate::handles::{Handle, Purpose};
 use crate::manager::mounts::{MountArguments, MountError};
 use crate::manager::{Follow, VfsManager};
 use crate::metadata::Metadata;
@@ -171,6 +172,31 @@ impl World {
     /// Those of [`VfsManager::rename`].
     pub fn rename(&self, old: &str, new: &str) -> Result<()> {
         self.vfs.rename(&self.root, old.as_bytes(), new.as_bytes(), crate::node::RenameFlags::empty())
+    }
+
+    /// The handle of what is at a path.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::resolve`] and [`VfsManager::handle_of`].
+    pub fn handle(&self, path: &str) -> Result<Handle> {
+        let place = self.vfs.resolve(&self.root, path.as_bytes(), Follow::No)?;
+        VfsManager::handle_of(&place, Purpose::Open)
+    }
+
+    /// Where what a handle leads to is on the file system that `beside` is on, from the root of that.
+    ///
+    /// # Errors
+    /// Those of [`VfsManager::open_handle`].
+    pub fn opened(&self, beside: &str, handle: Handle) -> Result<String> {
+        let beside = self.vfs.resolve(&self.root, beside.as_bytes(), Follow::No)?;
+        let file = self.vfs.open_handle(&self.root, &beside, Some(handle), false, OpenFlags::PATH)?;
+        Ok(String::from_utf8_lossy(&file.path().entry.path()).into_owned())
+    }
+
+    /// Lets the dentry cache of the file system that `path` is on forget what nobody uses.
+    pub fn forget(&self, path: &str) {
+        let place = self.vfs.resolve(&self.root, path.as_bytes(), Follow::No);
+        place.unwrap_or_else(|error| panic!("{path}: {error:?}")).mount.superblock().forget_unused();
     }
 
     /// Mounts a file system of that type.

@@ -80,15 +80,23 @@ impl Identity {
 
     /// The number for an origin.
     pub fn number(&self, origin: NodeId) -> u64 {
-        let number = match self.file_systems.iter().position(|id| *id == origin.file_system) {
+        self.packed(origin).unwrap_or_else(|| self.assign(origin))
+    }
+
+    fn packed(&self, origin: NodeId) -> Option<u64> {
+        match self.file_systems.iter().position(|id| *id == origin.file_system) {
             Some(index) => pack(origin.inode, self.bits, index),
             None => {
                 let index = self.late.read().iter().position(|id| *id == origin.file_system);
                 let number = index.and_then(|index| pack(origin.inode, LATE_BITS, index));
                 number.map(|number| LATE | number)
             }
-        };
-        number.unwrap_or_else(|| self.assign(origin))
+        }
+    }
+
+    /// The number for an origin, if there is one that no lookup needs to give it first.
+    pub fn known_number(&self, origin: NodeId) -> Option<u64> {
+        self.packed(origin).or_else(|| self.assigned.lock().nodes.get(&origin).copied())
     }
 
     /// A number from the counter for a node whose own number is taken.

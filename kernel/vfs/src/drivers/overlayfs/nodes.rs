@@ -272,6 +272,6 @@ impl OverlayNode {
     }
 }
 
-fn is_removed(error: crate::error::FileSystemError) -> bool {
+pub(super) fn is_removed(error: crate::error::FileSystemError) -> bool {
     error.kind() == FileSystemErrorKind::NotFound
 }

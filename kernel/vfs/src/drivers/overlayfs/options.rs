@@ -64,6 +64,9 @@ pub struct OverlayOptions {
     pub user_attributes: bool,
     /// What becomes of lower files with several names.
     pub index: Index,
+    /// Whether nodes are opened by their handles (`nfs_export=on`). That needs layers of which the same is true, or it
+    /// is off, as on Linux.
+    pub nfs_export: bool,
     /// What is made durable.
     pub fsync: Fsync,
     /// The work directory, as given, to be shown. Staging needs none; what is kept there is told in [`super::work`].
@@ -98,6 +101,9 @@ impl OverlayOptions {
         }
         if self.index == Index::Off {
             out.write_str(",index=off")?;
+        }
+        if self.nfs_export {
+            out.write_str(",nfs_export=on")?;
         }
         match self.fsync {
             Fsync::Auto => Ok(()),
@@ -139,7 +145,7 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
             return refuse(format!("unknown option '{}'", text_of(option)));
         }
     }
-    let Reading { mut request, metacopy, nfs_export, redirect_given, .. } = reading;
+    let Reading { mut request, metacopy, redirect_given, .. } = reading;
     let writable = request.upper.is_some();
     if request.options.user_attributes {
         if redirect_given && request.options.redirect != RedirectMode::NoFollow {
@@ -150,8 +156,9 @@ pub fn parse(text: &[u8]) -> Result<Request, Refusal> {
         }
         request.options.redirect = RedirectMode::NoFollow;
     }
-    // Without an upper layer these ask for nothing that the other forbids.
-    let exported = nfs_export && (writable || request.options.redirect == RedirectMode::NoFollow);
+    // As on Linux: without an upper layer nothing would notice that a redirect has moved what a handle stands for.
+    request.options.nfs_export &= writable || request.options.redirect == RedirectMode::NoFollow;
+    let exported = request.options.nfs_export;
     if metacopy && exported {
         return refuse("options 'metacopy=on' and 'nfs_export=on' contradict each other".into());
     }
@@ -190,7 +197,6 @@ struct Reading {
     request: Request,
     listed: bool,
     metacopy: bool,
-    nfs_export: bool,
     redirect_given: bool,
 }
 
@@ -240,8 +246,7 @@ impl Reading {
             b"uuid" => choice(name, value, &[("on", ()), ("off", ()), ("auto", ()), ("null", ())])?,
             // No layer has fs-verity digests, so none can be checked: asking for that must not look like getting it.
             b"verity" => choice(name, value, &[("off", ())])?,
-            // There is no NFS server to export to; the option only forbids what contradicts it.
-            b"nfs_export" => self.nfs_export = switch(name, value)?,
+            b"nfs_export" => request.options.nfs_export = switch(name, value)?,
             b"fsync" => {
                 let modes = [("auto", Fsync::Auto), ("strict", Fsync::Strict), ("volatile", Fsync::Volatile)];
                 request.options.fsync = choice(name, value, &modes)?;

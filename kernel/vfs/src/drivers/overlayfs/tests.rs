@@ -18,6 +18,7 @@ mod overlay {
     mod explain;
     mod fail_nth;
     mod failure;
+    mod handles;
     mod identity;
     mod lifetime;
     mod links;

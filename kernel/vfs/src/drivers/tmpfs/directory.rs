@@ -8,7 +8,7 @@ use crate::error::{FileSystemErrorKind, Result};
 use crate::name::Name;
 use crate::node::FIRST_CURSOR;
 use alloc::collections::BTreeMap;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
@@ -47,6 +47,12 @@ impl Directory {
         self.names.get(name).map(|binding| &binding.node)
     }
 
+    /// The name with that cookie, and what it is bound to.
+    pub fn at(&self, cookie: u64) -> Option<(&Name, &Arc<TmpfsNode>)> {
+        let name = self.order.get(&cookie)?;
+        Some((name, self.get(name)?))
+    }
+
     /// How many names there are.
     pub fn len(&self) -> usize {
         self.names.len()
@@ -60,12 +66,14 @@ impl Directory {
         self.names.try_reserve(names).map_err(|_| FileSystemErrorKind::OutOfMemory.into())
     }
 
-    /// Binds a name, which keeps its cookie if it is there; returns what it was bound to.
-    pub fn bind(&mut self, name: &[u8], node: Arc<TmpfsNode>) -> Option<Arc<TmpfsNode>> {
+    /// Binds a name of this directory, which is `me`. It keeps its cookie if it is there; returns what it was bound to.
+    pub fn bind(&mut self, me: &Weak<TmpfsNode>, name: &[u8], node: Arc<TmpfsNode>) -> Option<Arc<TmpfsNode>> {
         if let Some(binding) = self.names.get_mut(name) {
+            node.whereabouts.set(me, binding.cookie);
             return Some(core::mem::replace(&mut binding.node, node));
         }
         let cookie = self.next_cookie;
+        node.whereabouts.set(me, cookie);
         self.next_cookie += 1;
         self.names.insert(Name::from_slice(name), Binding { cookie, node });
         self.order.insert(cookie, Name::from_slice(name));

@@ -9,6 +9,7 @@ impl TmpfsNode {
     /// Gives back what this node cost and takes its names away; the nodes that then go too are put before `rest`.
     fn dismantle(&mut self, mut rest: Option<Arc<Self>>) -> Option<Arc<Self>> {
         self.dismantled = true;
+        self.forget_handle();
         let limits = &self.shared.limits;
         match &mut self.body {
             Body::Regular(file) => limits.give(file.owned()),

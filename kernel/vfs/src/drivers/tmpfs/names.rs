@@ -202,7 +202,7 @@ fn apply(changes: &[Change<'_>], locked: &mut Locked<'_>, times: DirectoryTimes)
         // Each directory was found among the locked ones when it was checked.
         let Ok(names) = locked.get(change.directory) else { continue };
         let old = match &change.new {
-            Some(new) => names.bind(change.name, new.clone()),
+            Some(new) => names.bind(&change.directory.me, change.name, new.clone()),
             None => names.unbind(change.name),
         };
         count_directories(change.directory, old.as_deref(), change.new.as_deref());

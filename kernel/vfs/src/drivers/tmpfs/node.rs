@@ -2,6 +2,7 @@
 
 use super::attributes::Attributes;
 use super::directory::Directory;
+use super::handles::Whereabouts;
 use super::names::{self, Change, Emptiness};
 use super::regular::RegularFile;
 use super::xattrs::Xattrs;
@@ -29,7 +30,7 @@ const BYTES_PER_NAME: u64 = 20;
 
 /// A node of a tmpfs.
 pub struct TmpfsNode {
-    me: Weak<TmpfsNode>,
+    pub(super) me: Weak<TmpfsNode>,
     pub(super) shared: Arc<Shared>,
     inode: u64,
     attributes: Attributes,
@@ -39,6 +40,7 @@ pub struct TmpfsNode {
     pub(super) nameless: AtomicBool,
     pub(super) xattrs: RwLock<Xattrs>,
     pub(super) body: Body,
+    pub(super) whereabouts: Whereabouts,
     /// The next of the nodes that go together with it: see [`super::going`].
     pub(super) doomed: Mutex<Option<Arc<TmpfsNode>>>,
     /// Whether what it cost has been given back.
@@ -103,6 +105,7 @@ impl TmpfsNode {
             nameless: AtomicBool::new(true),
             xattrs: RwLock::new(Xattrs::default()),
             body,
+            whereabouts: Whereabouts::default(),
             doomed: Mutex::new(None),
             dismantled: false,
         })
@@ -453,17 +456,13 @@ impl VfsNode for TmpfsNode {
     }
 
     fn seals(&self) -> Result<Seals> {
-        match &self.body {
-            Body::Regular(file) => Ok(file.sealing.seals()),
-            _ => fail(FileSystemErrorKind::InvalidArgument),
-        }
+        let Body::Regular(file) = &self.body else { return fail(FileSystemErrorKind::InvalidArgument) };
+        Ok(file.sealing.seals())
     }
 
     fn add_seals(&self, seals: Seals) -> Result<()> {
-        match &self.body {
-            Body::Regular(file) => file.add_seals(seals, self.permissions().mode),
-            _ => fail(FileSystemErrorKind::InvalidArgument),
-        }
+        let Body::Regular(file) = &self.body else { return fail(FileSystemErrorKind::InvalidArgument) };
+        file.add_seals(seals, self.permissions().mode)
     }
 
     fn count_writing_mapper(&self, more: bool) -> Result<()> {
