@@ -20,7 +20,7 @@ use super::files::Files;
 use super::limits::Limits;
 use super::number::Number;
 use super::place::Place;
-use super::process::{Parts, Process, Running};
+use super::process::{Parts, Process};
 use super::signal::Set;
 use super::signal::actions::Actions;
 use super::signal::frame::AlternateStack;
@@ -53,6 +53,20 @@ pub struct Loaded {
     pub place: Arc<Place>,
     /// What runs.
     pub program: Arc<Running>,
+}
+
+/// A program that runs.
+pub struct Running {
+    /// The file.
+    pub executable: Path,
+    /// Where in its memory its arguments were put, each with a NUL.
+    pub arguments: Range<u64>,
+    /// Where its environment.
+    pub environment: Range<u64>,
+    /// Where what the kernel told it (`getauxval(3)`).
+    pub told: Range<u64>,
+    /// Where the kernel's words and its code were put.
+    pub vdso: Option<[Range<u64>; 2]>,
 }
 
 /// The program that is wanted.

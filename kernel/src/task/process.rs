@@ -10,17 +10,16 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
 use spin::Mutex;
 use vfs::error::{FileSystemErrorKind, Result, fail};
-use vfs::mount::Path;
 use vfs::sync;
 
 use super::alarm::{self, Alarm};
 use super::children::{Family, Stop};
+use super::exec::Running;
 use super::files::Files;
 use super::groups::Membership;
 use super::limits::Limits;
@@ -99,20 +98,6 @@ pub struct Parts {
     pub actions: Actions,
     /// What its parent is sent when it has ended, if anything.
     pub told_by: Option<Signal>,
-}
-
-/// A program that runs.
-pub struct Running {
-    /// The file.
-    pub executable: Path,
-    /// Where in its memory its arguments were put, each with a NUL.
-    pub arguments: Range<u64>,
-    /// Where its environment.
-    pub environment: Range<u64>,
-    /// Where what the kernel told it (`getauxval(3)`).
-    pub told: Range<u64>,
-    /// Where the kernel's words and its code were put.
-    pub vdso: Option<[Range<u64>; 2]>,
 }
 
 /// The next process's serial number.

@@ -3,24 +3,24 @@
 //! The thread gets its own mounts and its own root, a tmpfs, so that paths mean the same on both sides and nothing of
 //! what a test mounts can be seen outside. All of it goes with the thread.
 
-use super::answer::{Answer, CONTENT_MAX, Errno, Listing, Node, Side, Stat, Time, Tree, Value};
+mod flags;
+mod seen;
+
+use super::answer::{Answer, Errno, Side, Tree, Value};
 use super::case::{Kind, Layout, Mounted};
 use super::operation::{Operation, Place, SLOTS, Slot, Special, Step, When};
 use super::people::{PEOPLE, ROOT, Who};
+use flags::{open_flags, rename_flags, timestamps, xattr_flags};
 use nix::sched::CloneFlags;
-use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, Gid, Mode, OFlags, RawDir, RenameFlags as LinuxRename, SeekFrom as LinuxSeek,
-    Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, Uid, XattrFlags,
-};
+use rustix::fs::{AtFlags, CWD, FallocateFlags, Gid, Mode, OFlags, RawDir, SeekFrom as LinuxSeek, Uid};
 use rustix::io::Errno as Code;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use rustix::thread::CapabilitySet;
-use std::collections::BTreeMap;
+use seen::{listing, node, split_names, stat_of};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use vfs::file::{OpenFlags, SeekFrom};
 use vfs::metadata::FileType;
-use vfs::node::{RenameFlags, SetXattr};
 
 /// Where in the thread's root a case has its own.
 const CASE: &str = "/case";
@@ -456,131 +456,4 @@ fn at<T>(place: &Place, act: impl FnOnce(&str) -> T) -> T {
 
 fn done_at(place: &Place, act: impl FnOnce(&str) -> Result<(), Code>) -> Answer {
     done(act(&place.path))
-}
-
-/// All that can be seen of a node.
-fn node(path: &[u8], listed: Option<(FileType, u64)>) -> Result<Node, Errno> {
-    let stat = stat_of(&rustix::fs::lstat(path)?);
-    let content = match stat.kind {
-        FileType::Regular => {
-            let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::NOATIME, Mode::empty())?;
-            let mut bytes = vec![0; usize::try_from(stat.size).unwrap_or(CONTENT_MAX).min(CONTENT_MAX)];
-            let mut filled = 0;
-            while filled < bytes.len() {
-                match rustix::io::read(&file, &mut bytes[filled..])? {
-                    0 => break,
-                    count => filled += count,
-                }
-            }
-            bytes.truncate(filled);
-            Ok(bytes)
-        }
-        FileType::Symlink => Ok(rustix::fs::readlink(path, Vec::new())?.into_bytes()),
-        _ => Ok(Vec::new()),
-    };
-    let mut names = vec![0; 1 << 16];
-    let count = rustix::fs::llistxattr(path, &mut names[..])?;
-    names.truncate(count);
-    let mut xattrs = BTreeMap::new();
-    for name in split_names(&names) {
-        let mut value = vec![0; 1 << 16];
-        let count = rustix::fs::lgetxattr(path, &name[..], &mut value[..])?;
-        value.truncate(count);
-        xattrs.insert(name, value);
-    }
-    Ok(Node { stat, listed, content, xattrs })
-}
-
-fn split_names(names: &[u8]) -> Vec<Vec<u8>> {
-    let mut names: Vec<Vec<u8>> =
-        names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(<[u8]>::to_vec).collect();
-    names.sort();
-    names
-}
-
-fn listing(directory: &OwnedFd) -> Result<Listing, Errno> {
-    let mut entries = Listing::new();
-    let mut buffer = [MaybeUninit::uninit(); 1 << 14];
-    let mut items = RawDir::new(directory, &mut buffer);
-    while let Some(item) = items.next() {
-        let item = item?;
-        let name = item.file_name().to_bytes();
-        if name == b"." || name == b".." {
-            continue;
-        }
-        let kind = kind_of(item.file_type());
-        // Where nothing is merged Linux lists whiteouts, and then does not find them (see `deliberate`).
-        let look = |name| rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
-        if kind != FileType::CharDevice || look(item.file_name()).err() != Some(Code::NOENT) {
-            entries.insert(name.to_vec(), (kind, item.ino()));
-        }
-    }
-    Ok(entries)
-}
-
-fn kind_of(kind: rustix::fs::FileType) -> FileType {
-    FileType::from_mode(kind.as_raw_mode()).unwrap_or(FileType::Regular)
-}
-
-fn stat_of(stat: &rustix::fs::Stat) -> Stat {
-    Stat {
-        device: stat.st_dev,
-        inode: stat.st_ino,
-        kind: FileType::from_mode(stat.st_mode).unwrap_or(FileType::Regular),
-        mode: stat.st_mode & 0o7777,
-        uid: stat.st_uid,
-        gid: stat.st_gid,
-        links: stat.st_nlink,
-        rdev: (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)),
-        size: stat.st_size.cast_unsigned(),
-        blocks: stat.st_blocks.cast_unsigned(),
-        accessed: Time::of(stat.st_atime),
-        modified: Time::of(stat.st_mtime),
-    }
-}
-
-fn timestamps(accessed: When, modified: When) -> Timestamps {
-    let time = |when: When| match when {
-        When::Keep => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        When::Now => Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
-        When::Seconds(seconds) => Timespec { tv_sec: i64::from(seconds), tv_nsec: 0 },
-    };
-    Timestamps { last_access: time(accessed), last_modification: time(modified) }
-}
-
-fn xattr_flags(how: SetXattr) -> XattrFlags {
-    match how {
-        SetXattr::Any => XattrFlags::empty(),
-        SetXattr::Create => XattrFlags::CREATE,
-        SetXattr::Replace => XattrFlags::REPLACE,
-    }
-}
-
-fn rename_flags(flags: RenameFlags) -> LinuxRename {
-    let mut linux = LinuxRename::empty();
-    linux.set(LinuxRename::NOREPLACE, flags.contains(RenameFlags::NO_REPLACE));
-    linux.set(LinuxRename::EXCHANGE, flags.contains(RenameFlags::EXCHANGE));
-    linux.set(LinuxRename::WHITEOUT, flags.contains(RenameFlags::WHITEOUT));
-    linux
-}
-
-fn open_flags(flags: OpenFlags) -> OFlags {
-    let mut linux = match (flags.contains(OpenFlags::READ), flags.contains(OpenFlags::WRITE)) {
-        (true, true) => OFlags::RDWR,
-        (false, true) => OFlags::WRONLY,
-        _ => OFlags::RDONLY,
-    };
-    linux.set(OFlags::CREATE, flags.contains(OpenFlags::CREATE));
-    linux.set(OFlags::EXCL, flags.contains(OpenFlags::EXCLUSIVE));
-    linux.set(OFlags::TRUNC, flags.contains(OpenFlags::TRUNCATE));
-    linux.set(OFlags::APPEND, flags.contains(OpenFlags::APPEND));
-    linux.set(OFlags::DIRECTORY, flags.contains(OpenFlags::DIRECTORY));
-    linux.set(OFlags::NOFOLLOW, flags.contains(OpenFlags::NO_FOLLOW));
-    if flags.contains(OpenFlags::TEMPORARY) {
-        // Two bits, one of which is O_DIRECTORY's.
-        linux |= OFlags::TMPFILE;
-    }
-    linux.set(OFlags::NOATIME, flags.contains(OpenFlags::NO_ACCESS_TIME));
-    linux.set(OFlags::NONBLOCK, flags.contains(OpenFlags::NON_BLOCKING));
-    linux | OFlags::CLOEXEC
 }

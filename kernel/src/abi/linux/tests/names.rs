@@ -8,6 +8,18 @@ use crate::task::process::Ending;
 const CWD: u64 = -100i64 as u64;
 const DIRECTORY: u64 = 0o200_000;
 
+/// A program that has opened `/d`, in which is `file`.
+fn with_a_file_in_a_directory() -> (Machine, Program, Slot) {
+    let machine = Machine::new();
+    let root = machine.manager.root_context();
+    machine.manager.make_directory(&root, b"/d", 0o755).expect("it can be made");
+    machine.write("/d/file", b"");
+    let mut program = Program::new();
+    let path = program.bytes(b"/d");
+    let number = program.call("open", &[path.into(), DIRECTORY.into()]);
+    (machine, program, number)
+}
+
 ktest! {
     /// ```text
     ///   4 = /d        names relative to it, to the current directory (/), and absolute ones
@@ -47,14 +59,8 @@ ktest! {
     }
 
     fn a_listing_goes_on_where_it_ended() {
-        let machine = Machine::new();
-        let root = machine.manager.root_context();
-        machine.manager.make_directory(&root, b"/d", 0o755).expect("it can be made");
-        machine.write("/d/file", b"");
-        let mut program = Program::new();
-        let path = program.bytes(b"/d");
+        let (machine, mut program, number) = with_a_file_in_a_directory();
         let room = program.room(12);
-        let number = program.call("open", &[path.into(), DIRECTORY.into()]);
         let small = program.call("getdents64", &[number.into(), room.0.into(), 16.into()]);
         // Three of 24 bytes: `.` and `..`, then the file's.
         let first = program.call("getdents64", &[number.into(), room.0.into(), 60.into()]);
@@ -73,14 +79,8 @@ ktest! {
 
     /// The type stands at the end of the entry.
     fn a_listing_of_old() {
-        let machine = Machine::new();
-        let root = machine.manager.root_context();
-        machine.manager.make_directory(&root, b"/d", 0o755).expect("it can be made");
-        machine.write("/d/file", b"");
-        let mut program = Program::new();
-        let path = program.bytes(b"/d");
+        let (machine, mut program, number) = with_a_file_in_a_directory();
         let room = program.room(12);
-        let number = program.call("open", &[path.into(), DIRECTORY.into()]);
         let small = program.call("getdents", &[number.into(), room.0.into(), 23.into()]);
         let all = program.call("getdents", &[number.into(), room.0.into(), 96.into()]);
         let end = program.call("getdents", &[number.into(), room.0.into(), 96.into()]);

@@ -12,7 +12,7 @@ use vfs::mount::Path;
 
 use super::Subject;
 use crate::mm::space::Rights;
-use crate::task::process::Running;
+use crate::task::exec::Running;
 use crate::task::start;
 
 /// The file that it runs.

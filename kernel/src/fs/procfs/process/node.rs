@@ -18,7 +18,8 @@ use vfs::node::{Access, DirectoryItem, EmitItem, FIRST_CURSOR, NewNode, NodeRef,
 use super::{Subject, decimal, memory, mounts, state, usage};
 use crate::fs::generated::{Text, Tree};
 use crate::fs::{namespaces, unnamed};
-use crate::task::process::{self, FIRST, Running};
+use crate::task::exec::Running;
+use crate::task::process::{self, FIRST};
 use crate::task::{files, number};
 
 /// What a node is.
