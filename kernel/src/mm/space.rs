@@ -4,20 +4,21 @@
 //!   0x1000 … │text│ │data│bss│ heap →        ← mappings │  guard  │ stack │ … 0x7fff_ffff_f000
 //! ```
 //!
-//! Behind an area stands a [`Content`], as behind a file: memory without a file is an empty one, and a private mapping
-//! of a file is a clone of the file's, which takes constant time. Nothing is mapped before it is touched. A page that is
-//! read is mapped to be read, as it stands in the content, shared with whoever else has it; one that is written is made
-//! the content's own first. So a fork is a clone of each content, and whoever writes first copies the page.
+//! Behind memory without a file stands a [`Content`], as behind a file; at first it is empty. Nothing is mapped before it
+//! is touched. A page that is read is mapped to be read, as it stands in the content, shared with whoever else has it; one
+//! that is written is made the content's own first. So a fork is a clone of each content, which takes constant time, and
+//! whoever writes first copies the page.
 //!
-//! A shared mapping of a file has no content of its own: [`FileMapping`] notes the file's pages, and hears when they go.
+//! Behind a mapping of a file stands a [`FileMapping`], which notes the file's pages, and hears when they go. If it is
+//! private it has a content as well, for the pages that were written.
 //!
 //! # Invariants
 //! - Areas do not overlap. Two areas with one private content stand on different pages of it.
 //! - The tables map only pages that an area's content holds, the page of zeros, or those that a file has shown to a
 //!   mapping of it; to be written only pages that nobody else holds, or that everybody shares.
 //!
-//! Locks, outermost first: [`SharedSpace`]'s; the content of a file, which is tried and never waited for, or that of
-//! memory; the tables'. Whoever changes a file has the file's and takes the tables' alone. While any is held nobody waits
+//! Locks, outermost first: [`SharedSpace`]'s; the content of memory; that of a file, which is tried and never waited for;
+//! the tables'. Whoever changes a file has the file's and takes the tables' alone. While any is held nobody waits
 //! for an operation on a file, and user memory is not touched: a fault takes them. Files are let go of when none is
 //! held.
 
@@ -53,7 +54,7 @@ use vfs::sync::{Mutex, MutexGuard};
 
 use self::backing::{AREA_MEMORY, Backing, Source};
 use self::fault::{physical_page, zeros};
-use self::file_mapping::{FileMapping, Released};
+use self::file_mapping::{FileMapping, Released, Shows};
 use super::frames::{self, Frame};
 use super::{PAGE_SIZE, pages};
 use crate::arch::user::USER_END;
@@ -84,8 +85,18 @@ struct Area {
     /// Whether a fork shares what is written here.
     shared: bool,
     marks: Marks,
-    /// What a private mapping of a file showed at first.
-    origin: Option<Arc<Mutex<Content>>>,
+}
+
+/// What is mapped, to be told of.
+pub struct Mapped {
+    /// Where.
+    pub range: Range<u64>,
+    /// What the program may do there.
+    pub rights: Rights,
+    /// Whether a fork shares it.
+    pub shared: bool,
+    /// The file, if there is one, and from which byte on.
+    pub file: Option<(Arc<FileObject>, u64)>,
 }
 
 /// What stands behind memory that several see. Only compared.
@@ -223,11 +234,11 @@ impl AddressSpace {
         Ok(child)
     }
 
-    /// The file whose mapping has `address`, if there is one.
-    fn file_at(&self, address: u64) -> Option<Arc<FileObject>> {
+    /// The mapping of a file that has `address`, if there is one.
+    fn file_at(&self, address: u64) -> Option<Arc<FileMapping>> {
         let (_, area) = self.areas.range(..=address).next_back().filter(|(_, area)| address < area.end)?;
         match &area.backing {
-            Backing::File(file) => Some(file.file().clone()),
+            Backing::File(file) => Some(file.clone()),
             Backing::Content(_) => None,
         }
     }
@@ -243,25 +254,17 @@ impl AddressSpace {
         let range = self.make_room(place, length)?;
         let Mapping { source, first, limit, rights, allowed, shared, mut marks } = mapping;
         marks.set(Marks::LOCKED, self.locks_new || marks.contains(Marks::LOCKED));
-        let mut origin = None;
+        let shows = || Shows {
+            tables: self.tables.clone(),
+            start: range.start,
+            pages: first..first + (range.end - range.start) / PAGE,
+        };
         let backing = match source {
             Source::Memory(content) => Backing::Content(Arc::new(Mutex::new(content))),
-            Source::Clone(content) => {
-                origin = Some(Arc::new(Mutex::new(content.clone())));
-                Backing::Content(Arc::new(Mutex::new(content)))
-            }
-            Source::File(file) => {
-                let pages = first..first + (range.end - range.start) / PAGE;
-                Backing::File(FileMapping::new(
-                    file,
-                    allowed.contains(Rights::WRITE),
-                    self.tables.clone(),
-                    range.start,
-                    pages,
-                )?)
-            }
+            Source::Private(file, own) => Backing::File(FileMapping::private(file, own, shows())?),
+            Source::Shared(file) => Backing::File(FileMapping::shared(file, allowed.contains(Rights::WRITE), shows())?),
         };
-        let area = Area { end: range.end, backing, first, limit, rights, allowed, shared, marks, origin };
+        let area = Area { end: range.end, backing, first, limit, rights, allowed, shared, marks };
         self.areas.insert(range.start, area);
         Ok(range.start)
     }
@@ -331,9 +334,15 @@ impl AddressSpace {
         Ok(area.shared.then_some((behind, offset)))
     }
 
-    /// What is mapped: where, for what, and whether a fork shares it.
-    pub fn areas(&self) -> impl Iterator<Item = (Range<u64>, Rights, bool)> {
-        self.areas.iter().map(|(&start, area)| (start..area.end, area.rights, area.shared))
+    /// What is mapped.
+    pub fn areas(&self) -> impl ExactSizeIterator<Item = Mapped> {
+        self.areas.iter().map(|(&start, area)| {
+            let file = match &area.backing {
+                Backing::File(mapping) => Some((mapping.file().clone(), area.first * PAGE)),
+                Backing::Content(_) => None,
+            };
+            Mapped { range: start..area.end, rights: area.rights, shared: area.shared, file }
+        })
     }
 
     /// Reads what the program has at `address` without its doing; how much there is in one piece.
@@ -371,7 +380,10 @@ impl AddressSpace {
                     let _ = content.lock().punch(area.first * PAGE, area.end - start);
                 }
                 Backing::Content(_) => {}
-                Backing::File(file) => self.released.push(file),
+                Backing::File(file) => {
+                    file.forget_copies(area.first..area.first + (area.end - start) / PAGE);
+                    self.released.push(file);
+                }
             }
         }
         Ok(())

@@ -9,9 +9,10 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use elf::{Elf, Segment};
-use vfs::content::{Content, PAGE_SIZE};
+use vfs::content::{Content, Excerpt, PAGE_SIZE};
 use vfs::context::AccessMode;
 use vfs::error::{FileSystemError, FileSystemErrorKind, Result, fail};
+use vfs::file::FileObject;
 use vfs::manager::Follow;
 use vfs::metadata::FileType;
 use vfs::mount::{MountFlags, Path};
@@ -109,9 +110,9 @@ pub fn load(
     let path = wanted.path;
     let mut file = path.to_vec();
     let mut executable = wanted.file.clone();
-    let mut content = open(place, &executable)?;
+    let mut opened = open(place, &executable)?;
     let mut scripts = 0;
-    while let Some(ScriptLine { interpreter, argument }) = script_line(&content)? {
+    while let Some(ScriptLine { interpreter, argument }) = script_line(&opened.content)? {
         if wanted.is_lost {
             return fail(FileSystemErrorKind::NotFound);
         }
@@ -124,19 +125,19 @@ pub fn load(
         arguments.splice(..arguments.len().min(1), words);
         file = interpreter;
         executable = place.manager.resolve(&place.context, &file, Follow::Yes)?;
-        content = open(place, &executable)?;
+        opened = open(place, &executable)?;
     }
-    let elf = Elf::parse(&content, MAPPINGS_END)?;
+    let elf = Elf::parse(&opened.content, MAPPINGS_END)?;
     let moved_by = if elf.movable { MOVED_TO } else { 0 };
     let interpreter = elf.interpreter.as_deref().map(|path| open_interpreter(place, path)).transpose()?;
     let mut space = AddressSpace::new()?;
     space.set_bounds(limits.of_memory());
-    map_segments(&mut space, &elf.segments, &content, moved_by)?;
+    map_segments(&mut space, &elf.segments, &opened, moved_by)?;
     space.set_heap_start(elf.range().end + moved_by);
     let entry = elf.entry.wrapping_add(moved_by);
     let (begins_at, interpreter_base) = match interpreter {
-        Some((elf, content)) => {
-            let base = map_interpreter(&mut space, &elf, &content).map_err(of_library)?;
+        Some((elf, file)) => {
+            let base = map_interpreter(&mut space, &elf, &file).map_err(of_library)?;
             (elf.entry.wrapping_add(base), base)
         }
         None => (entry, 0),
@@ -226,17 +227,17 @@ pub fn prepare(
 }
 
 /// The program that loads others' libraries.
-fn open_interpreter(place: &Place, path: &[u8]) -> Result<(Elf, Content)> {
+fn open_interpreter(place: &Place, path: &[u8]) -> Result<(Elf, Executable)> {
     let file = place.manager.resolve(&place.context, path, Follow::Yes).map_err(of_library)?;
-    let content = open(place, &file).map_err(of_library)?;
-    Ok((Elf::parse(&content, MAPPINGS_END).map_err(of_library)?, content))
+    let opened = open(place, &file).map_err(of_library)?;
+    Ok((Elf::parse(&opened.content, MAPPINGS_END).map_err(of_library)?, opened))
 }
 
 /// Maps it where there is room, if it can lie anywhere; returns where that is.
-fn map_interpreter(space: &mut AddressSpace, elf: &Elf, content: &Content) -> Result<u64> {
+fn map_interpreter(space: &mut AddressSpace, elf: &Elf, file: &Executable) -> Result<u64> {
     let Range { start, end } = elf.range();
     let base = if elf.movable { space.find_room(end - start)?.wrapping_sub(start) } else { 0 };
-    map_segments(space, &elf.segments, content, base)?;
+    map_segments(space, &elf.segments, file, base)?;
     Ok(base)
 }
 
@@ -248,11 +249,18 @@ fn of_library(error: FileSystemError) -> FileSystemError {
     }
 }
 
-/// What a file holds that may be executed.
+/// A file that may be executed.
+pub struct Executable {
+    object: Arc<FileObject>,
+    /// What it holds now.
+    content: Content,
+}
+
+/// Opens a file to execute it.
 ///
 /// # Errors
 /// `ELOOP` for a link that is not to be followed, `EACCES` for what else is no regular file or may not be executed.
-pub fn open(place: &Place, path: &Path) -> Result<Content> {
+pub fn open(place: &Place, path: &Path) -> Result<Executable> {
     let node = path.node()?;
     if node.kind() == FileType::Symlink {
         return fail(FileSystemErrorKind::TooManySymlinks);
@@ -263,7 +271,7 @@ pub fn open(place: &Place, path: &Path) -> Result<Content> {
     place.context.credentials.check(&**node, AccessMode::EXECUTE)?;
     match node.content() {
         Err(error) if error.kind() == FileSystemErrorKind::NotSupported => fail(FileSystemErrorKind::NotExecutable),
-        content => content,
+        content => Ok(Executable { content: content?, object: FileObject::of_place(path.clone())? }),
     }
 }
 
@@ -311,27 +319,28 @@ fn script_line(content: &Content) -> Result<Option<ScriptLine>> {
 }
 
 /// Maps what a program wants mapped.
-fn map_segments(space: &mut AddressSpace, segments: &[Segment], content: &Content, moved_by: u64) -> Result<()> {
+fn map_segments(space: &mut AddressSpace, segments: &[Segment], file: &Executable, moved_by: u64) -> Result<()> {
     for segment in segments {
         // A base may be below 0, for a program whose own addresses are high.
         let start = segment.start().wrapping_add(moved_by);
         let rights = rights_of(segment);
         let length = segment.end() - segment.start();
         let before = segment.address - segment.start();
-        // Where there is more in memory than in the file, what is behind the file's part is zeros: the content is cut
-        // there. Else the page is left as it is, for all who have it.
         let in_file = if segment.file_size > 0 { before + segment.file_size } else { 0 };
         let file_length = in_file.next_multiple_of(PAGE_SIZE);
         if file_length > 0 {
-            let mut part = content.clone();
-            let offset = segment.offset - before;
-            if part.len() < offset + in_file {
+            let (offset, end) = (segment.offset - before, segment.offset - before + in_file);
+            if file.content.len() < end {
                 return fail(FileSystemErrorKind::NotExecutable);
             }
+            let mut own = Content::new();
+            // Where there is more in memory than in the file, what is behind the file's part is zeros, in a page of the
+            // program's own. Else the page is left as it is, for all who have it.
             if segment.memory_size > segment.file_size {
-                part.set_len(offset + in_file)?;
+                let start = end - end % PAGE_SIZE;
+                own.write(start, &mut Excerpt::new(&file.content, start..end))?;
             }
-            let mapping = Mapping::private(part, offset, rights)?;
+            let mapping = Mapping::private(file.object.clone(), own, offset, rights)?;
             space.map(space::Place::IfFree(start), file_length, mapping).map_err(not_executable)?;
         }
         if length > file_length {

@@ -22,7 +22,7 @@ use crate::time;
 /// What the programs share.
 struct Shared {
     words: Arc<FileObject>,
-    code: Content,
+    code: Arc<FileObject>,
 }
 
 static SHARED: Once<Shared> = Once::new();
@@ -33,8 +33,8 @@ static SHARED: Once<Shared> = Once::new();
 /// `ENOMEM`.
 pub fn init() -> Result<()> {
     let words = unnamed::new_file(0o400, Seals::SEAL)?;
-    let mut code = Content::new();
-    code.write(0, &mut vdso::image())?;
+    let code = unnamed::new_file(0o500, Seals::SEAL)?;
+    code.write_at(&Credentials::root(), 0, &mut vdso::image())?;
     SHARED.call_once(|| Shared { words, code });
     note_boot_time()
 }
@@ -61,7 +61,7 @@ pub fn map(space: &mut AddressSpace) -> Result<Option<[Range<u64>; 2]>> {
     let start = space.find_room(PAGE_SIZE + length)?;
     let words = Mapping::shared(shared.words.clone(), 0, Rights::READ).allow(Rights::READ);
     space.map(Place::IfFree(start), PAGE_SIZE, words)?;
-    let code = Mapping::private(shared.code.clone(), 0, Rights::READ | Rights::EXECUTE)?;
+    let code = Mapping::private(shared.code.clone(), Content::new(), 0, Rights::READ | Rights::EXECUTE)?;
     let code_at = start + PAGE_SIZE;
     space.map(Place::IfFree(code_at), length, code)?;
     Ok(Some([start..code_at, code_at..code_at + length]))

@@ -22,6 +22,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
 use core::any::Any;
+use core::ops::Range;
 
 /// A shared node.
 pub type NodeRef = Arc<dyn VfsNode>;
@@ -381,6 +382,12 @@ pub trait VfsNode: Send + Sync {
         false
     }
 
+    /// The file of another file system whose content this one shows now, if it has none of its own. What maps a file for
+    /// itself (`MAP_PRIVATE`) stays with that one when another takes its place, as on Linux.
+    fn backing_node(&self) -> Option<NodeRef> {
+        None
+    }
+
     /// Gives page `index` to `show`, to be read or, for `write`, to be written, and lets `mapper` be told from then on of
     /// what becomes of pages that it was shown. Waits for nobody that may wait: its caller may be in the midst of
     /// another operation, even on the same file. A page that is shown to be written counts as written.
@@ -395,6 +402,15 @@ pub trait VfsNode: Send + Sync {
         _show: &mut dyn FnMut(Shown<'_>) -> Result<()>,
     ) -> Result<Mapped> {
         fail(FileSystemErrorKind::NoSuchDevice)
+    }
+
+    /// Lets `mapper` be told of what becomes of `pages` until it is forgotten, whatever it is shown. For what has no
+    /// [`VfsNode::backing_node`].
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    fn note_mapper(&self, _mapper: &Arc<dyn PageMapper>, _pages: Range<u64>) -> Result<()> {
+        Ok(())
     }
 
     /// Tells `mapper` no more. Called once at least before it goes, by who had pages shown to it. Waits for nobody.

@@ -5,6 +5,7 @@
 
 mod futexes;
 mod handles;
+mod mappings;
 mod memory;
 mod mount_numbers;
 mod mounts;
@@ -75,6 +76,7 @@ fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("mounts") => {
             mounts::rows();
+            mappings::of_layers();
             return println!("done");
         }
         Some("files") => {
@@ -109,6 +111,9 @@ fn main() {
     memory::foreign();
     memory::shown();
     memory::locked();
+    mappings::rows();
+    mappings::moved();
+    mappings::zeros();
     futexes::owned();
     futexes::left_behind();
     futexes::of_the_library();

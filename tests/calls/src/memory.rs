@@ -6,7 +6,7 @@ use libc::iovec;
 
 use crate::{at, call};
 
-const PAGE: usize = 4096;
+pub const PAGE: usize = 4096;
 const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
 const PRIVATE: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
 const SHARED: i32 = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
@@ -29,12 +29,12 @@ fn free(pages: usize) -> usize {
     address
 }
 
-fn put(address: usize, value: u8) {
+pub fn put(address: usize, value: u8) {
     // SAFETY: what is there is this program's, or it ends by a signal, which is what is tried.
     unsafe { ptr::with_exposed_provenance_mut::<u8>(address).write_volatile(value) }
 }
 
-fn get(address: usize) -> u8 {
+pub fn get(address: usize) -> u8 {
     // SAFETY: as for `put`.
     unsafe { ptr::with_exposed_provenance::<u8>(address).read_volatile() }
 }
@@ -53,7 +53,7 @@ fn advise(address: usize, count: usize, advice: i32) -> i64 {
 }
 
 /// What becomes of a child that does something: the number with which it ends, or the signal that ends it.
-fn child(body: impl FnOnce() -> i32) -> String {
+pub fn child(body: impl FnOnce() -> i32) -> String {
     // SAFETY: this program has one thread here.
     let pid = unsafe { libc::fork() };
     if pid == 0 {

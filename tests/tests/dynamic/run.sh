@@ -57,6 +57,20 @@ stdbuf -o0 echo unbuffered; yes | head -n 3; printenv HOME; (sleep 5 & kill $!; 
 for i in 1 2 3 4 5 6 7 8; do (seq "$i" | wc -l) & done | sort -n | tr '\n' ' '; echo
 LD_BIND_NOW=1 env true; LD_PRELOAD=/missing.so env true; /lib64/ld-linux-x86-64.so.2 /bin/echo by its interpreter
 /lib64/ld-linux-x86-64.so.2 --list /bin/ls | cut -d' ' -f1 | sort | head -n 2
+
+echo "## maps"
+while read -r _ rights offset _ inode path; do
+    [ "${path#/}" = "$path" ] || echo "$rights $offset $path $((inode == $(stat -c %i "$path")))"
+done < /proc/self/maps
+cp "$(type -p cat)" 'my cat'
+./my\ cat /proc/self/maps | while read -r _ rights offset _ _ path; do
+    case $path in *my*) echo "$rights $offset $path" ;; esac
+done
+while read -r line; do
+    [[ $line =~ ^[0-9a-f]{8,}-[0-9a-f]{8,}\ [-r][-w][-x]p\ [0-9a-f]{8}\ [0-9a-f]{2}:[0-9a-f]{2}\ [0-9]+($|\ ) ]] || echo "$line"
+    [[ $line != *'[stack]' && $line != *'[vdso]' ]] || echo "${line:73}"
+done < /proc/self/maps | sort
+
 echo "## jobs"
 bash /jobs.sh
 bash /tools.sh

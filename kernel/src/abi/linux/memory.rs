@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use vfs::content::Content;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::OpenFlags;
 use vfs::metadata::FileFlags;
@@ -146,7 +147,7 @@ fn of_file(call: &Call<'_>, offset: u64, rights: Rights, shared: bool) -> Result
     }
     let mapping = match shared {
         true => Mapping::shared(file, offset, rights),
-        false => Mapping::private(file.node().content()?, offset, rights)?,
+        false => Mapping::private(file, Content::new(), offset, rights)?,
     };
     Ok(mapping.allow(allowed))
 }

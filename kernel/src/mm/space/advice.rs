@@ -6,7 +6,6 @@ use core::ops::Range;
 use vfs::content::Shown;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::FileObject;
-use vfs::sync::Mutex;
 
 use super::backing::Backing;
 use super::{AddressSpace, Area, PAGE, Rights};
@@ -17,12 +16,12 @@ pub type PartOfFile = (Arc<FileObject>, Range<u64>);
 impl Area {
     /// Whether it is memory without a file.
     pub(super) fn is_memory(&self) -> bool {
-        self.origin.is_none() && matches!(self.backing, Backing::Content(_))
+        matches!(self.backing, Backing::Content(_))
     }
 }
 
 impl AddressSpace {
-    /// Makes what is mapped in `length` bytes from `start` on what it was at first: zeros, or what the file held
+    /// Makes what is mapped in `length` bytes from `start` on what it was at first: zeros, or what the file holds
     /// (`MADV_DONTNEED`). What is shared stays as it is.
     ///
     /// # Errors
@@ -32,15 +31,10 @@ impl AddressSpace {
         self.split(range.start)?;
         self.split(range.end)?;
         self.tables.lock().unmap(range.clone());
-        for (start, area) in self.areas.range_mut(range) {
-            let Backing::Content(content) = &area.backing else { continue };
-            if area.shared {
-                continue;
-            }
-            content.lock().punch(area.first * PAGE, area.end - start)?;
-            if let Some(origin) = &area.origin {
-                let origin = origin.lock().clone();
-                area.backing = Backing::Content(Arc::new(Mutex::new(origin)));
+        for (start, area) in self.areas.range(range).filter(|(_, area)| !area.shared) {
+            match &area.backing {
+                Backing::Content(content) => content.lock().punch(area.first * PAGE, area.end - start)?,
+                Backing::File(file) => file.clear(area.first * PAGE, area.end - start)?,
             }
         }
         Ok(())
@@ -106,8 +100,8 @@ impl AddressSpace {
     /// sets the file's times anew.
     pub fn next_file(&self, range: Range<u64>) -> Option<(u64, Arc<FileObject>)> {
         let (end, file) = self.overlapping(range.clone()).find_map(|(_, area)| match &area.backing {
-            Backing::File(mapping) => Some((area.end.min(range.end), mapping.file().clone())),
-            Backing::Content(_) => None,
+            Backing::File(mapping) if area.shared => Some((area.end.min(range.end), mapping.file().clone())),
+            _ => None,
         })?;
         self.tables.lock().protect(range.start..end);
         Some((end, file))
@@ -124,7 +118,9 @@ impl AddressSpace {
             *known = match &area.backing {
                 Backing::Content(content) => {
                     let index = area.first + (page - begin) / PAGE;
-                    u8::from(!matches!(content.lock().shown(index), Shown::Zeros))
+                    let is_there = !matches!(content.lock().shown(index), Shown::Zeros);
+                    // Who has read zeros has a page too.
+                    u8::from(is_there || self.tables.lock().with_page(page, false, |_| ()))
                 }
                 // All files are in memory.
                 Backing::File(_) => 1,

@@ -32,9 +32,9 @@ bitflags! {
 /// What stands behind an area.
 #[derive(Clone)]
 pub(super) enum Backing {
-    /// Memory, or a clone of a file's content.
+    /// Memory.
     Content(Arc<Mutex<Content>>),
-    /// A file itself.
+    /// A file: itself, or what it holds until it is written here.
     File(Arc<FileMapping>),
 }
 
@@ -42,10 +42,10 @@ pub(super) enum Backing {
 pub enum Source {
     /// Memory without a file.
     Memory(Content),
-    /// A clone of a file's content, which becomes the program's own.
-    Clone(Content),
+    /// A file, and by its pages' numbers those that are the program's own from the beginning.
+    Private(Arc<FileObject>, Content),
     /// A file, which everybody shares who maps it or has it open.
-    File(Arc<FileObject>),
+    Shared(Arc<FileObject>),
 }
 
 /// What is to be mapped, and how.
@@ -94,22 +94,19 @@ impl Mapping {
         Self { marks: self.marks | marks, ..self }
     }
 
-    /// What a file holds from `offset` on, a multiple of the page's size; what is written stays the program's own. The
-    /// last page is filled with zeros, behind it there is nothing.
+    /// What a mappable file holds from `offset` on, a multiple of the page's size; what is written stays the program's own,
+    /// and `own` is that from the beginning, by the file's offsets.
     ///
     /// # Errors
     /// `ENOMEM`.
-    pub fn private(mut content: Content, offset: u64, rights: Rights) -> Result<Self> {
-        if let Some(end) = content.len().checked_next_multiple_of(PAGE).filter(|&end| end <= MAX_LEN) {
-            content.set_len(end)?;
-        }
-        let limit = content.len().div_ceil(PAGE);
-        Ok(Self { limit, ..Self::of(Source::Clone(content), offset / PAGE, rights) })
+    pub fn private(file: Arc<FileObject>, mut own: Content, offset: u64, rights: Rights) -> Result<Self> {
+        own.set_len(MAX_LEN)?;
+        Ok(Self::of(Source::Private(file, own), offset / PAGE, rights))
     }
 
     /// A mappable file from `offset` on, a multiple of the page's size: what is written is the file's.
     pub fn shared(file: Arc<FileObject>, offset: u64, rights: Rights) -> Self {
-        Self { shared: true, ..Self::of(Source::File(file), offset / PAGE, rights) }
+        Self { shared: true, ..Self::of(Source::Shared(file), offset / PAGE, rights) }
     }
 
     /// Only what is `allowed` may be done with it ever.

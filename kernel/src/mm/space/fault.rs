@@ -59,11 +59,12 @@ impl SharedSpace {
                 Err(Failure::Busy) => Failure::Busy,
                 result => return result,
             };
-            let file = self.lock().file_at(fault.address).ok_or(failure)?;
-            if fault.access == Access::Write && file.node().open(FileAccess::WRITE).is_err() {
+            let mapping = self.lock().file_at(fault.address).ok_or(failure)?;
+            let must_open = fault.access == Access::Write && !mapping.is_private();
+            if must_open && mapping.file().node().open(FileAccess::WRITE).is_err() {
                 return Err(Failure::BehindEnd);
             }
-            drop(file);
+            drop(mapping);
             Yield::relax();
         }
     }

@@ -43,7 +43,6 @@ impl AddressSpace {
             && area.rights == rights
             && let Backing::Content(content) = &area.backing
             && !area.shared
-            && area.origin.is_none()
         {
             let end = (area.first * PAGE) + (range.end - start);
             let mut content = content.lock();

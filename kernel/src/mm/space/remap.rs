@@ -8,6 +8,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::sync::Mutex;
 
 use super::backing::Backing;
+use super::file_mapping::Shows;
 use super::{AddressSpace, Area, PAGE, Place, Rights, rounded, user_range};
 use crate::arch::user::USER_END;
 
@@ -174,7 +175,7 @@ impl AddressSpace {
             Backing::Content(content) => Backing::Content(content.clone()),
             Backing::File(file) => {
                 let pages = first..first + (place.end - place.start) / PAGE;
-                Backing::File(file.again(&self.tables, place.start, pages)?)
+                Backing::File(file.again(Shows { tables: self.tables.clone(), start: place.start, pages })?)
             }
         })
     }
@@ -252,7 +253,8 @@ impl AddressSpace {
 
     /// Forgets the area at `start`, whose content stays.
     fn release_area(&mut self, start: u64) {
-        if let Some(Area { backing: Backing::File(file), .. }) = self.areas.remove(&start) {
+        if let Some(Area { backing: Backing::File(file), first, end, .. }) = self.areas.remove(&start) {
+            file.forget_copies(first..first + (end - start) / PAGE);
             self.released.push(file);
         }
     }

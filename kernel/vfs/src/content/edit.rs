@@ -80,6 +80,9 @@ impl<'a> Editor<'a> {
         }
         // The last page too, which has to read as zeros behind the end.
         self.forget(len / PAGE_SIZE..u64::MAX);
+        if let Some(mappers) = self.mappers {
+            mappers.cut(pages_for(len));
+        }
         let owned = self.content.owned();
         let content = &mut *self.content;
         if len == 0 {

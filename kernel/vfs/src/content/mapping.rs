@@ -1,4 +1,4 @@
-//! Memory that shows pages of a content (`MAP_SHARED`), and how it hears of what becomes of them.
+//! Memory that shows pages of a content (`mmap(2)`), and how it hears of what becomes of them.
 //!
 //! This crate knows no page tables. Whoever has some is a [`PageMapper`], notes which page of a file it shows where, and
 //! is told *before* a page is replaced or goes ([`PageMapper::forget`]), and before what may be written through it must
@@ -41,6 +41,9 @@ pub trait PageMapper: Send + Sync {
 
     /// What it shows of these pages must not be written: the next write asks again.
     fn protect(&self, pages: Range<u64>);
+
+    /// The file ends before page `from` now: copies of that one and of those behind it go too (`MAP_PRIVATE`).
+    fn cut(&self, _from: u64) {}
 }
 
 /// All pages there can be.
@@ -86,6 +89,8 @@ struct Known {
     /// All that it shows is among these pages. Who shows nothing any more is not known: a program may keep thousands of
     /// mappings that it has done with.
     pages: Range<u64>,
+    /// Whether it is told of them until it is removed, whatever it shows.
+    stays: bool,
 }
 
 impl Known {
@@ -93,8 +98,11 @@ impl Known {
         self.pages.start < pages.end && pages.start < self.pages.end
     }
 
-    /// Notes that these are not shown any more; whether any may be.
+    /// Notes that these are not shown any more; whether it is to be told of any.
     fn forget(&mut self, pages: &Range<u64>) -> bool {
+        if self.stays {
+            return true;
+        }
         if pages.start <= self.pages.start {
             self.pages.start = self.pages.start.max(pages.end);
         }
@@ -121,13 +129,25 @@ impl Mappers {
     /// # Errors
     /// `ENOMEM`.
     pub fn add(&self, mapper: &Arc<dyn PageMapper>, index: u64) -> Result<()> {
+        self.note(mapper, index..index + 1, false)
+    }
+
+    /// Lets `mapper` be told of these pages from now on, until it is removed.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn add_lasting(&self, mapper: &Arc<dyn PageMapper>, pages: Range<u64>) -> Result<()> {
+        self.note(mapper, pages, true)
+    }
+
+    fn note(&self, mapper: &Arc<dyn PageMapper>, pages: Range<u64>, stays: bool) -> Result<()> {
         let mut known = self.known.lock();
         if let Some(known) = known.get_mut(&address(mapper)) {
-            known.pages = known.pages.start.min(index)..known.pages.end.max(index + 1);
+            known.pages = known.pages.start.min(pages.start)..known.pages.end.max(pages.end);
             return Ok(());
         }
         page::admit(MAPPER_MEMORY)?;
-        known.insert(address(mapper), Known { mapper: Arc::downgrade(mapper), pages: index..index + 1 });
+        known.insert(address(mapper), Known { mapper: Arc::downgrade(mapper), pages, stays });
         self.count.store(known.len(), Ordering::Relaxed);
         Ok(())
     }
@@ -157,6 +177,15 @@ impl Mappers {
                 known.remove(&at);
                 self.count.store(known.len(), Ordering::Relaxed);
             }
+            after = Some(at);
+        }
+    }
+
+    /// Tells those who are told of any page from `from` on that the file ends before.
+    pub fn cut(&self, from: u64) {
+        let mut after = None;
+        while let Some((at, mapper)) = self.next(after, &(from..u64::MAX)) {
+            mapper.cut(from);
             after = Some(at);
         }
     }

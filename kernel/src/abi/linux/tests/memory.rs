@@ -69,9 +69,11 @@ fn pages_with_nine(how: Use) -> [usize; 2] {
         }
         program.call("write", &[4.into(), sum.0.into(), 8.into()]);
         program.call("read", &[5.into(), file.0.into(), 1.into()]);
-        machine.write("/program", &program.elf());
+        // Others still run theirs.
+        let program_path = format!("/program{number}");
+        machine.write(&program_path, &program.elf());
         let files = [tell_ready.clone(), wait.clone()];
-        processes.push(machine.start("/program", &["x"], &files).expect("it begins"));
+        processes.push(machine.start(&program_path, &["x"], &files).expect("it begins"));
         said.extend((7 * touched).to_le_bytes());
     }
     let mut sums = [0; 72];

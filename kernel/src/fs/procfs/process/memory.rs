@@ -8,12 +8,19 @@ use core::fmt::Write as _;
 use core::ops::Range;
 
 use vfs::error::{FileSystemErrorKind, Result};
+use vfs::metadata::NodeId;
 use vfs::mount::Path;
 
-use super::Subject;
-use crate::mm::space::Rights;
+use super::{Subject, mounts, node};
+use crate::mm::space::{Mapped, Rights};
 use crate::task::exec::Running;
 use crate::task::start;
+
+/// What is shown of the place in a file where there is no file.
+const NO_FILE: &str = "00000000 00:00 0";
+
+/// Bytes of heap that a line takes, about.
+const LINE_MEMORY: usize = 160;
 
 /// The file that it runs.
 pub(super) fn executable(subject: Subject) -> Result<Path> {
@@ -40,14 +47,21 @@ pub(super) fn content(subject: Subject, range: fn(&Running) -> &Range<u64>) -> R
     bytes.truncate(done);
     Ok(bytes)
 }
+
+/// What is mapped where, and of which file.
 pub(super) fn maps(subject: Subject) -> Result<String> {
     let Some(process) = subject.process()? else { return Ok(String::new()) };
     let Ok(space) = process.space() else { return Ok(String::new()) };
     let vdso = process.program().and_then(|program| program.vdso.clone());
     let [words, code] = vdso.unwrap_or_default();
-    let space = space.lock();
-    let (heap, mut text) = (space.heap(), String::new());
-    for (range, rights, shared) in space.areas() {
+    // A name is not looked for while the space is locked.
+    let locked = space.lock();
+    let heap = locked.heap();
+    page::admit(locked.areas().len() * (size_of::<Mapped>() + LINE_MEMORY))?;
+    let areas: Vec<Mapped> = locked.areas().collect();
+    drop(locked);
+    let (reader, mut text) = (node::reader(subject)?, String::new());
+    for Mapped { range, rights, shared, file } in areas {
         let right = |right, letter| if rights.contains(right) { letter } else { '-' };
         let rights = [
             right(Rights::READ, 'r'),
@@ -56,16 +70,27 @@ pub(super) fn maps(subject: Subject) -> Result<String> {
             // The kernel's words are the kernel's, as Linux has it.
             if shared && range != words { 's' } else { 'p' },
         ];
-        let label = match range {
-            Range { start, .. } if heap.contains(&start) => "[heap]",
-            _ if range == words => "[vvar]",
-            _ if range == code => "[vdso]",
-            Range { end, .. } if end == start::STACK_TOP => "[stack]",
-            _ => "",
+        let of_kernel = [(words.clone(), "[vvar]"), (code.clone(), "[vdso]")].into_iter().find(|(at, _)| *at == range);
+        let (place, label) = match (of_kernel, file) {
+            (Some((_, label)), _) => (String::from(NO_FILE), String::from(label)),
+            (None, Some((file, offset))) => {
+                let NodeId { file_system, inode } = file.node().metadata()?.id;
+                let name = node::shown_name(&reader, file.path())?;
+                // A line ends where the name does.
+                (format!("{offset:08x} 00:{:02x} {inode}", file_system.0), mounts::with_octal(&name, &['\n']))
+            }
+            (None, None) => {
+                let label = match range {
+                    Range { start, .. } if heap.contains(&start) => "[heap]",
+                    Range { end, .. } if end == start::STACK_TOP => "[stack]",
+                    _ => "",
+                };
+                (String::from(NO_FILE), String::from(label))
+            }
         };
-        let line = format!("{:08x}-{:08x} {} 00000000 00:00 0", range.start, range.end, String::from_iter(rights));
+        let line = format!("{:08x}-{:08x} {} {place}", range.start, range.end, String::from_iter(rights));
         // Writing to a string does not fail.
-        let _ = if label.is_empty() { writeln!(text, "{line} ") } else { writeln!(text, "{line:<73}{label}") };
+        let _ = if label.is_empty() { writeln!(text, "{line} ") } else { writeln!(text, "{line:<72} {label}") };
     }
     Ok(text)
 }

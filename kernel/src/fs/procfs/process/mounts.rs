@@ -40,11 +40,16 @@ pub(super) fn mountinfo(subject: Subject) -> Result<String> {
 
 /// A name in `/proc/mounts`: what would end a field is octal (`getmntent(3)`), and so is what is no text.
 fn escape(name: &[u8]) -> String {
+    with_octal(name, &[' ', '\t', '\n', '\\'])
+}
+
+/// A name in which these characters are octal, and so is what is no text.
+pub(super) fn with_octal(name: &[u8], octal: &[char]) -> String {
     let mut text = String::new();
     for chunk in name.utf8_chunks() {
         for character in chunk.valid().chars() {
             match character {
-                ' ' | '\t' | '\n' | '\\' => text += &format!("\\{:03o}", u32::from(character)),
+                character if octal.contains(&character) => text += &format!("\\{:03o}", u32::from(character)),
                 other => text.push(other),
             }
         }

@@ -19,6 +19,7 @@ use super::{Subject, decimal, memory, mounts, state, usage};
 use crate::fs::generated::{Text, Tree};
 use crate::fs::{namespaces, unnamed};
 use crate::task::exec::Running;
+use crate::task::place::Place;
 use crate::task::process::{self, FIRST};
 use crate::task::{files, number};
 
@@ -131,6 +132,30 @@ pub(super) fn node(tree: &Arc<Tree>, subject: Subject, what: What) -> Result<Nod
 pub(super) fn subject_of_directory(node: &NodeRef) -> Option<Subject> {
     let node = node.as_any().downcast_ref::<Node>()?;
     (node.what == What::Directory).then_some(node.subject)
+}
+
+/// Where who reads stands; the kernel's own shell stands where the process does.
+pub(super) fn reader(subject: Subject) -> Result<Arc<Place>> {
+    match process::current() {
+        Some(process) => process.place(),
+        None => subject.place(),
+    }
+}
+
+/// The name of what somebody has open as who reads it sees it; for what has none there, what it is.
+pub(super) fn shown_name(reader: &Place, target: &Path) -> Result<Arc<[u8]>> {
+    if let Ok(name) = reader.manager.path_name(&reader.context, target) {
+        return Ok(Arc::from(name));
+    }
+    if let Some(name) = unnamed::shown_name(target) {
+        return Ok(Arc::from(name));
+    }
+    let node = target.node()?;
+    Ok(match node.kind() {
+        FileType::Fifo => Arc::from(format!("pipe:[{}]", node.id().inode).as_bytes()),
+        FileType::Socket => Arc::from(format!("socket:[{}]", node.id().inode).as_bytes()),
+        _ => Arc::from([b"/", &target.entry.name()[..], b" (deleted)"].concat()),
+    })
 }
 
 struct Node {
@@ -308,29 +333,14 @@ impl VfsNode for Node {
         }
     }
 
-    /// The name as who reads it sees it; for what has none there, what it is.
     fn read_link(&self) -> Result<Arc<[u8]>> {
         let target = self.target()?;
-        let reader = match process::current() {
-            Some(process) => process.place()?,
-            None => self.subject.place()?,
-        };
+        let reader = reader(self.subject)?;
         self.subject.check_look(&reader.context.credentials)?;
-        if let Ok(name) = reader.manager.path_name(&reader.context, &target) {
-            return Ok(Arc::from(name));
+        match self.what {
+            What::Namespace => Ok(Arc::from(format!("{NAMESPACE}:[{}]", target.node()?.id().inode).as_bytes())),
+            _ => shown_name(&reader, &target),
         }
-        let node = target.node()?;
-        if let What::Namespace = self.what {
-            return Ok(Arc::from(format!("{NAMESPACE}:[{}]", node.id().inode).as_bytes()));
-        }
-        if let Some(name) = unnamed::shown_name(&target) {
-            return Ok(Arc::from(name));
-        }
-        Ok(match node.kind() {
-            FileType::Fifo => Arc::from(format!("pipe:[{}]", node.id().inode).as_bytes()),
-            FileType::Socket => Arc::from(format!("socket:[{}]", node.id().inode).as_bytes()),
-            _ => Arc::from([b"/", &target.entry.name()[..], b" (deleted)"].concat()),
-        })
     }
 
     fn jump(&self, credentials: &Credentials) -> Result<Option<Path>> {

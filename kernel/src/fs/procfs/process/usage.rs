@@ -9,7 +9,7 @@ use vfs::error::Result;
 use super::Subject;
 use crate::arch::user::USER_END;
 use crate::mm::PAGE_SIZE;
-use crate::mm::space::Rights;
+use crate::mm::space::{Mapped, Rights};
 use crate::task::limits::{Limits, NAMES, UNLIMITED};
 use crate::task::process::Process;
 use crate::task::usage::Figures;
@@ -53,7 +53,7 @@ impl Memory {
         let mut memory = Self::default();
         let Some(space) = process.and_then(|process| process.space().ok()) else { return memory };
         let space = space.lock();
-        for (range, rights, shared) in space.areas() {
+        for Mapped { range, rights, shared, .. } in space.areas() {
             let length = range.end - range.start;
             memory.mapped += length;
             if rights.contains(Rights::EXECUTE) {

@@ -156,6 +156,10 @@ impl VfsNode for DataFile {
         self.data().is_ok_and(|data| data.is_mappable())
     }
 
+    fn backing_node(&self) -> Option<NodeRef> {
+        self.data().ok()
+    }
+
     /// What opening it has not found, is not looked for here: that may wait.
     fn map_page(
         &self,

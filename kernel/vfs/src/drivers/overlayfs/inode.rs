@@ -429,6 +429,10 @@ impl VfsNode for OverlayNode {
         self.kind == FileType::Regular && self.content_node().is_mappable()
     }
 
+    fn backing_node(&self) -> Option<NodeRef> {
+        Some(self.content_node())
+    }
+
     fn map_page(
         &self,
         index: u64,

@@ -24,6 +24,7 @@ use crate::time::Timestamp;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
+use core::ops::Range;
 
 /// What a directory's size counts for each name, `.` and `..` included (as on Linux).
 const BYTES_PER_NAME: u64 = 20;
@@ -447,6 +448,11 @@ impl VfsNode for TmpfsNode {
             self.touch_modified(self.now());
         }
         Ok(mapped)
+    }
+
+    fn note_mapper(&self, mapper: &Arc<dyn PageMapper>, pages: Range<u64>) -> Result<()> {
+        let Body::Regular(file) = &self.body else { return Ok(()) };
+        file.note_mapper(mapper, pages)
     }
 
     fn forget_mapper(&self, mapper: &Arc<dyn PageMapper>) {

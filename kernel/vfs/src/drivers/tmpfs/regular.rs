@@ -11,6 +11,7 @@ use crate::node::{Allocate, Extent, WriteAt};
 use crate::seals::Seals;
 use crate::sync::{ReadGuard, RwLock};
 use alloc::sync::Arc;
+use core::ops::Range;
 
 /// The content of a regular file. Whoever changes it does so on the account of the file system's limits.
 #[derive(Default)]
@@ -124,6 +125,7 @@ impl RegularFile {
         self.sealing.seals().check_without(Seals::WRITES)?;
         self.sealing.seals().check_length(present.len(), content.len())?;
         self.mappers.forget(ALL_PAGES);
+        self.mappers.cut(content.len().div_ceil(PAGE_SIZE));
         limits.give(present.owned());
         let previous = core::mem::replace(&mut *present, content);
         drop(present);
@@ -150,6 +152,11 @@ impl RegularFile {
         self.mappers.add(mapper, index)?;
         show(shown)?;
         Ok(Mapped::Shown)
+    }
+
+    /// [`VfsNode::note_mapper`](crate::node::VfsNode::note_mapper).
+    pub fn note_mapper(&self, mapper: &Arc<dyn PageMapper>, pages: Range<u64>) -> Result<()> {
+        self.mappers.add_lasting(mapper, pages)
     }
 
     /// [`VfsNode::forget_mapper`](crate::node::VfsNode::forget_mapper).

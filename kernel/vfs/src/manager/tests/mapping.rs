@@ -42,6 +42,10 @@ impl PageMapper for Memory {
     fn protect(&self, pages: Range<u64>) {
         self.note("protect", pages);
     }
+
+    fn cut(&self, from: u64) {
+        self.note("cut", from..u64::MAX);
+    }
 }
 
 /// A file, and memory that shows it.
@@ -199,6 +203,32 @@ vfs_test! {
         let world = World::new();
         let shared = Shared::new(counted(&world, "/f", 1));
         assert_eq!(shared.file.read_at(0, &mut Inside(&shared)), Ok(1));
+    }
+
+    /// Who keeps copies is told as long as it is there, for a file that is cut takes them with it.
+    fn who_stays_is_told_of_what_it_does_not_show() {
+        let world = World::new();
+        let writer = &world.root.credentials;
+        let shared = Shared::new(counted(&world, "/f", 4));
+        shared.file.node().note_mapper(&shared.mapper, 1..3).unwrap();
+        for _ in 0..2 {
+            let clone = shared.file.node().content().unwrap();
+            write(&world, &shared.file, P, b"x");
+            assert_eq!(shared.memory.told(), "protect 0.. forget 1..2");
+            drop(clone);
+        }
+        shared.file.truncate(writer, 2 * P + 1).unwrap();
+        assert_eq!(shared.memory.told(), "forget 2..");
+        shared.file.truncate(writer, P).unwrap();
+        assert_eq!(shared.memory.told(), "forget 1.. cut 1..");
+        let (longer, shorter) = (counted(&world, "/longer", 4), counted(&world, "/shorter", 2));
+        shared.file.clone_content(writer, &longer).unwrap();
+        assert_eq!(shared.memory.told(), "forget 0..");
+        shared.file.clone_content(writer, &shorter).unwrap();
+        assert_eq!(shared.memory.told(), "forget 0.. cut 2..");
+        shared.file.node().forget_mapper(&shared.mapper);
+        shared.file.truncate(writer, 0).unwrap();
+        assert_eq!(shared.memory.told(), "");
     }
 
     fn what_has_no_pages_is_not_mapped() {
