@@ -98,6 +98,32 @@ pub const PYTHON: Packages = Packages {
     ],
 };
 
+/// `mount`, `findmnt` and their kin, with their libraries and what scripts need.
+pub const UTIL_LINUX: Packages = Packages {
+    directory: "util-linux",
+    names: &[
+        "bash",
+        "coreutils",
+        "grep",
+        "libacl1",
+        "libattr1",
+        "libblkid1",
+        "libc6",
+        "libcap-ng0",
+        "libcrypt1",
+        "libgmp10",
+        "libmount1",
+        "libpcre2-8-0",
+        "libselinux1",
+        "libsmartcols1",
+        "libtinfo6",
+        "libudev1",
+        "mount",
+        "sed",
+        "util-linux",
+    ],
+};
+
 /// One shell, linked with several C libraries.
 pub const KORN_SHELLS: Packages = Packages { directory: "korn-shells", names: &["mksh"] };
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::kernel::Run;
+use crate::packages::{self, Packages, Unavailable};
 use crate::programs;
 use crate::skipping::skip;
 
@@ -78,13 +79,41 @@ pub fn compare(name: &str, argument: &str) -> Result<()> {
     }
     fs::copy(programs::build(name)?, scratch.path().join(name)).context("cannot copy the program")?;
     let path = format!("/{name}");
-    let program = [path.as_str(), argument];
-    let linux = on_linux(scratch.path(), &program)?;
-    ensure!(linux.ends_with("done\n"), "on Linux:\n{linux}");
-    let (strata, died) = in_the_guest(scratch.path(), &program, Duration::from_secs(60))?;
+    agree(scratch.path(), &[&path, argument], "done\n", Duration::from_secs(60))
+}
+
+/// That a program prints the same in the guest as on the host, to an end that is known.
+fn agree(root: &Path, program: &[&str], end: &str, timeout: Duration) -> Result<()> {
+    let linux = on_linux(root, program)?;
+    ensure!(linux.ends_with(end), "on Linux it did not come to its end:\n{linux}");
+    let (strata, died) = in_the_guest(root, program, timeout)?;
     let died = died.unwrap_or_default();
     ensure!(linux == strata && died.is_empty(), "{}\n{died}", parting(&linux, &strata));
     Ok(())
+}
+
+/// That a script of Bash's prints the same in the guest as on the host, in a tree of unpacked packages. It is the first of
+/// `files`, which come to the top of the tree, by names and contents; its last line is `the end`.
+///
+/// # Errors
+/// It does not; the tree cannot be made, or the script be run.
+pub fn compare_script(packages: &Packages, left_out: &[&str], files: &[(&str, &str)], timeout: Duration) -> Result<()> {
+    let (script, _) = files.first().context("there is no script")?;
+    let skip = |reason: &str| skip(script, reason);
+    if let Some(reason) = missing()? {
+        return skip(&reason);
+    }
+    let packages = match packages::unpacked(packages)? {
+        Ok(root) => root,
+        Err(Unavailable(reason)) => return skip(&reason),
+    };
+    let scratch = tempfile::tempdir().context("no temporary directory")?;
+    let root = scratch.path().join("root");
+    packages::make_root(&packages, left_out, &root)?;
+    for (name, content) in files {
+        fs::write(root.join(name), content).context("cannot write the script")?;
+    }
+    agree(&root, &["/bin/bash", &format!("/{script}")], "the end\n", timeout)
 }
 
 /// How many lines are shown before the first that differs, and from there on.

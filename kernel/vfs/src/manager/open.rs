@@ -44,7 +44,7 @@ impl VfsManager {
         self.open_or_create(context, path, flags, mode)
     }
 
-    /// Opens what is found already, by a handle: as by a path, but that there is no name to make anything under.
+    /// Opens what is found already: as by a path, but that there is no name to make anything under.
     ///
     /// # Errors
     /// Those of [`VfsManager::open`].

@@ -131,6 +131,84 @@ vfs_test! {
         assert_eq!(world.list("/m"), "");
     }
 
+    /// ```text
+    ///   outer            inner comes to outer/in, and a third one beneath it: seen when inner is taken away, and all
+    ///   └ in: inner      three go with outer's file
+    ///     └ below
+    /// ```
+    fn a_detached_tree_is_added_to() {
+        let world = World::new();
+        world.tmpfs_on("/a").mkdir("/a/in").tmpfs_on("/b").write("/b/inner", "").tmpfs_on("/c").write("/c/below", "");
+        let copy = |path: &str| {
+            let copied = world.vfs.copy_detached(&world.root, &world.place(path), false);
+            copied.unwrap_or_else(|error| panic!("{error:?}"))
+        };
+        let (outer, inner, below) = (copy("/a"), copy("/b"), copy("/c"));
+        let at = |name: &[u8]| {
+            let found = world.vfs.resolve(&world.root.at(outer.path().clone()), name, Follow::Yes);
+            found.unwrap_or_else(|error| panic!("{error:?}"))
+        };
+        fails(world.vfs.relocate_beneath(&world.root, below.path(), &at(b"in")), Kind::InvalidArgument);
+        fails(world.vfs.relocate(&world.root, outer.path(), at(b"in")), Kind::InvalidArgument);
+        fails(world.vfs.relocate(&world.root, &world.place("/b"), at(b"in")), Kind::InvalidArgument);
+        assert_eq!(world.vfs.relocate(&world.root, inner.path(), at(b"in")), Ok(()));
+        assert_eq!(world.vfs.relocate_beneath(&world.root, below.path(), &at(b"in")), Ok(()));
+        at(b"in/inner");
+        fails(world.relocate_to(&inner, "/a"), Kind::InvalidArgument);
+        let weak = [&outer, &inner, &below].map(|file| Arc::downgrade(&file.path().mount));
+        assert_eq!(world.relocate_to(&outer, "/a"), Ok(()));
+        assert_eq!(world.list("/a/in"), "inner");
+        drop(inner);
+        assert_eq!(world.vfs.unmount(&world.root, b"/a/in", UnmountFlags::empty()), Ok(()));
+        assert_eq!(world.list("/a/in"), "below");
+        assert_eq!(world.vfs.unmount(&world.root, b"/a", UnmountFlags::LAZY), Ok(()));
+        drop((outer, below));
+        assert!(weak.iter().all(|mount| mount.upgrade().is_none()));
+    }
+
+    fn nothing_comes_beneath_a_root_or_what_it_stands_on() {
+        let world = World::new();
+        world.tmpfs_on("/a").tmpfs_on("/b").mkdir("/b/sub").tmpfs_on("/b/sub").mkdir("/m");
+        let beneath = |from: &str, to: &str| {
+            world.vfs.relocate_beneath(&world.root, &world.place(from), &world.place(to))
+        };
+        for (from, to) in [("/a", "/"), ("/a", "/m"), ("/a", "/a"), ("/b/sub", "/b"), ("/m", "/b")] {
+            fails(beneath(from, to), Kind::InvalidArgument);
+        }
+        fails(beneath("/b", "/b/sub"), Kind::TooManySymlinks);
+        let mut inside = world.root.clone();
+        assert_eq!(world.vfs.change_root(&mut inside, b"/b"), Ok(()));
+        fails(world.vfs.relocate_beneath(&inside, &world.place("/a"), &inside.root), Kind::InvalidArgument);
+        assert_eq!(beneath("/a", "/b"), Ok(()));
+        assert_eq!(world.list("/b"), "sub");
+    }
+
+    /// ```text
+    ///   1: / and /a, numbered as they came     2: copies of both     the first and the last, and none when it is gone
+    /// ```
+    fn mounts_and_namespaces_are_found_by_their_numbers() {
+        let world = World::new();
+        world.tmpfs_on("/a");
+        let tree = world.vfs.tree();
+        let [root, mount] = ["/", "/a"].map(|path| world.place(path).mount.id());
+        assert_eq!((tree.count(), tree.mount(mount).map(|found| found.id())), (2, Some(mount)));
+        let some = |from, most, last| -> alloc::vec::Vec<u64> {
+            tree.some_mounts(from.., most, last).iter().map(|mount| mount.id()).collect()
+        };
+        assert_eq!((some(0, 9, false), some(0, 1, true)), (alloc::vec![root, mount], alloc::vec![mount]));
+        assert_eq!((some(root + 1, 9, false), some(mount + 1, 9, true)), (alloc::vec![mount], alloc::vec![]));
+        let own = world.vfs.id();
+        let (other, _) = world.vfs.duplicate(&world.root).unwrap_or_else(|error| panic!("{error:?}"));
+        let next = || world.vfs.relative(own + 1.., false).map(|found| found.id());
+        assert_eq!((next(), other.relative(.., true).map(|found| found.id())), (Some(other.id()), Some(other.id())));
+        assert_eq!((other.tree().mount(mount).is_none(), other.tree().count()), (true, 2));
+        assert_eq!(other.relative(own..=own, false).map(|found| found.id()), Some(own));
+        drop(other);
+        assert_eq!(next(), None);
+        assert_eq!(world.vfs.unmount(&world.root, b"/a", UnmountFlags::empty()), Ok(()));
+        assert!(tree.mount(mount).is_none() && tree.count() == 1);
+    }
+
     fn whose_mounts_these_are_is_asked() {
         let world = World::new();
         world.tmpfs_on("/a").mkdir("/m");
