@@ -9,7 +9,7 @@
 //! | [`namespaces`] | namespaces as files, to go there by |
 //! | [`pipe`], [`fifo`] | pipes, and those with a name |
 //! | [`readiness`], [`owners`] | waiting for one of several open files; a signal in place of waiting |
-//! | [`notices`] | a signal when something happens in a directory |
+//! | [`notices`], [`leases`] | a signal when something happens in a directory, or somebody wants a file for themselves |
 //! | [`timer`], [`handle`], [`signals`] | times, processes and signals as open files |
 //! | [`epoll`], [`event`] | waiting for many that are named once; numbers to wait for |
 //! | [`watching`] | events of the file system, to be read and waited for |
@@ -25,6 +25,7 @@ pub mod event;
 mod fifo;
 pub mod generated;
 pub mod handle;
+pub mod leases;
 pub mod namespaces;
 pub mod notices;
 #[cfg(test)]

@@ -95,6 +95,13 @@ impl Message {
     pub fn set_number(&self, number: u32) {
         self.number.store(number, Ordering::Relaxed);
     }
+
+    /// Has it told.
+    pub(super) fn come(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        CHANGED.store(true, Ordering::Relaxed);
+        alarm::look_again();
+    }
 }
 
 impl Wake for Message {
@@ -103,9 +110,7 @@ impl Wake for Message {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        CHANGED.store(true, Ordering::Relaxed);
-        alarm::look_again();
+        self.come();
     }
 }
 
@@ -115,6 +120,8 @@ pub struct Owner {
     state: Mutex<State>,
     /// Of the directory that the file is (`F_NOTIFY`).
     pub(super) notices: Notices,
+    /// That somebody waits for the file's lease (`F_SETLEASE`).
+    pub(super) lease: Message,
 }
 
 #[derive(Default)]
@@ -195,7 +202,8 @@ impl Owner {
         let mut all = ALL.lock();
         all.try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
         let file_itself = Arc::downgrade(file);
-        let owner = Arc::new(Self { file: file_itself, state: Mutex::default(), notices: Notices::default() });
+        let (notices, lease) = (Notices::default(), Message::default());
+        let owner = Arc::new(Self { file: file_itself, state: Mutex::default(), notices, lease });
         all.push(Arc::downgrade(&owner));
         drop(all);
         file.keep(owner.clone());
@@ -238,6 +246,12 @@ impl Owner {
         }
     }
 
+    /// Has nobody told any more, nor by a signal of anybody's choice.
+    pub(super) fn forget(&self) {
+        let mut state = self.state.lock();
+        *state = State { told: state.told.take(), ..State::default() };
+    }
+
     /// By which signal it is told; `None` for `SIGIO` without a reason.
     pub fn signal(&self) -> Option<Signal> {
         self.state.lock().signal
@@ -273,6 +287,7 @@ impl Owner {
     /// Sends what there is to be told of since it was last looked.
     fn look(&self) {
         self.notices.look(|message| self.look_at(message));
+        self.look_at(&self.lease);
         let mut state = self.state.lock();
         let Some((last, file)) = state.told.as_ref().zip(self.file.upgrade()) else { return };
         let now = Told::now(&file, last.number);

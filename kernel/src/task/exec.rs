@@ -13,9 +13,11 @@ use vfs::content::{Content, Excerpt, PAGE_SIZE};
 use vfs::context::AccessMode;
 use vfs::error::{FileSystemError, FileSystemErrorKind, Result, fail};
 use vfs::file::FileObject;
+use vfs::lease;
 use vfs::manager::Follow;
 use vfs::metadata::FileType;
 use vfs::mount::{MountFlags, Path};
+use vfs::node::Access;
 
 use super::files::Files;
 use super::limits::Limits;
@@ -259,7 +261,8 @@ pub struct Executable {
 /// Opens a file to execute it.
 ///
 /// # Errors
-/// `ELOOP` for a link that is not to be followed, `EACCES` for what else is no regular file or may not be executed.
+/// `ELOOP` for a link that is not to be followed, `EACCES` for what else is no regular file or may not be executed,
+/// `EINTR` while waiting for a lease.
 pub fn open(place: &Place, path: &Path) -> Result<Executable> {
     let node = path.node()?;
     if node.kind() == FileType::Symlink {
@@ -269,6 +272,7 @@ pub fn open(place: &Place, path: &Path) -> Result<Executable> {
         return fail(FileSystemErrorKind::PermissionDenied);
     }
     place.context.credentials.check(&**node, AccessMode::EXECUTE)?;
+    lease::break_for(node, Access::READ, true)?;
     match node.content() {
         Err(error) if error.kind() == FileSystemErrorKind::NotSupported => fail(FileSystemErrorKind::NotExecutable),
         content => Ok(Executable { content: content?, object: FileObject::of_place(path.clone())? }),

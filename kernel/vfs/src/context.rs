@@ -51,6 +51,8 @@ bitflags! {
         const SYS_TIME = 1 << 25;
         /// Make device nodes.
         const MKNOD = 1 << 27;
+        /// Have leases on anybody's files.
+        const LEASE = 1 << 28;
         /// Clear the kernel's log.
         const SYSLOG = 1 << 34;
         /// Choose the numbers of processes.

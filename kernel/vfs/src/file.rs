@@ -6,6 +6,7 @@
 //! Locks: `position` is held over a read, write or listing that moves it, before any lock of the file system.
 
 mod copy;
+mod lease;
 mod lock;
 mod write;
 
@@ -21,6 +22,7 @@ use crate::metadata::{FileFlags, FileType, Metadata, SetAttributes};
 use crate::mount::Path;
 use crate::node::{Access, Allocate, DirectoryItem, Extent, FIRST_CURSOR, NodeRef};
 use crate::sync::Mutex;
+use crate::usage::Used;
 use alloc::sync::Arc;
 use bitflags::bitflags;
 use core::any::Any;
@@ -94,7 +96,7 @@ pub enum SeekFrom {
 pub struct FileObject {
     place: Path,
     /// The node of `place`, which is bound: an open file has one.
-    node: NodeRef,
+    node: Used,
     flags: AtomicU32,
     stream: Option<Arc<dyn OpenStream>>,
     position: Mutex<u64>,
@@ -103,8 +105,13 @@ pub struct FileObject {
 }
 
 impl FileObject {
-    pub(crate) fn new(place: Path, flags: OpenFlags, stream: Option<Arc<dyn OpenStream>>) -> Result<Arc<Self>> {
-        let node = place.node()?.clone();
+    /// The node of `place` opened so, which is counted as that already.
+    pub(crate) fn new(
+        place: Path,
+        node: Used,
+        flags: OpenFlags,
+        stream: Option<Arc<dyn OpenStream>>,
+    ) -> Result<Arc<Self>> {
         place.mount.note_use();
         if counts_as_writer(&node, flags) {
             place.mount.add_writer()?;
@@ -123,7 +130,8 @@ impl FileObject {
     /// # Errors
     /// `ENOENT` for a name that is bound to nothing, `EROFS`.
     pub fn of_stream(place: Path, flags: OpenFlags, stream: Arc<dyn OpenStream>) -> Result<Arc<Self>> {
-        Self::new(place, flags, Some(stream))
+        let node = Used::new(place.node()?.clone(), flags);
+        Self::new(place, node, flags, Some(stream))
     }
 
     /// A place, as an open file that is no more than that (`O_PATH`).
@@ -131,7 +139,8 @@ impl FileObject {
     /// # Errors
     /// `ENOENT` for a name that is bound to nothing.
     pub fn of_place(place: Path) -> Result<Arc<Self>> {
-        Self::new(place, OpenFlags::PATH, None)
+        let node = Used::new(place.node()?.clone(), OpenFlags::PATH);
+        Self::new(place, node, OpenFlags::PATH, None)
     }
 
     /// What reads and writes go to, where that is an `S`.

@@ -18,6 +18,7 @@ use crate::io::{Sink, Source};
 use crate::metadata::{DeviceNumber, FileType, Metadata, NodeId, Permissions, SetAttributes};
 use crate::mount::Path;
 use crate::seals::Seals;
+use crate::usage::Usage;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bitflags::bitflags;
@@ -444,6 +445,11 @@ pub trait VfsNode: Send + Sync {
     /// Notes that the content was read: sets the access time to now if it is not after the last change, or a day old
     /// (`relatime` of `mount(8)`). A node without access times does nothing.
     fn note_access(&self, _strictly: bool) {}
+
+    /// Where it is counted how it is used; `None` for what is no regular file, and where that cannot be told.
+    fn usage(&self) -> Option<&Usage> {
+        None
+    }
 
     /// Makes what was written durable (`fsync(2)`); in memory there is nothing to do.
     fn sync(&self) -> Result<()> {

@@ -5,6 +5,7 @@
 
 mod futexes;
 mod handles;
+mod leases;
 mod mappings;
 mod memory;
 mod mount_numbers;
@@ -83,6 +84,7 @@ fn main() {
             let moved = std::env::set_current_dir("/tmp").is_ok();
             println!("files: {moved}");
             notices::rows();
+            leases::rows();
             return println!("done");
         }
         Some("handles") => {

@@ -52,8 +52,11 @@ fn make(path: &str) {
     fs::write(path, "").unwrap_or_else(|error| println!("{path}: {error}"));
 }
 
+/// Something that happens.
+type Act = fn() -> std::io::Result<()>;
+
 /// What happens in `a`, and beside it in `b`.
-const ACTS: [(&str, fn() -> std::io::Result<()>); 18] = [
+const ACTS: [(&str, Act); 18] = [
     ("make", || fs::write("a/x", "")),
     ("write", || fs::write("a/x", "hello")),
     ("read", || fs::read("a/x").map(drop)),
@@ -66,7 +69,7 @@ const ACTS: [(&str, fn() -> std::io::Result<()>); 18] = [
     ("rename over", || fs::rename("a/o", "a/z")),
     ("remove", || fs::remove_file("a/y").and(fs::remove_file("a/z"))),
     ("mode of itself", || fs::set_permissions("a", fs::Permissions::from_mode(0o700))),
-    ("list", || fs::read_dir("a").map(|names| drop(names.count()))),
+    ("list", || fs::read_dir("a").map(|names| names.for_each(drop))),
     ("make directory", || fs::create_dir("a/d")),
     ("mode of directory", || fs::set_permissions("a/d", fs::Permissions::from_mode(0o700))),
     ("make below", || fs::write("a/d/x", "").and(fs::remove_file("a/d/x"))),

@@ -1,10 +1,12 @@
-//! What a program says of its memory, or of another's (`madvise(2)`, `process_madvise(2)`).
+//! What a program says of its memory, or of another's (`madvise(2)`, `process_madvise(2)`), and of what it writes
+//! (`fcntl(2)`).
 
 use alloc::sync::Arc;
 use core::ops::Range;
 
 use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
+use vfs::file::FileObject;
 use vfs::node::Allocate;
 
 use super::call::Call;
@@ -143,4 +145,35 @@ pub fn process_madvise(call: &mut Call<'_>) -> Result<u64> {
         }
     }
     Ok(done)
+}
+
+const F_GET_RW_HINT: u32 = 1035;
+const F_SET_RW_HINT: u32 = 1036;
+
+/// `RWH_WRITE_LIFE_EXTREME`, the last that there is.
+const LIFE_MAX: u64 = 5;
+
+/// The command of argument 1 on how long what is written to `file` is thought to live, if it is one. What has no room to
+/// note that takes any, and forgets it.
+pub fn fcntl(call: &Call<'_>, file: &FileObject) -> Option<Result<u64>> {
+    match call.word(1) {
+        F_GET_RW_HINT => Some(call.write_words(2, [file.node().usage().map_or(0, |usage| usage.life().into())])),
+        F_SET_RW_HINT => Some(set_life(call, file)),
+        _ => None,
+    }
+}
+
+fn set_life(call: &Call<'_>, file: &FileObject) -> Result<u64> {
+    let node = file.node();
+    if !call.credentials()?.owns(node.permissions()) {
+        return fail(FileSystemErrorKind::NotPermitted);
+    }
+    let [life] = call.address(2).read_words()?;
+    if life > LIFE_MAX {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
+    if let Some(usage) = node.usage() {
+        usage.set_life(life as u8);
+    }
+    Ok(0)
 }

@@ -5,10 +5,12 @@ use alloc::sync::Arc;
 use vfs::context::Capabilities;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 
+use super::advice;
 use super::call::Call;
 use super::cloning;
 use super::file_flags;
 use super::flags::{self, O_CLOEXEC, O_NONBLOCK};
+use super::leases;
 use super::locks;
 use super::namespaces;
 use super::owners;
@@ -170,6 +172,7 @@ pub fn fcntl(call: &mut Call<'_>) -> Result<u64> {
         F_GETPIPE_SZ | F_SETPIPE_SZ => pipe_size(call, &file, (command == F_SETPIPE_SZ).then_some(argument)),
         _ => {
             let done = locks::fcntl(call, &file).or_else(|| owners::fcntl(call, &file));
+            let done = done.or_else(|| leases::fcntl(call, &file)).or_else(|| advice::fcntl(call, &file));
             done.unwrap_or(fail(FileSystemErrorKind::InvalidArgument))
         }
     }

@@ -63,6 +63,28 @@ const F_RDLCK: u64 = 0;
 const F_WRLCK: u64 = 1;
 const F_UNLCK: u64 = 2;
 
+/// What is asked for by one of these; `None` for nothing.
+///
+/// # Errors
+/// `EINVAL`.
+pub fn kind_of(number: u64) -> Result<Option<LockKind>> {
+    match number {
+        F_RDLCK => Ok(Some(LockKind::Shared)),
+        F_WRLCK => Ok(Some(LockKind::Exclusive)),
+        F_UNLCK => Ok(None),
+        _ => fail(FileSystemErrorKind::InvalidArgument),
+    }
+}
+
+/// The one that asks for that.
+pub fn number_of(kind: Option<LockKind>) -> u64 {
+    match kind {
+        Some(LockKind::Shared) => F_RDLCK,
+        Some(LockKind::Exclusive) => F_WRLCK,
+        None => F_UNLCK,
+    }
+}
+
 /// `struct flock`.
 struct Request {
     kind: Option<LockKind>,
@@ -80,13 +102,7 @@ impl Request {
             2 => SeekFrom::End(start as i64),
             _ => return fail(FileSystemErrorKind::InvalidArgument),
         };
-        let kind = match kind & 0xffff {
-            F_RDLCK => Some(LockKind::Shared),
-            F_WRLCK => Some(LockKind::Exclusive),
-            F_UNLCK => None,
-            _ => return fail(FileSystemErrorKind::InvalidArgument),
-        };
-        Ok(Self { kind, start, length: length as i64, pid: pid as u32 })
+        Ok(Self { kind: kind_of(kind & 0xffff)?, start, length: length as i64, pid: pid as u32 })
     }
 }
 
@@ -119,10 +135,7 @@ fn test(call: &Call<'_>, file: &FileObject) -> Result<u64> {
         // The rest stays as it is.
         return address.write(&(F_UNLCK as u16).to_le_bytes()).map(|()| 0);
     };
-    let kind = match held.kind {
-        LockKind::Shared => F_RDLCK,
-        LockKind::Exclusive => F_WRLCK,
-    };
+    let kind = number_of(Some(held.kind));
     let pid = u64::from(held.pid.unwrap_or(u32::MAX));
     call.write_words(2, [kind, held.range.start(), held.range.length(), pid])
 }

@@ -55,6 +55,7 @@ mod futexes;
 mod handles;
 mod identity;
 mod jobs;
+mod leases;
 mod limits;
 mod locks;
 pub mod machine;

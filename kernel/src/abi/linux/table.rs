@@ -179,7 +179,7 @@ table! {
     69 msgsnd;
     70 msgrcv;
     71 msgctl;
-    72 fcntl descriptors::fcntl, but "no leases or hints of use (`EINVAL`); a pipe's owner is told of room only when there was none";
+    72 fcntl descriptors::fcntl, but "leases on regular files of a tmpfs or an overlay only; a pipe's owner is told of room only when there was none";
     73 flock locks::flock;
     74 fsync transfer::fsync;
     75 fdatasync transfer::fdatasync;

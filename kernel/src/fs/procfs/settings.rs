@@ -9,6 +9,7 @@ use spin::Once;
 use crate::abi::linux::machine;
 use crate::arch::random;
 use crate::fs::generated::{Item, Kind};
+use crate::fs::leases;
 use crate::mm::space;
 use crate::task::{files, number};
 
@@ -16,8 +17,11 @@ pub(super) const SYS: Kind = Kind::Directory(&[
     Item {
         name: "fs",
         kind: Kind::Directory(&[
+            Item { name: "dir-notify-enable", kind: Kind::Text(|| line(1)) },
             // There is no bound for all together but memory.
             Item { name: "file-max", kind: Kind::Text(|| line(i64::MAX)) },
+            Item { name: "lease-break-time", kind: Kind::Text(|| line(leases::BREAK_TIME.as_secs())) },
+            Item { name: "leases-enable", kind: Kind::Text(|| line(1)) },
             Item { name: "nr_open", kind: Kind::Text(|| line(files::LIMIT_MAX)) },
         ]),
     },

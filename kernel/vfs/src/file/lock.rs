@@ -2,6 +2,7 @@
 
 use super::{FileObject, OpenFlags, SeekFrom};
 use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::lease;
 use crate::lock::{self, HeldRecord, Holder, LockKind, LockOwner, LockRange, RecordOwner, Waiter, Wanted};
 use alloc::sync::Arc;
 
@@ -80,9 +81,11 @@ impl FileObject {
         }
     }
 
-    /// Gives back what is locked for this open file.
+    /// Gives back what is locked for this open file, and its lease.
     pub(super) fn release_own_locks(&self) {
-        lock::release_all(self.node.id(), self.address());
+        let (node, file) = (self.node.id(), self.address());
+        lock::release_all(node, file);
+        lease::release(node, file);
     }
 
     fn holder(&self, owner: RecordOwner) -> (Holder, Option<u32>) {
@@ -93,7 +96,7 @@ impl FileObject {
     }
 
     /// What tells it from all other open files while it lives: it is shared, and never moves.
-    fn address(&self) -> usize {
+    pub(super) fn address(&self) -> usize {
         core::ptr::from_ref(self).addr()
     }
 }

@@ -3,10 +3,13 @@
 use super::{Follow, VfsManager};
 use crate::context::{AccessMode, Capabilities, Context, Credentials};
 use crate::error::{FileSystemErrorKind, Result, fail};
+use crate::file::OpenFlags;
 use crate::inotify::WatchMask;
+use crate::lease;
 use crate::metadata::{FileFlags, FileType, Metadata, SetAttributes, SetTime};
 use crate::mount::Path;
-use crate::node::NodeRef;
+use crate::node::{Access, NodeRef};
+use crate::usage::Used;
 use alloc::sync::Arc;
 
 const SET_UID: u32 = 0o4000;
@@ -140,7 +143,8 @@ impl VfsManager {
     /// Cuts or extends a regular file (`truncate(2)`).
     ///
     /// # Errors
-    /// Those of [`VfsManager::resolve`]; `EROFS`, `EISDIR`, `EINVAL` for other kinds, `EACCES`, `EFBIG`, `ENOSPC`.
+    /// Those of [`VfsManager::resolve`]; `EROFS`, `EISDIR`, `EINVAL` for other kinds, `EACCES`, `EFBIG`, `ENOSPC`,
+    /// `EINTR` while waiting for a lease.
     ///
     /// As on Linux's tmpfs a file without data that keeps its size keeps its modification time too.
     pub fn truncate(&self, context: &Context, path: &[u8], size: u64) -> Result<()> {
@@ -153,6 +157,8 @@ impl VfsManager {
         }
         path.mount.check_writable()?;
         context.credentials.check(&**node, AccessMode::WRITE)?;
+        let _used = Used::new(node.clone(), OpenFlags::WRITE);
+        lease::break_for(node, Access::WRITE, true)?;
         let present = node.metadata()?;
         let kept = present.size == size && present.blocks == 0;
         let cut = set_size(&context.credentials, node, size, kept.then_some(SetTime::At(present.modified)))?;

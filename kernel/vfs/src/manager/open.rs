@@ -7,11 +7,13 @@ use crate::environment::OpenStream;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file::{FileObject, OpenFlags};
 use crate::inotify::WatchMask;
+use crate::lease;
 use crate::manager::attributes::set_size;
 use crate::metadata::{FileFlags, FileType};
 use crate::mount::{MountFlags, Path};
 use crate::node::{Access, NewKind, NodeRef};
 use crate::superblock::SuperBlock;
+use crate::usage::Used;
 use crate::walk::End;
 use alloc::sync::Arc;
 
@@ -21,8 +23,8 @@ impl VfsManager {
     /// # Errors
     /// Those of [`VfsManager::resolve`]; `EEXIST` under `O_CREAT|O_EXCL`, `EISDIR`, `ENOTDIR` under `O_DIRECTORY`,
     /// `ELOOP` for a symbolic link under `O_NOFOLLOW`, `EACCES`, `EPERM` for `O_NOATIME` on another's file, `EROFS`,
-    /// `ENXIO` for a socket or a device that is not there, `EINVAL` for flags that make no sense, `ENOSPC`,
-    /// `EOPNOTSUPP` for `O_TMPFILE` where the file system cannot.
+    /// `ENXIO` for a socket or a device that is not there, `EINVAL` for flags that make no sense, `ENOSPC`, `EAGAIN` under
+    /// `O_NONBLOCK` for what somebody has a lease on, `EINTR` while waiting for that, `EOPNOTSUPP` for `O_TMPFILE` where the file system cannot.
     pub fn open(&self, context: &Context, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Arc<FileObject>> {
         if flags.contains(OpenFlags::PATH) {
             return open_place(self.resolve(context, path, follow(flags))?, flags);
@@ -115,7 +117,7 @@ impl VfsManager {
             let entry = directory.mount.superblock().created(&directory.entry, &target.name, node, before);
             directory.tell_of_name(&target.name, FileType::Regular, WatchMask::CREATE);
             let place = Path { mount: directory.mount, entry };
-            opened(place, flags, None)
+            opened(place, None, flags, None)
         })
     }
 
@@ -154,15 +156,18 @@ impl VfsManager {
         self.finish_open(context, place, flags)
     }
 
-    /// Makes the open file, and truncates if asked to: that last, for it cannot be undone.
+    /// Makes the open file, once nobody has a lease that does not go with it, and truncates if asked to: that last, for it
+    /// cannot be undone.
     fn finish_open(&self, context: &Context, place: Path, flags: OpenFlags) -> Result<Arc<FileObject>> {
         let node = place.node()?;
         let truncates = flags.contains(OpenFlags::TRUNCATE) && node.kind() == FileType::Regular;
         let mut access = flags.access();
         // The truncation is a change itself, for which an overlay copies up without content that goes at once.
         access.set(Access::WRITE, access.contains(Access::WRITE) && !truncates);
+        let used = Used::new(node.clone(), flags);
+        lease::break_for(node, flags.access(), !flags.contains(OpenFlags::NON_BLOCKING))?;
         let stream = self.open_stream(context, node, access, !flags.contains(OpenFlags::NON_BLOCKING))?;
-        let file = opened(place, flags, stream)?;
+        let file = opened(place, Some(used), flags, stream)?;
         if truncates {
             file.path().tell_of_change(set_size(&context.credentials, file.node(), 0, None)?);
         }
@@ -193,7 +198,8 @@ fn open_place(place: Path, flags: OpenFlags) -> Result<Arc<FileObject>> {
     if flags.contains(OpenFlags::DIRECTORY) && !place.entry.is_directory() {
         return fail(FileSystemErrorKind::NotADirectory);
     }
-    FileObject::new(place, flags & (OpenFlags::PATH | OpenFlags::DIRECTORY | OpenFlags::NO_FOLLOW), None)
+    let node = Used::new(place.node()?.clone(), flags);
+    FileObject::new(place, node, flags & (OpenFlags::PATH | OpenFlags::DIRECTORY | OpenFlags::NO_FOLLOW), None)
 }
 
 /// `O_TMPFILE`: a file that has no name yet, in the file system of the directory that is found.
@@ -216,12 +222,21 @@ fn open_unnamed(
     let new = new_node(context, parent, NewKind::Regular, mode & 0o7777);
     let node = parent.create_unnamed(&new)?;
     let entry = SuperBlock::unnamed(&directory.entry, node);
-    opened(Path { mount: directory.mount, entry }, flags, None)
+    opened(Path { mount: directory.mount, entry }, None, flags, None)
 }
 
 /// The open file, of which who watches is told.
-fn opened(place: Path, flags: OpenFlags, stream: Option<Arc<dyn OpenStream>>) -> Result<Arc<FileObject>> {
-    let file = FileObject::new(place, flags, stream)?;
+fn opened(
+    place: Path,
+    used: Option<Used>,
+    flags: OpenFlags,
+    stream: Option<Arc<dyn OpenStream>>,
+) -> Result<Arc<FileObject>> {
+    let used = match used {
+        Some(used) => used,
+        None => Used::new(place.node()?.clone(), flags),
+    };
+    let file = FileObject::new(place, used, flags, stream)?;
     file.path().tell_of_use(WatchMask::OPEN);
     Ok(file)
 }

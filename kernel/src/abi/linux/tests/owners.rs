@@ -1,7 +1,7 @@
 //! Signals in place of waiting for a file. What is told, and when, is as the Linux of the host has told it.
 
 use super::program::{Act, Machine, Program, Slot, run};
-use super::{EBADF, EINVAL, ENOTDIR, ENOTTY, ESRCH, error};
+use super::{EAGAIN, EBADF, EINVAL, ENOTDIR, ENOTTY, ESRCH, error};
 use crate::ktest;
 use crate::task::process::Ending;
 
@@ -13,7 +13,12 @@ const F_SETSIG: u64 = 10;
 const F_GETSIG: u64 = 11;
 const F_SETOWN_EX: u64 = 15;
 const F_GETOWN_EX: u64 = 16;
+const F_SETLEASE: u64 = 1024;
+const F_GETLEASE: u64 = 1025;
 const F_NOTIFY: u64 = 1026;
+
+const EXCLUSIVE: u64 = 1;
+const CREATE: u64 = 0o100;
 const FIOASYNC: u64 = 0x5452;
 
 const ASYNC: u64 = 0o20_000;
@@ -109,6 +114,24 @@ ktest! {
         assert_eq!(told(&machine, notes), [[40, 3, 0x441, 4], [40, 3, 0x441, 4], [0; 4]]);
         assert_eq!([asked, refused].map(|call| machine.result(call)), [0, error(ENOTDIR)]);
         assert!(machine.result(owner) > 0);
+    }
+
+    /// Once, however often it is opened; who ends without a word gives the lease back.
+    fn who_has_a_lease_is_told_that_somebody_opens_the_file() {
+        let (mut program, notes) = program();
+        let name = program.bytes(b"/leased\0");
+        let open = |program: &mut Program, flags: u64| program.call("open", &[name.into(), flags.into(), 0o600.into()]);
+        open(&mut program, CREATE);
+        fcntl(&mut program, 4, F_SETSIG, QUEUED);
+        let taken = fcntl(&mut program, 4, F_SETLEASE, EXCLUSIVE);
+        let refused = [(); 2].map(|()| open(&mut program, NON_BLOCKING));
+        let left = fcntl(&mut program, 4, F_GETLEASE, 0);
+        let (machine, ending) = run(program);
+        assert_eq!(ending, Ending::Exited(0));
+        assert_eq!(told(&machine, notes), [[40, 3, 0x441, 4], [0; 4]]);
+        assert_eq!(machine.result(taken), 0);
+        assert_eq!(refused.map(|call| machine.result(call)), [error(EAGAIN); 2]);
+        assert_eq!(machine.result(left), 0, "it is to be a shared one");
     }
 
     /// When there is room again, and when nobody is left who reads.

@@ -45,6 +45,7 @@ use crate::metadata::{FileFlags, FileType, Metadata, NodeId, Permissions, SetAtt
 use crate::node::{Access, Allocate, EmitItem, Extent, NewNode, NodeRef, Rename, SetXattr, VfsNode, WriteAt};
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Mutex, MutexGuard, RwLock, WriteGuard};
+use crate::usage::Usage;
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -67,6 +68,7 @@ pub struct OverlayNode {
     pub(super) places: Places,
     /// Whose memory shows it, wherever its content is.
     pub(super) mappers: Mappers,
+    usage: Usage,
     directory: Option<Box<Directory>>,
 }
 
@@ -119,6 +121,7 @@ impl OverlayNode {
             copying: Mutex::new(()),
             places: Places::new(place),
             mappers: Mappers::default(),
+            usage: Usage::default(),
             directory,
         })
     }
@@ -322,6 +325,10 @@ impl VfsNode for OverlayNode {
 
     fn file_system(&self) -> Result<Arc<dyn FileSystemOperations>> {
         Ok(self.overlay()?)
+    }
+
+    fn usage(&self) -> Option<&Usage> {
+        (self.kind == FileType::Regular).then_some(&self.usage)
     }
 
     fn set_attributes(&self, set: &SetAttributes) -> Result<()> {

@@ -21,6 +21,7 @@ use crate::seals::Seals;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, RwLock};
 use crate::time::Timestamp;
+use crate::usage::Usage;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
@@ -286,6 +287,13 @@ impl VfsNode for TmpfsNode {
         let flags = set.flags.filter(|_| self.body.has_flags());
         self.attributes.set(&SetAttributes { flags, ..*set }, self.now());
         Ok(())
+    }
+
+    fn usage(&self) -> Option<&Usage> {
+        match &self.body {
+            Body::Regular(file) => Some(&file.usage),
+            _ => None,
+        }
     }
 
     fn change_cell(&self) -> Option<&ChangeCell> {

@@ -10,6 +10,7 @@ use crate::io::{Sink, Source};
 use crate::node::{Allocate, Extent, WriteAt};
 use crate::seals::Seals;
 use crate::sync::{ReadGuard, RwLock};
+use crate::usage::Usage;
 use alloc::sync::Arc;
 use core::ops::Range;
 
@@ -19,6 +20,7 @@ pub(super) struct RegularFile {
     content: RwLock<Content>,
     mappers: Mappers,
     pub sealing: Sealing,
+    pub usage: Usage,
 }
 
 impl RegularFile {

@@ -268,7 +268,7 @@ vfs_test! {
         done(world.vfs.make_node(&world.root, b"/d/p", NewKind::Fifo, 0o600));
         let watcher = Watcher::of(&world, &["/d", "/d/p"]);
         let place = done(world.vfs.resolve(&world.root, b"/d/p", Follow::Yes));
-        let pipe = done(FileObject::new(place, READ | WRITE, Some(Arc::new(Endless))));
+        let pipe = done(FileObject::of_stream(place, READ | WRITE, Arc::new(Endless)));
         let root = &world.root.credentials;
         assert_eq!(watcher.during(|| assert_eq!(pipe.read(&mut &mut [0; 4][..]), Ok(4))), "/d/p ACCESS");
         assert_eq!(watcher.during(|| assert_eq!(pipe.write(root, &mut &b"x"[..]), Ok(1))), "/d/p MODIFY");
