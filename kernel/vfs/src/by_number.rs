@@ -68,3 +68,27 @@ fn make_room<T>(things: &mut HashMap<u64, Weak<T>, FxBuildHasher>) -> Result<()>
     page::admit(2 * things.allocation_size() + size_of::<(u64, Weak<T>)>())?;
     things.try_reserve(more).map_err(|_| FileSystemErrorKind::OutOfMemory.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ByNumber;
+    use alloc::sync::Arc;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn what_is_gone_takes_no_room() {
+        let things = ByNumber::default();
+        let held: Vec<Arc<u64>> = (0..10).map(Arc::new).collect();
+        for number in 0..10_000 {
+            let thing = held.get(number).cloned().unwrap_or_default();
+            assert_eq!(things.note(number as u64, &thing), Ok(()));
+        }
+        assert!(things.0.lock().capacity() <= 40, "room for {}", things.0.lock().capacity());
+        for number in 0..10 {
+            assert_eq!(things.get(number).as_deref(), Some(&number));
+        }
+        assert_eq!(things.get(9_999), None);
+        things.forget(3);
+        assert_eq!(things.get(3), None);
+    }
+}

@@ -98,27 +98,38 @@ impl SuperBlock {
     /// `ESTALE` for a node that is gone or never was, and where nothing is opened by a handle; `ENOMEM`.
     pub(crate) fn by_handle(&self, handle: Handle) -> Result<Arc<VfsEntry>> {
         let operations = self.operations();
-        let located = if operations.opens_handles() { operations.locate(handle, &operations.root())? } else { None };
-        let Some(Located { inode, way, node }) = located else { return fail(FileSystemErrorKind::Stale) };
-        let noted = self.handles.get(inode);
-        if let Some(entry) = &noted
-            && self.is_named(entry)
-        {
-            return Ok(entry.clone());
+        if !operations.opens_handles() {
+            return fail(FileSystemErrorKind::Stale);
         }
-        let found = match way {
-            Way::None => None,
-            Way::Unknown => self.search(inode)?,
-            Way::Along(names) => match self.go_along(&names, inode)? {
-                Some(found) => Some(found),
-                None => self.search(inode)?,
-            },
-        };
-        let unnamed = || {
-            let node = node.filter(|node| node.kind() != FileType::Directory)?;
-            Some(Self::unnamed(self.root(), node))
-        };
-        Ok(found.or(noted).or_else(unnamed).ok_or(FileSystemErrorKind::Stale)?)
+        let mut tried = None;
+        loop {
+            let Some(Located { inode, way, node }) = operations.locate(handle, &operations.root())? else {
+                return fail(FileSystemErrorKind::Stale);
+            };
+            let noted = self.handles.get(inode);
+            if let Some(entry) = &noted
+                && self.is_named(entry)
+            {
+                return Ok(entry.clone());
+            }
+            let found = match way {
+                Way::None => None,
+                Way::Along(names) if tried.as_ref() != Some(&names) => {
+                    if let Some(found) = self.go_along(&names, inode)? {
+                        return Ok(found);
+                    }
+                    // It may have moved since it was located.
+                    tried = Some(names);
+                    continue;
+                }
+                Way::Along(_) | Way::Unknown => self.search(inode)?,
+            };
+            let unnamed = || {
+                let node = node.filter(|node| node.kind() != FileType::Directory)?;
+                Some(Self::unnamed(self.root(), node))
+            };
+            return Ok(found.or(noted).or_else(unnamed).ok_or(FileSystemErrorKind::Stale)?);
+        }
     }
 
     /// Whether the name of an entry leads to it.

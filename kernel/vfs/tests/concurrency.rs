@@ -9,6 +9,7 @@ use vfs::drivers::tmpfs::{Tmpfs, TmpfsOptions};
 use vfs::environment::Environment;
 use vfs::error::{FileSystemErrorKind as Kind, Result};
 use vfs::file::{FileObject, OpenFlags};
+use vfs::handles::Purpose;
 use vfs::manager::{Follow, VfsManager};
 use vfs::metadata::FileType;
 use vfs::node::{NodeRef, RenameFlags};
@@ -98,6 +99,41 @@ fn a_name_that_is_replaced_or_exchanged_is_there_at_all_times() {
                 assert_eq!(bytes.len(), 9000);
                 assert!(bytes.iter().all(|byte| *byte == bytes[0]), "a file is replaced as a whole");
             }
+        }
+    });
+}
+
+/// ```text
+/// one thread   moves /a/d/f about, and the directory that it is in
+/// the others   open it by its handle, with nothing remembered of its names: it is there at all times
+/// ```
+#[test]
+fn a_file_that_moves_is_found_by_its_handle_at_all_times() {
+    let (vfs, root) = world();
+    for directory in ["/a", "/a/d", "/b"] {
+        vfs.make_directory(&root, directory.as_bytes(), 0o755).unwrap();
+    }
+    make_file(&vfs, &root, "/a/d/f", b"text");
+    let handles = ["/a/d/f", "/a/d"].map(|path| {
+        let place = vfs.resolve(&root, path.as_bytes(), Follow::No).unwrap();
+        VfsManager::handle_of(&place, Purpose::Open).unwrap()
+    });
+    vfs.tree().root().superblock().set_cache_bound(0);
+    let done = AtomicBool::new(false);
+    on_all_threads(|thread| {
+        if thread == 0 {
+            for _ in 0..2000 {
+                for (old, new) in [("/a/d", "/b/e"), ("/b/e/f", "/b/g"), ("/b/g", "/b/e/f"), ("/b/e", "/a/d")] {
+                    vfs.rename(&root, old.as_bytes(), new.as_bytes(), RenameFlags::empty()).unwrap();
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        }
+        while !done.load(Ordering::Relaxed) {
+            let [file, directory] =
+                handles.map(|handle| vfs.open_handle(&root, &root.cwd, Some(handle), false, OpenFlags::READ));
+            assert_eq!(read_all(&file.unwrap()), b"text");
+            assert_eq!(directory.unwrap().node().kind(), FileType::Directory);
         }
     });
 }

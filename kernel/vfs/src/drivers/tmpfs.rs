@@ -6,7 +6,7 @@
 //! in [`names`]; [`FileSystemOperations::commit`] shows it to an overlay.
 //!
 //! Locks, outermost first: directories in address order, then one file's content, its attributes or its times; none
-//! of the last three is held together with another.
+//! of the last three is held together with another. Where a node is, and which have handles, are leaves.
 
 mod attributes;
 mod directory;

@@ -21,7 +21,8 @@ impl VfsManager {
     /// so (`only_directory`), in the file system that `beside` is on, through its mount.
     ///
     /// # Errors
-    /// `EPERM` without `CAP_DAC_READ_SEARCH`, for nobody knows what directories lead there; `ESTALE` for a node that is
+    /// `EPERM` without `CAP_DAC_READ_SEARCH`, for nobody knows what directories lead there (where Linux is milder it is
+    /// with who has that in a namespace of users, of which there is one here); `ESTALE` for a node that is
     /// gone or never was, or is not what the handle says; those of [`VfsManager::open`].
     pub fn open_handle(
         &self,

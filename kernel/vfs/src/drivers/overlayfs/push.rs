@@ -28,12 +28,13 @@ use super::marks::Opacity;
 use super::mount_checks::{InUse, Refusal, check_layers, has_uppers_inside, shown};
 use super::options::{split, unescape};
 use super::watch::Watched;
+use super::work::first_name;
 use super::{LayerStack, OverlayFS};
 use crate::driver::MountRequest;
 use crate::error::{FileSystemErrorKind, Result};
 use crate::metadata::{Metadata, SetAttributes};
 use crate::mount::Path;
-use crate::node::{FIRST_CURSOR, NodeRef, SetXattr};
+use crate::node::{NodeRef, SetXattr};
 use crate::superblock::SuperBlock;
 use crate::sync::{ReadGuard, WriteGuard};
 use alloc::boxed::Box;
@@ -383,12 +384,7 @@ fn count_places(nodes: &[Arc<OverlayNode>]) -> Result<HashMap<*const OverlayNode
 }
 
 fn check_empty(upper: &Layer) -> core::result::Result<(), Refusal> {
-    let mut empty = true;
-    upper.root_node().list(FIRST_CURSOR, &mut |_| {
-        empty = false;
-        false
-    })?;
-    if empty {
+    if first_name(&upper.root_node())?.is_none() {
         return Ok(());
     }
     Err(Refusal::new(FileSystemErrorKind::DirectoryNotEmpty, format!("{}: is not empty", shown(upper))))

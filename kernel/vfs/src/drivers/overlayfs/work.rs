@@ -81,7 +81,10 @@ fn child(directory: &NodeRef, name: &[u8]) -> Result<Option<NodeRef>> {
 }
 
 /// A name in a directory, if that has any.
-fn first_name(directory: &NodeRef) -> Result<Option<crate::name::Name>> {
+///
+/// # Errors
+/// Those of the file system.
+pub fn first_name(directory: &NodeRef) -> Result<Option<crate::name::Name>> {
     let mut first = None;
     if directory.kind() == FileType::Directory {
         directory.list(0, &mut |item| {

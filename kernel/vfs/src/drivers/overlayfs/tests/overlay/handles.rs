@@ -179,4 +179,37 @@ vfs_test! {
         stage.unmount().mount_overlay(OPTIONS);
         assert_eq!(lead_to(&stage, &handles), "/ /d /d/f /g /d/h");
     }
+
+    /// ```text
+    /// upper     b/f (moved)
+    /// lower 1   a/f   g
+    /// ```
+    fn memory_that_runs_short_is_said() {
+        for path in ["/b/f", "/g"] {
+            for nth in 1.. {
+                assert!(nth < 200, "{path} is never found");
+                let stage = Stage::oci();
+                stage.mkdir("/1/a").write("/1/a/f", "").write("/1/g", "").mount_overlay(OPTIONS);
+                assert_eq!(stage.rename("/m/a", "/m/b"), Ok(()));
+                stage.unmount().mount_overlay(OPTIONS);
+                let find = || stage.handle(&format!("/m{path}")).and_then(|handle| {
+                    stage.forget("/m");
+                    stage.opened("/m", handle)
+                });
+                let (found, fired) = {
+                    let armed = page::faults::fail_nth(nth);
+                    (find(), armed.fired())
+                };
+                if fired && found.is_err() {
+                    fails(found, Kind::OutOfMemory);
+                    assert_eq!(find(), Ok(path.into()));
+                    continue;
+                }
+                assert_eq!(found, Ok(path.into()));
+                if !fired {
+                    break;
+                }
+            }
+        }
+    }
 }
