@@ -12,9 +12,10 @@ use vfs::context::Context;
 use vfs::drivers::tmpfs::{Tmpfs, TmpfsOptions};
 use vfs::environment::Environment;
 use vfs::file::OpenFlags;
+use vfs::handles::Purpose;
 use vfs::manager::mounts::MountArguments;
 use vfs::manager::{Follow, VfsManager};
-use vfs::mount::MountFlags;
+use vfs::mount::{MountFlags, Path};
 use vfs::node::RenameFlags;
 
 const DEEP: &str = "d/d/d/d/d/d/d/d/f";
@@ -75,7 +76,7 @@ impl Bed {
         for name in ["/upper", "/merged"] {
             self.mkdir(name);
         }
-        let mut options = String::from("upperdir=/upper,lowerdir=/lower0");
+        let mut options = String::from("nfs_export=on,upperdir=/upper,lowerdir=/lower0");
         for index in 1..lowers {
             options.push_str(&format!(":/lower{index}"));
         }
@@ -160,6 +161,30 @@ bench! {
                 assert!(vfs.unlink(root, other.as_bytes()).is_ok());
             };
             row(&format!("link + unlink, upper: {name}"), measure(5, 100, link_unlink), "instructions");
+        }
+    }
+
+    /// With a thousand other directories, and nothing remembered of any name.
+    fn handles() {
+        for (name, bed, top) in beds() {
+            let (vfs, root, deep) = (&bed.vfs, &bed.root, format!("{top}/{DEEP}"));
+            for number in 0..1000 {
+                bed.mkdir(&format!("{top}/{number}"));
+            }
+            let place = vfs.resolve(root, deep.as_bytes(), Follow::No).unwrap_or_else(|error| panic!("{error:?}"));
+            let handle = VfsManager::handle_of(&place, Purpose::Open).unwrap_or_else(|error| panic!("{error:?}"));
+            let beside = Path { mount: place.mount.clone(), entry: place.mount.root().clone() };
+            drop(place);
+            beside.mount.superblock().set_cache_bound(0);
+            let open = || assert!(vfs.open_handle(root, &beside, Some(handle), false, READ).is_ok());
+            row(&format!("open by handle + close, depth 9: {name}"), measure(5, 10, open), "instructions");
+            // What the file system itself cannot tell: on tmpfs by a name that is not the last, on an overlay moved.
+            let other = format!("{top}/other");
+            assert!(vfs.link(root, deep.as_bytes(), other.as_bytes(), Follow::No).is_ok());
+            assert!(vfs.unlink(root, other.as_bytes()).is_ok());
+            let (old, new) = (format!("{top}/d"), format!("{top}/moved"));
+            assert!(vfs.rename(root, old.as_bytes(), new.as_bytes(), RenameFlags::empty()).is_ok());
+            row(&format!("open by handle + close, by a search: {name}"), measure(1, 1, open), "instructions");
         }
     }
 
