@@ -3,6 +3,7 @@
 //!
 //! Every address that a call is given is that of memory of this program that lives as long as the call, or of none.
 
+mod any_mounts;
 mod futexes;
 mod handles;
 mod leases;
@@ -78,6 +79,10 @@ fn main() {
         Some("mounts") => {
             mounts::rows();
             mappings::of_layers();
+            return println!("done");
+        }
+        Some("any-mounts") => {
+            any_mounts::rows();
             return println!("done");
         }
         Some("files") => {

@@ -79,29 +79,50 @@ fn messages(file: i64) {
     }
 }
 
-/// The mounts below the current directory, without what limits a tmpfs has that nobody gave it.
-pub fn show() {
+/// A mount as it is shown.
+pub struct Shown {
+    /// Where it is, what of its file system it shows, and its options.
+    pub mount: String,
+    /// What it has to do with others, by kind and number.
+    pub links: Vec<String>,
+    pub file_system: String,
+}
+
+/// The mounts below the current directory, in the order they were made, without what limits a tmpfs has that nobody gave
+/// it.
+pub fn shown() -> Vec<Shown> {
     let all = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let here = std::env::current_dir().map(|path| format!("{}/", path.display())).unwrap_or_default();
-    let mut lines: Vec<String> = Vec::new();
-    let mut groups: Vec<&str> = Vec::new();
-    for line in all.lines() {
+    let one = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
-        let Some(name) = words[4].strip_prefix(&here) else { continue };
+        let name = words[4].strip_prefix(&here)?;
         let end = words.iter().position(|word| *word == "-").unwrap_or(words.len());
-        let mut shown = vec![name.to_owned(), words[3].to_owned(), words[5].to_owned()];
-        for (kind, group) in words[6..end].iter().filter_map(|word| word.split_once(':')) {
-            let number = groups.iter().position(|known| *known == group).unwrap_or_else(|| {
-                groups.push(group);
-                groups.len() - 1
-            });
-            shown.push(format!("{kind}:{number}"));
-        }
         let options = words[end + 3].split(',').filter(|option| {
             !["size=", "nr_inodes=", "inode64", "uuid=", "index=", "mode="].iter().any(|word| option.starts_with(word))
         });
-        shown.extend([words[end + 1].to_owned(), words[end + 2].to_owned(), options.collect::<Vec<_>>().join(",")]);
-        lines.push(shown.join(" "));
+        let options = options.collect::<Vec<_>>().join(",");
+        Some(Shown {
+            mount: format!("{name} {} {}", words[3], words[5]),
+            links: words[6..end].iter().map(|word| (*word).to_owned()).collect(),
+            file_system: format!("{} {} {options}", words[end + 1], words[end + 2]),
+        })
+    };
+    all.lines().filter_map(one).collect()
+}
+
+/// Shows them; groups are numbered as they come.
+pub fn show() {
+    let mut groups: Vec<String> = Vec::new();
+    let mut lines = Vec::new();
+    for Shown { mut mount, links, file_system } in shown() {
+        for (kind, group) in links.iter().filter_map(|word| word.split_once(':')) {
+            let number = groups.iter().position(|known| known == group).unwrap_or_else(|| {
+                groups.push(group.to_owned());
+                groups.len() - 1
+            });
+            mount += &format!(" {kind}:{number}");
+        }
+        lines.push(format!("{mount} {file_system}"));
     }
     println!("{}", lines.join("\n"));
 }

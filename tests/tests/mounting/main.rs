@@ -20,6 +20,11 @@ fn mounts_made_step_by_step_are_as_on_linux() -> Result<()> {
 }
 
 #[test]
+fn mounts_made_and_moved_in_any_order_are_as_on_linux() -> Result<()> {
+    side_by_side::compare("calls", "any-mounts")
+}
+
+#[test]
 fn the_tools_of_util_linux_do_in_the_guest_what_they_do_on_linux() -> Result<()> {
     side_by_side::compare_script(&packages::UTIL_LINUX, &LEFT_OUT, &FILES, Duration::from_secs(120))
 }
