@@ -18,6 +18,7 @@ use vfs::manager::Follow;
 use vfs::metadata::FileType;
 use vfs::mount::{MountFlags, Path};
 use vfs::node::Access;
+use vfs::usage::Run;
 
 use super::files::Files;
 use super::limits::Limits;
@@ -33,6 +34,7 @@ use super::vdso;
 use crate::arch::floating_point::FloatingPoint;
 use crate::arch::trap::TrapFrame;
 use crate::arch::user;
+use crate::fs::unnamed;
 use crate::mm::space::{self, AddressSpace, MAPPINGS_END, Mapping, Rights, SharedSpace};
 
 /// How many scripts may name each other (Linux's limit).
@@ -70,6 +72,8 @@ pub struct Running {
     pub told: Range<u64>,
     /// Where the kernel's words and its code were put.
     pub vdso: Option<[Range<u64>; 2]>,
+    /// Nobody writes the file meanwhile.
+    _running: Option<Run>,
 }
 
 /// The program that is wanted.
@@ -168,7 +172,8 @@ pub fn load(
         false => path.rsplit(|&byte| byte == b'/').next().unwrap_or(path).to_vec(),
     };
     page::admit(size_of::<Running>())?;
-    let program = Arc::new(Running { executable, arguments, environment, told: auxiliary, vdso });
+    let program =
+        Arc::new(Running { executable, arguments, environment, told: auxiliary, vdso, _running: opened.running });
     // An address that is not the user's cannot be returned to.
     if begins_at >= user::USER_END {
         return fail(FileSystemErrorKind::NotExecutable);
@@ -254,6 +259,8 @@ fn of_library(error: FileSystemError) -> FileSystemError {
 /// A file that may be executed.
 pub struct Executable {
     object: Arc<FileObject>,
+    /// Nobody writes it meanwhile.
+    running: Option<Run>,
     /// What it holds now.
     content: Content,
 }
@@ -262,7 +269,7 @@ pub struct Executable {
 ///
 /// # Errors
 /// `ELOOP` for a link that is not to be followed, `EACCES` for what else is no regular file or may not be executed,
-/// `EINTR` while waiting for a lease.
+/// `ETXTBSY` for what is open for writing, `EINTR` while waiting for a lease.
 pub fn open(place: &Place, path: &Path) -> Result<Executable> {
     let node = path.node()?;
     if node.kind() == FileType::Symlink {
@@ -275,7 +282,11 @@ pub fn open(place: &Place, path: &Path) -> Result<Executable> {
     lease::break_for(node, Access::READ, true)?;
     match node.content() {
         Err(error) if error.kind() == FileSystemErrorKind::NotSupported => fail(FileSystemErrorKind::NotExecutable),
-        content => Ok(Executable { content: content?, object: FileObject::of_place(path.clone())? }),
+        content => {
+            // Who makes a file without a name to run it has it open still.
+            let running = if unnamed::holds(path) { None } else { Some(Run::new(node)?) };
+            Ok(Executable { object: FileObject::of_place(path.clone())?, running, content: content? })
+        }
     }
 }
 

@@ -130,7 +130,7 @@ impl FileObject {
     /// # Errors
     /// `ENOENT` for a name that is bound to nothing, `EROFS`.
     pub fn of_stream(place: Path, flags: OpenFlags, stream: Arc<dyn OpenStream>) -> Result<Arc<Self>> {
-        let node = Used::new(place.node()?.clone(), flags);
+        let node = Used::new(place.node()?.clone(), flags)?;
         Self::new(place, node, flags, Some(stream))
     }
 
@@ -139,7 +139,7 @@ impl FileObject {
     /// # Errors
     /// `ENOENT` for a name that is bound to nothing.
     pub fn of_place(place: Path) -> Result<Arc<Self>> {
-        let node = Used::new(place.node()?.clone(), OpenFlags::PATH);
+        let node = Used::new(place.node()?.clone(), OpenFlags::PATH)?;
         Self::new(place, node, OpenFlags::PATH, None)
     }
 

@@ -1,15 +1,18 @@
-//! How a regular file is used just now: how often it is open, and for how long what is written there is thought to live.
+//! How a regular file is used just now: how often it is open, whether it is run, and for how long what is written there is
+//! thought to live. What is run is not written, and what is written is not run (`ETXTBSY` of `open(2)` and `execve(2)`).
 
+use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::file::OpenFlags;
 use crate::node::{Access, NodeRef};
 use core::ops::Deref;
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
 
 /// Of a node.
 #[derive(Debug, Default)]
 pub struct Usage {
     readers: AtomicU32,
-    writers: AtomicU32,
+    /// Below 0 it is how many run it.
+    writers: AtomicI32,
     life: AtomicU8,
 }
 
@@ -21,7 +24,7 @@ impl Usage {
 
     /// How many open files write it, or are about to.
     pub fn writers(&self) -> u32 {
-        self.writers.load(Ordering::SeqCst)
+        self.writers.load(Ordering::SeqCst).max(0).unsigned_abs()
     }
 
     /// For how long what is written is thought to live (`F_GET_RW_HINT`). Nothing goes by it.
@@ -34,9 +37,17 @@ impl Usage {
         self.life.store(life, Ordering::Relaxed);
     }
 
-    fn count(&self, access: Access) -> Option<&AtomicU32> {
-        let readers = access.contains(Access::READ).then_some(&self.readers);
-        if access.contains(Access::WRITE) { Some(&self.writers) } else { readers }
+    /// Counts one who is going to write, or with -1 one who is going to run it.
+    fn add_writer(&self, one: i32) -> Result<()> {
+        let add = |count: i32| if count.signum() == -one { None } else { count.checked_add(one) };
+        match self.writers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add) {
+            Ok(_) => Ok(()),
+            Err(_) => fail(FileSystemErrorKind::TextFileBusy),
+        }
+    }
+
+    fn remove_writer(&self, one: i32) {
+        self.writers.fetch_sub(one, Ordering::SeqCst);
     }
 }
 
@@ -47,12 +58,16 @@ pub(crate) struct Used {
 }
 
 impl Used {
-    pub fn new(node: NodeRef, flags: OpenFlags) -> Self {
+    /// # Errors
+    /// `ETXTBSY` for writing what is run.
+    pub fn new(node: NodeRef, flags: OpenFlags) -> Result<Self> {
         let access = if flags.contains(OpenFlags::PATH) { Access::empty() } else { flags.access() };
-        if let Some(count) = node.usage().and_then(|usage| usage.count(access)) {
-            count.fetch_add(1, Ordering::SeqCst);
+        match node.usage() {
+            Some(usage) if access.contains(Access::WRITE) => usage.add_writer(1)?,
+            Some(usage) if access.contains(Access::READ) => drop(usage.readers.fetch_add(1, Ordering::SeqCst)),
+            _ => {}
         }
-        Self { node, access }
+        Ok(Self { node, access })
     }
 }
 
@@ -66,8 +81,34 @@ impl Deref for Used {
 
 impl Drop for Used {
     fn drop(&mut self) {
-        if let Some(count) = self.node.usage().and_then(|usage| usage.count(self.access)) {
-            count.fetch_sub(1, Ordering::SeqCst);
+        match self.node.usage() {
+            Some(usage) if self.access.contains(Access::WRITE) => usage.remove_writer(1),
+            Some(usage) if self.access.contains(Access::READ) => drop(usage.readers.fetch_sub(1, Ordering::SeqCst)),
+            _ => {}
+        }
+    }
+}
+
+/// A node that is run as long as this is there.
+pub struct Run {
+    node: NodeRef,
+}
+
+impl Run {
+    /// # Errors
+    /// `ETXTBSY` for what is open for writing.
+    pub fn new(node: &NodeRef) -> Result<Self> {
+        if let Some(usage) = node.usage() {
+            usage.add_writer(-1)?;
+        }
+        Ok(Self { node: node.clone() })
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if let Some(usage) = self.node.usage() {
+            usage.remove_writer(-1);
         }
     }
 }

@@ -59,9 +59,10 @@ LD_BIND_NOW=1 env true; LD_PRELOAD=/missing.so env true; /lib64/ld-linux-x86-64.
 /lib64/ld-linux-x86-64.so.2 --list /bin/ls | cut -d' ' -f1 | sort | head -n 2
 
 echo "## maps"
+cat /proc/self/maps > maps
 while read -r _ rights offset _ inode path; do
     [ "${path#/}" = "$path" ] || echo "$rights $offset $path $((inode == $(stat -c %i "$path")))"
-done < /proc/self/maps
+done < maps
 cp "$(type -p cat)" 'my cat'
 ./my\ cat /proc/self/maps | while read -r _ rights offset _ _ path; do
     case $path in *my*) echo "$rights $offset $path" ;; esac
@@ -69,7 +70,13 @@ done
 while read -r line; do
     [[ $line =~ ^[0-9a-f]{8,}-[0-9a-f]{8,}\ [-r][-w][-x]p\ [0-9a-f]{8}\ [0-9a-f]{2}:[0-9a-f]{2}\ [0-9]+($|\ ) ]] || echo "$line"
     [[ $line != *'[stack]' && $line != *'[vdso]' ]] || echo "${line:73}"
-done < /proc/self/maps | sort
+done < maps | sort
+
+# A program that runs is not written, and what is written does not run.
+sleep 5 & cp "$(type -p sleep)" sleeper; ./sleeper 5 & sleep 0.1
+echo x >> sleeper; echo "$?"; : > sleeper; echo "$?"; truncate -s 1 sleeper; echo "$?"; mv sleeper renamed; rm renamed; kill %1 %2; wait
+exec 3>> 'my cat'; ./my\ cat run.sh; echo "$?"; exec 3>&-; exec 3< 'my cat'; ./my\ cat run.sh; exec 3<&-
+printf '#!/bin/bash\necho writes >> "$0"\n' > writer; chmod 755 writer; ./writer; ./writer
 
 echo "## jobs"
 bash /jobs.sh

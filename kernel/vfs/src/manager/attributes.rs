@@ -157,7 +157,7 @@ impl VfsManager {
         }
         path.mount.check_writable()?;
         context.credentials.check(&**node, AccessMode::WRITE)?;
-        let _used = Used::new(node.clone(), OpenFlags::WRITE);
+        let _used = Used::new(node.clone(), OpenFlags::WRITE)?;
         lease::break_for(node, Access::WRITE, true)?;
         let present = node.metadata()?;
         let kept = present.size == size && present.blocks == 0;

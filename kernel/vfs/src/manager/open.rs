@@ -24,7 +24,8 @@ impl VfsManager {
     /// Those of [`VfsManager::resolve`]; `EEXIST` under `O_CREAT|O_EXCL`, `EISDIR`, `ENOTDIR` under `O_DIRECTORY`,
     /// `ELOOP` for a symbolic link under `O_NOFOLLOW`, `EACCES`, `EPERM` for `O_NOATIME` on another's file, `EROFS`,
     /// `ENXIO` for a socket or a device that is not there, `EINVAL` for flags that make no sense, `ENOSPC`, `EAGAIN` under
-    /// `O_NONBLOCK` for what somebody has a lease on, `EINTR` while waiting for that, `EOPNOTSUPP` for `O_TMPFILE` where the file system cannot.
+    /// `O_NONBLOCK` for what somebody has a lease on, `EINTR` while waiting for that,
+    /// `ETXTBSY` for writing what is run, `EOPNOTSUPP` for `O_TMPFILE` where the file system cannot.
     pub fn open(&self, context: &Context, path: &[u8], flags: OpenFlags, mode: u32) -> Result<Arc<FileObject>> {
         if flags.contains(OpenFlags::PATH) {
             return open_place(self.resolve(context, path, follow(flags))?, flags);
@@ -164,7 +165,9 @@ impl VfsManager {
         let mut access = flags.access();
         // The truncation is a change itself, for which an overlay copies up without content that goes at once.
         access.set(Access::WRITE, access.contains(Access::WRITE) && !truncates);
-        let used = Used::new(node.clone(), flags);
+        let used = Used::new(node.clone(), flags)?;
+        let only_cuts = truncates && !flags.contains(OpenFlags::WRITE);
+        let _cut = only_cuts.then(|| Used::new(node.clone(), OpenFlags::WRITE)).transpose()?;
         lease::break_for(node, flags.access(), !flags.contains(OpenFlags::NON_BLOCKING))?;
         let stream = self.open_stream(context, node, access, !flags.contains(OpenFlags::NON_BLOCKING))?;
         let file = opened(place, Some(used), flags, stream)?;
@@ -198,7 +201,7 @@ fn open_place(place: Path, flags: OpenFlags) -> Result<Arc<FileObject>> {
     if flags.contains(OpenFlags::DIRECTORY) && !place.entry.is_directory() {
         return fail(FileSystemErrorKind::NotADirectory);
     }
-    let node = Used::new(place.node()?.clone(), flags);
+    let node = Used::new(place.node()?.clone(), flags)?;
     FileObject::new(place, node, flags & (OpenFlags::PATH | OpenFlags::DIRECTORY | OpenFlags::NO_FOLLOW), None)
 }
 
@@ -234,7 +237,7 @@ fn opened(
 ) -> Result<Arc<FileObject>> {
     let used = match used {
         Some(used) => used,
-        None => Used::new(place.node()?.clone(), flags),
+        None => Used::new(place.node()?.clone(), flags)?,
     };
     let file = FileObject::new(place, used, flags, stream)?;
     file.path().tell_of_use(WatchMask::OPEN);

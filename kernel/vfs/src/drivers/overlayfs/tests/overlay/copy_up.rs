@@ -8,6 +8,7 @@ use crate::manager::Follow;
 use crate::metadata::{DeviceNumber, FileType, Metadata};
 use crate::node::{Allocate, NewKind};
 use crate::selftest::world::read_all;
+use crate::usage::Run;
 use crate::vfs_test;
 use alloc::format;
 
@@ -32,6 +33,28 @@ vfs_test! {
             assert_eq!(stage.read("/u/d/f"), "lower+");
             assert_eq!(stage.read("/1/d/f"), "lower");
             assert_eq!(stage.list("/m/d"), "f");
+        });
+    }
+
+    /// A program that runs from a lower layer is not written, so it is not copied up either.
+    fn what_runs_is_not_copied_up() {
+        in_both_formats(|stage| {
+            stage.write("/1/f", "lower").overlay("/1");
+            let open = |flags| stage.vfs.open(&stage.root, b"/m/f", flags, 0);
+            let node = open(OpenFlags::READ).unwrap().node().clone();
+            let running = [0; 2].map(|_| Run::new(&node).unwrap());
+            for flags in [OpenFlags::WRITE, RW | OpenFlags::TRUNCATE, OpenFlags::READ | OpenFlags::TRUNCATE] {
+                fails(open(flags), Kind::TextFileBusy);
+            }
+            fails(stage.vfs.truncate(&stage.root, b"/m/f", 1), Kind::TextFileBusy);
+            assert_eq!((stage.list("/u").as_str(), stage.read("/m/f").as_str()), ("", "lower"));
+            drop(running);
+            let writer = open(RW).unwrap();
+            fails(Run::new(&node), Kind::TextFileBusy);
+            drop(writer);
+            drop(Run::new(&node).unwrap());
+            stage.append("/m/f", "+");
+            assert_eq!(stage.read("/u/f"), "lower+");
         });
     }
 
