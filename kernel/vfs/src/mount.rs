@@ -7,18 +7,23 @@
 //! | file | subject |
 //! |---|---|
 //! | [`tree`] | the mounts of a namespace, and every change of them |
+//! | [`moving`] | one of them: from one place to another |
+//! | [`namespace`] | what they know of their namespace, and it of them |
 //! | [`group`] | which mounts pass on to which what is mounted on them |
 //! | [`propagation`] | what that means for a mount that comes or goes |
 //!
 //! Locks: that of a family of namespaces ([`tree`]) is the outermost of all; a mount's own locks are leaves.
 
 pub(crate) mod group;
+mod moving;
+pub(crate) mod namespace;
 pub(crate) mod propagation;
 pub mod tree;
 
 use self::group::Links;
+use self::namespace::Namespace;
 pub use self::tree::MountTree;
-use self::tree::{Namespace, take_apart};
+use self::tree::take_apart;
 use crate::entry::VfsEntry;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::inotify::Watches;

@@ -10,7 +10,8 @@
 //! All of this is under the lock of the family of namespaces ([`super::tree`]).
 
 use super::group::{Kinship, Links, PeerGroup};
-use super::tree::{Namespace, copy, lift, put, put_beneath};
+use super::namespace::Namespace;
+use super::tree::{copy, lift, put, put_beneath};
 use super::{MountPoint, Path};
 use crate::entry::VfsEntry;
 use crate::error::Result;

@@ -5,96 +5,18 @@
 //! comes is put together out of sight and shows at once; nothing is freed while the lock is held.
 
 use super::group::Kinship;
+use super::namespace::Namespace;
 use super::propagation::{self, Arrival};
 use super::{MountPoint, Path};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::manager::VfsManager;
-use crate::sync::{Mutex, MutexGuard, RwLock};
-use alloc::collections::BTreeMap;
+use crate::sync::{MutexGuard, RwLock};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::ops::RangeBounds;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
-
-/// How many mounts a namespace has at most (`/proc/sys/fs/mount-max`).
-pub const MOUNTS_MAX: usize = 100_000;
-
-/// Namespaces that were made from one another.
-#[derive(Default)]
-struct Family {
-    /// Held while mounts of any of them change.
-    changes: Mutex<()>,
-    /// Those that processes are in, by their numbers. A leaf.
-    namespaces: Mutex<BTreeMap<u64, Weak<VfsManager>>>,
-}
-
-/// What the mounts of a namespace know of it.
-pub(crate) struct Namespace {
-    family: Arc<Family>,
-    /// How many mounts are in it, or are about to come.
-    count: AtomicUsize,
-    /// The mounts in it, by their numbers. A leaf.
-    mounts: Mutex<BTreeMap<u64, Weak<MountPoint>>>,
-    /// Its number; of a detached one, that of the namespace whose mounts it has copies of, or 0.
-    number: u64,
-    /// Whether it is nobody's: its mounts are to be put somewhere else.
-    pub(super) detached: bool,
-}
-
-impl Namespace {
-    /// One that processes may be in.
-    fn new(family: Arc<Family>) -> Arc<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self::build(family, NEXT.fetch_add(1, Ordering::Relaxed), false)
-    }
-
-    fn build(family: Arc<Family>, number: u64, detached: bool) -> Arc<Self> {
-        let (count, mounts) = (AtomicUsize::new(0), Mutex::default());
-        Arc::new(Self { family, count, mounts, number, detached })
-    }
-
-    /// Counts mounts that are to come.
-    ///
-    /// # Errors
-    /// `ENOSPC` when they are too many.
-    pub fn reserve(&self, mounts: usize) -> Result<()> {
-        let enough = |present: usize| present.checked_add(mounts).filter(|all| *all <= MOUNTS_MAX);
-        match self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough) {
-            Ok(_) => Ok(()),
-            Err(_) => fail(FileSystemErrorKind::NoSpace),
-        }
-    }
-
-    /// Counts mounts off.
-    pub fn release(&self, mounts: usize) {
-        self.count.fetch_sub(mounts, Ordering::Relaxed);
-    }
-}
-
-impl MountPoint {
-    /// The namespace it is in.
-    pub(crate) fn namespace(&self) -> Option<Arc<Namespace>> {
-        self.namespace.read().clone()
-    }
-
-    /// Comes to a namespace, in which it is counted already.
-    pub(super) fn join(self: &Arc<Self>, namespace: &Arc<Namespace>) {
-        self.leave_namespace();
-        namespace.mounts.lock().insert(self.id, Arc::downgrade(self));
-        *self.namespace.write() = Some(namespace.clone());
-    }
-
-    /// Is in no namespace any more.
-    pub(super) fn leave_namespace(&self) {
-        let before = self.namespace.write().take();
-        if let Some(before) = before {
-            before.mounts.lock().remove(&self.id);
-            before.release(1);
-        }
-    }
-}
 
 /// Puts a mount on a place where nothing stands.
 pub(crate) fn put(mount: Arc<MountPoint>, at: &Path) {
@@ -197,7 +119,7 @@ impl MountTree {
         Self { root: RwLock::new(root), namespace }
     }
 
-    fn change(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn change(&self) -> MutexGuard<'_, ()> {
         self.namespace.family.changes.lock()
     }
 
@@ -250,7 +172,7 @@ impl MountTree {
         if last { found.rev().take(most).collect() } else { found.take(most).collect() }
     }
 
-    fn has(&self, mount: &MountPoint) -> bool {
+    pub(super) fn has(&self, mount: &MountPoint) -> bool {
         mount.namespace().is_some_and(|namespace| Arc::ptr_eq(&namespace, &self.namespace))
     }
 
@@ -322,7 +244,7 @@ impl MountTree {
     ///
     /// # Errors
     /// `ENOENT` when that is in no namespace any more.
-    fn place_on(at: Path) -> Result<Path> {
+    pub(super) fn place_on(at: Path) -> Result<Path> {
         let at = at.crossed();
         if at.mount.namespace().is_some() { Ok(at) } else { fail(FileSystemErrorKind::NotFound) }
     }
@@ -339,7 +261,7 @@ impl MountTree {
 
     /// Puts a mount with all that stands on it on a place, below what stands there already, and copies of all where that
     /// is passed on to.
-    fn attach_tree(&self, top: &Arc<MountPoint>, at: &Path) -> Result<()> {
+    pub(super) fn attach_tree(&self, top: &Arc<MountPoint>, at: &Path) -> Result<()> {
         let namespace = at.mount.namespace().ok_or(FileSystemErrorKind::NotFound)?;
         let coming = subtree(top);
         let is_there = top.namespace().is_some_and(|its| Arc::ptr_eq(&its, &namespace));
@@ -364,70 +286,6 @@ impl MountTree {
         put_beneath(top, at);
         copies.into_iter().for_each(Arrival::arrive);
         Ok(())
-    }
-
-    /// Moves a mount with all that stands on it to another place (`MS_MOVE`). It may be the root of a detached tree, and
-    /// then the place be in a detached tree as well.
-    ///
-    /// # Errors
-    /// `EINVAL` for the root of the namespace, what else is neither in it nor a detached root, what stands on a shared
-    /// mount, for a place that is not this namespace's nor in a detached tree, and where something unbindable would come
-    /// to a shared mount; `ELOOP` for a place below the mount; `ENOENT`, `ENOSPC`, `ENOMEM`.
-    pub(crate) fn relocate(&self, mount: &Arc<MountPoint>, at: Path) -> Result<()> {
-        let _change = self.change();
-        let at = Self::place_on(at)?;
-        self.check_move(mount, &at)?;
-        self.move_to(mount, &at)
-    }
-
-    /// As [`MountTree::relocate`], to beneath the topmost of those that stand where the mount `over` does
-    /// (`MOVE_MOUNT_BENEATH`); `root` is what stands at the root of who asks.
-    ///
-    /// # Errors
-    /// As [`MountTree::relocate`]; `EINVAL` where nothing can be beneath: below that root, below what `mount` stands on
-    /// itself; for a `mount` whose root something else covers; and where a copy would come to stand on what it is to be
-    /// beneath, or on itself.
-    pub(crate) fn relocate_beneath(
-        &self,
-        mount: &Arc<MountPoint>,
-        over: &Arc<MountPoint>,
-        root: &MountPoint,
-    ) -> Result<()> {
-        let _change = self.change();
-        let over = Path::root_of(over.clone()).crossed();
-        if over.mount.namespace().is_none() {
-            return fail(FileSystemErrorKind::NotFound);
-        }
-        let Some(at) = over.mount.place() else { return fail(FileSystemErrorKind::InvalidArgument) };
-        self.check_move(mount, &at)?;
-        let covered = mount.standing_at(&mount.root).is_some();
-        let stands_on_it = over.is_above(&Path::root_of(mount.clone()));
-        let comes_back = propagation::covers(&at, &over.mount) || self.has(mount) && propagation::covers(&at, mount);
-        if covered || core::ptr::eq(&*over.mount, root) || stands_on_it || comes_back {
-            return fail(FileSystemErrorKind::InvalidArgument);
-        }
-        self.move_to(mount, &at)
-    }
-
-    /// Whether a mount may be moved, and to that namespace.
-    fn check_move(&self, mount: &Arc<MountPoint>, at: &Path) -> Result<()> {
-        let movable = if self.has(mount) {
-            mount.place().is_some_and(|place| !place.mount.is_shared()) && self.has(&at.mount)
-        } else {
-            let same = |namespace| at.mount.namespace().is_some_and(|there| Arc::ptr_eq(&namespace, &there));
-            self.is_detached_root(mount) && !mount.namespace().is_some_and(same) && self.check_usable(&at.mount).is_ok()
-        };
-        if movable { Ok(()) } else { fail(FileSystemErrorKind::InvalidArgument) }
-    }
-
-    fn move_to(&self, mount: &Arc<MountPoint>, at: &Path) -> Result<()> {
-        if at.mount.is_shared() && subtree(mount).iter().any(|mount| mount.is_unbindable()) {
-            return fail(FileSystemErrorKind::InvalidArgument);
-        }
-        if Path::root_of(mount.clone()).is_above(at) {
-            return fail(FileSystemErrorKind::TooManySymlinks);
-        }
-        self.attach_tree(mount, at)
     }
 
     /// Puts a copy of the view from `source` downwards on a place; with `recursive`, of all mounts below it too, but for
