@@ -195,7 +195,7 @@ impl Ours {
             }
             Deed::Whole { slot, kind } => {
                 let Some(file) = &self.slots[slot] else { return BAD };
-                nothing(file.lock_whole(kind, None))
+                nothing(file.lock_whole(kind, 1, None))
             }
             Deed::Set { slot, family, record } => {
                 let Some(file) = &self.slots[slot] else { return BAD };

@@ -13,6 +13,7 @@ pub const fn type_letter(kind: FileType) -> char {
         FileType::BlockDevice => 'b',
         FileType::Fifo => 'p',
         FileType::Socket => 's',
+        FileType::Anonymous => '?',
     }
 }
 

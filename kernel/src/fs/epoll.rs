@@ -10,6 +10,7 @@
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use bitflags::bitflags;
@@ -22,8 +23,8 @@ use vfs::io::{Sink, Source};
 mod turn;
 
 use self::turn::Turn;
+use super::anonymous::{self, Anonymous};
 use super::readiness;
-use super::unnamed::{self, Anonymous};
 
 /// The most files of one instance.
 const ITEMS_MAX: usize = 4096;
@@ -32,6 +33,9 @@ const ITEMS_MAX: usize = 4096;
 const DEPTH_MAX: usize = 4;
 const NESTED_MAX: usize = 500;
 const NESTED_DEEPER_MAX: usize = 8;
+
+/// `EPOLLERR` and `EPOLLHUP`: told whether asked for or not.
+const ALWAYS_TOLD: u32 = 0x18;
 
 /// Bytes of heap that an instance takes, about.
 const MEMORY: usize = 256;
@@ -145,7 +149,7 @@ pub struct Epoll {
 pub fn open() -> Result<Arc<FileObject>> {
     page::admit(MEMORY)?;
     let epoll = Arc::new(Epoll { items: Mutex::new(Items { all: Vec::new(), next: 0, above: 0 }) });
-    unnamed::of_stream(Anonymous::Epoll, OpenFlags::READ | OpenFlags::WRITE, epoll)
+    anonymous::of_stream(Anonymous::Epoll, OpenFlags::READ | OpenFlags::WRITE, epoll)
 }
 
 /// Held by who lets one instance watch another: the depth is looked at and changed in one.
@@ -200,6 +204,13 @@ impl Epoll {
         drop(items);
         readiness::tell();
         Ok(())
+    }
+
+    /// All files, by their numbers, and what is asked of them.
+    fn shown(&self) -> Result<Vec<(Weak<FileObject>, u32, Asked)>> {
+        let items = self.items.lock();
+        page::admit(items.all.len() * size_of::<(Weak<FileObject>, u32, Asked)>())?;
+        Ok(items.all.iter().map(|item| (item.file.clone(), item.number, item.asked)).collect())
     }
 
     /// Watches a file no more (`EPOLL_CTL_DEL`).
@@ -332,6 +343,19 @@ impl OpenStream for Epoll {
 
     fn write(&self, _offset: u64, _source: &mut dyn Source) -> Result<usize> {
         fail(FileSystemErrorKind::InvalidArgument)
+    }
+
+    fn describe(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        // Whatever goes meanwhile goes without the lock.
+        let Ok(items) = self.shown() else { return Err(fmt::Error) };
+        for (file, number, asked) in items {
+            let Some(file) = file.upgrade() else { continue };
+            let (position, id) = (file.position(), file.node().id());
+            let (events, data) = (asked.events | ALWAYS_TOLD, asked.data);
+            write!(out, "tfd: {number:8} events: {events:8x} data: {data:16x}  ")?;
+            writeln!(out, "pos:{position} ino:{:x} sdev:{:x}", id.inode, id.file_system.0)?;
+        }
+        Ok(())
     }
 
     fn ready(&self) -> Ready {

@@ -1,15 +1,16 @@
 //! A number to wait for (`eventfd(2)`): who writes adds to it, who reads takes it.
 
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::fmt;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use vfs::environment::{OpenStream, Ready};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::io::{Sink, Source};
 
+use super::anonymous::{self, Anonymous};
 use super::readiness;
-use super::unnamed::{self, Anonymous};
 use crate::task::wait::WaitQueue;
 
 /// The most that it can be; one more is no number to write.
@@ -23,6 +24,8 @@ struct Event {
     number: AtomicU64,
     /// Whether reading takes 1 of it, not all.
     takes_one: bool,
+    /// What tells it from all others.
+    id: u32,
     may_wait: AtomicBool,
     changes: AtomicU64,
     waiting: WaitQueue,
@@ -33,15 +36,17 @@ struct Event {
 /// # Errors
 /// `ENOMEM`.
 pub fn open(number: u32, takes_one: bool, flags: OpenFlags) -> Result<Arc<FileObject>> {
+    static LAST: AtomicU32 = AtomicU32::new(0);
     page::admit(MEMORY)?;
     let event = Arc::new(Event {
         number: AtomicU64::new(u64::from(number)),
         takes_one,
+        id: LAST.fetch_add(1, Ordering::Relaxed),
         may_wait: AtomicBool::new(true),
         changes: AtomicU64::new(0),
         waiting: WaitQueue::new(),
     });
-    unnamed::of_stream(Anonymous::Event, OpenFlags::READ | OpenFlags::WRITE | flags, event)
+    anonymous::of_stream(Anonymous::Event, OpenFlags::READ | OpenFlags::WRITE | flags, event)
 }
 
 impl Event {
@@ -103,6 +108,11 @@ impl OpenStream for Event {
         ready.set(Ready::READ, self.number() > 0);
         ready.set(Ready::WRITE, self.number() < MAX);
         ready
+    }
+
+    fn describe(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let (number, id, takes_one) = (self.number(), self.id, u8::from(self.takes_one));
+        writeln!(out, "eventfd-count: {number:16x}\neventfd-id: {id}\neventfd-semaphore: {takes_one}")
     }
 
     fn changes(&self, _of: Ready) -> Option<u64> {

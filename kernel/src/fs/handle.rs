@@ -1,13 +1,14 @@
 //! A process as an open file (`pidfd_open(2)`): it can be waited for, and its number is nobody else's meanwhile.
 
 use alloc::sync::Arc;
+use core::fmt;
 
 use vfs::environment::{OpenStream, Ready};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::io::{Sink, Source};
 
-use super::unnamed::{self, Anonymous};
+use super::anonymous::{self, Anonymous};
 use crate::task::process::Process;
 
 /// Bytes of heap that one takes, about.
@@ -25,7 +26,7 @@ pub struct Handle {
 pub fn open(process: Arc<Process>, flags: OpenFlags) -> Result<Arc<FileObject>> {
     page::admit(MEMORY)?;
     let handle = Arc::new(Handle { process });
-    unnamed::of_stream(Anonymous::Process, OpenFlags::READ | OpenFlags::WRITE | flags, handle)
+    anonymous::of_stream(Anonymous::Process, OpenFlags::READ | OpenFlags::WRITE | flags, handle)
 }
 
 impl Handle {
@@ -49,6 +50,11 @@ impl OpenStream for Handle {
         ready.set(Ready::READ, self.process.ending().is_some());
         ready.set(Ready::HUNG_UP, self.process.family.is_forgotten());
         ready
+    }
+
+    fn describe(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let pid = if self.process.family.is_forgotten() { -1 } else { i64::from(self.process.pid()) };
+        writeln!(out, "Pid:\t{pid}\nNSpid:\t{pid}")
     }
 
     /// It ends once, and is forgotten once.

@@ -34,10 +34,13 @@ impl LeaseHolder for Owner {
         WAITING.wait_before(until, done).map(|_| ())
     }
 
-    /// With its lease an open file loses its owner.
+    /// With its lease an open file loses its owner, and nobody is told of it any more (`O_ASYNC`).
     fn changed(&self, kind: Option<LockKind>) {
         if kind.is_none() {
             self.forget();
+            if let Some(file) = self.file.upgrade() {
+                file.set_told(false);
+            }
         }
         WAITING.wake_all();
     }
@@ -56,8 +59,9 @@ pub fn set(
     kind: Option<LockKind>,
 ) -> Result<()> {
     let owner = Owner::make(file)?;
-    file.set_lease(credentials, kind, owner.clone())?;
+    file.set_lease(credentials, kind, process.pid(), owner.clone())?;
     if kind.is_some() {
+        file.set_told(true);
         owner.lease.set_number(number);
         owner.set_unless_set(process);
     }

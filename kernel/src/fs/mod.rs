@@ -13,10 +13,11 @@
 //! | [`timer`], [`handle`], [`signals`] | times, processes and signals as open files |
 //! | [`epoll`], [`event`] | waiting for many that are named once; numbers to wait for |
 //! | [`watching`] | events of the file system, to be read and waited for |
-//! | [`unnamed`] | nodes for what is open and has no name |
+//! | [`unnamed`], [`anonymous`] | nodes for what is open and has no name; for what is nothing but open |
 //! | `overlay_memory` | tests: what an overlay takes of the machine's memory |
 //! | [`terminal`] | the console as a terminal that is read line by line |
 
+pub mod anonymous;
 pub mod configuring;
 pub mod devfs;
 pub mod devices;

@@ -116,7 +116,7 @@ impl Wake for Message {
 
 /// Whom an open file tells, and how.
 pub struct Owner {
-    file: Weak<FileObject>,
+    pub(super) file: Weak<FileObject>,
     state: Mutex<State>,
     /// Of the directory that the file is (`F_NOTIFY`).
     pub(super) notices: Notices,

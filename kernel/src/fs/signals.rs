@@ -1,6 +1,7 @@
 //! Signals that are read (`signalfd(2)`): whoever reads takes those of its own that it holds back.
 
 use alloc::sync::Arc;
+use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use vfs::environment::{OpenStream, Ready};
@@ -8,7 +9,7 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::io::{Sink, Source};
 
-use super::unnamed::{self, Anonymous};
+use super::anonymous::{self, Anonymous};
 use crate::task::scheduler;
 use crate::task::signal::{Information, Set, Signal};
 use crate::task::thread::UserSide;
@@ -33,7 +34,7 @@ pub struct Signals {
 pub fn open(set: Set, flags: OpenFlags) -> Result<Arc<FileObject>> {
     page::admit(MEMORY)?;
     let signals = Arc::new(Signals { set: AtomicU64::new(set.as_mask().0), may_wait: AtomicBool::new(true) });
-    unnamed::of_stream(Anonymous::Signals, OpenFlags::READ | OpenFlags::WRITE | flags, signals)
+    anonymous::of_stream(Anonymous::Signals, OpenFlags::READ | OpenFlags::WRITE | flags, signals)
 }
 
 impl Signals {
@@ -111,6 +112,10 @@ impl OpenStream for Signals {
         let thread = scheduler::current();
         let has_come = thread.user().is_some_and(|user| !user.pending().and(set).is_empty());
         if has_come { Ready::READ } else { Ready::empty() }
+    }
+
+    fn describe(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        writeln!(out, "sigmask:\t{:016x}", self.set.load(Ordering::Relaxed))
     }
 
     fn changes(&self, _of: Ready) -> Option<u64> {

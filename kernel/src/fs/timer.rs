@@ -4,6 +4,7 @@
 //! is woken at the next time of any ([`readiness::wake_at`]), and asks for the one after that by looking.
 
 use alloc::sync::Arc;
+use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 
@@ -13,8 +14,8 @@ use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::{FileObject, OpenFlags};
 use vfs::io::{Sink, Source};
 
+use super::anonymous::{self, Anonymous};
 use super::readiness;
-use super::unnamed::{self, Anonymous};
 use crate::task::clock::Setting;
 use crate::task::wait::WaitQueue;
 use crate::time;
@@ -24,6 +25,8 @@ const MEMORY: usize = 256;
 
 struct State {
     setting: Setting,
+    /// How that was said (`timerfd_settime(2)`).
+    flags: u32,
     /// How often it was set or read, and how often it had come until then.
     changes: u64,
 }
@@ -32,30 +35,33 @@ struct State {
 pub struct Timer {
     state: Mutex<State>,
     may_wait: AtomicBool,
-    /// Whether it is of the clock that can be set.
-    is_of_wall: bool,
+    /// Its clock, as Linux numbers them.
+    clock: u32,
     waiting: WaitQueue,
 }
 
-/// A new one, of the clock that can be set or of that which cannot, as an open file.
+/// The clock that can be set.
+const CLOCK_REALTIME: u32 = 0;
+
+/// A new one, of the clock of that number, as an open file.
 ///
 /// # Errors
 /// `ENOMEM`.
-pub fn open(is_of_wall: bool, flags: OpenFlags) -> Result<Arc<FileObject>> {
+pub fn open(clock: u32, flags: OpenFlags) -> Result<Arc<FileObject>> {
     page::admit(MEMORY)?;
     let timer = Arc::new(Timer {
-        state: Mutex::new(State { setting: Setting::default(), changes: 0 }),
+        state: Mutex::new(State { setting: Setting::default(), flags: 0, changes: 0 }),
         may_wait: AtomicBool::new(true),
-        is_of_wall,
+        clock,
         waiting: WaitQueue::new(),
     });
-    unnamed::of_stream(Anonymous::Timer, OpenFlags::READ | OpenFlags::WRITE | flags, timer)
+    anonymous::of_stream(Anonymous::Timer, OpenFlags::READ | OpenFlags::WRITE | flags, timer)
 }
 
 impl Timer {
     /// What its clock shows.
     pub fn now(&self) -> Duration {
-        if self.is_of_wall { time::wall() } else { time::monotonic() }
+        if self.clock == CLOCK_REALTIME { time::wall() } else { time::monotonic() }
     }
 
     /// When the time comes.
@@ -63,9 +69,10 @@ impl Timer {
         self.state.lock().setting
     }
 
-    /// Changes that; returns what it was.
-    pub fn set(&self, setting: Setting) -> Setting {
+    /// Changes that, as it was said with these flags; returns what it was.
+    pub fn set(&self, setting: Setting, flags: u32) -> Setting {
         let mut state = self.state.lock();
+        state.flags = flags;
         state.changes += 1;
         let old = core::mem::replace(&mut state.setting, setting);
         drop(state);
@@ -124,6 +131,16 @@ impl OpenStream for Timer {
             readiness::wake_at(next);
         }
         if setting.count(now) > 0 { Ready::READ } else { Ready::empty() }
+    }
+
+    fn describe(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let (now, clock) = (time::monotonic(), self.clock);
+        let state = self.state.lock();
+        let (setting, flags) = (state.setting, state.flags);
+        drop(state);
+        let shown = |time: Duration| (time.as_secs(), time.subsec_nanos());
+        writeln!(out, "clockid: {clock}\nticks: {}\nsettime flags: 0{flags:o}", setting.count(now))?;
+        writeln!(out, "it_value: {:?}\nit_interval: {:?}", shown(setting.left(now)), shown(setting.interval))
     }
 
     fn changes(&self, _of: Ready) -> Option<u64> {

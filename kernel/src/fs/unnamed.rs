@@ -1,5 +1,5 @@
 //! Nodes for what is open and has no name: the ends of a pipe, a socket, the console of a program that the kernel itself
-//! starts; and for what is nothing but open, as an instance of `epoll`.
+//! starts. (For what is nothing but open, see [`anonymous`](super::anonymous).)
 //!
 //! They are on a tmpfs that is mounted nowhere else.
 
@@ -10,10 +10,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use spin::Once;
 use vfs::context::Context;
 use vfs::drivers::tmpfs::{Tmpfs, TmpfsNode, TmpfsOptions};
-use vfs::environment::OpenStream;
 use vfs::error::Result;
 use vfs::file::{FileObject, OpenFlags};
-use vfs::manager::{Follow, VfsManager};
+use vfs::manager::VfsManager;
 use vfs::metadata::DeviceNumber;
 use vfs::mount::Path;
 use vfs::node::{NewKind, NodeRef};
@@ -21,54 +20,20 @@ use vfs::seals::Seals;
 
 use crate::session;
 
-/// What has no name and no content either: programs see it as `anon_inode:[…]` (`proc(5)`).
-#[derive(Clone, Copy)]
-pub enum Anonymous {
-    Epoll,
-    Event,
-    Inotify,
-    Process,
-    Signals,
-    Timer,
-}
-
-/// The names of [`Anonymous`].
-const NAMES: [&[u8]; 6] = [
-    b"anon_inode:[eventpoll]",
-    b"anon_inode:[eventfd]",
-    b"anon_inode:inotify",
-    b"anon_inode:[pidfd]",
-    b"anon_inode:[signalfd]",
-    b"anon_inode:[timerfd]",
-];
-
-/// The tmpfs, and on it a node for each of [`Anonymous`], which all of them are, as on Linux. It is sealed: nobody can put
-/// anything there.
+/// The tmpfs.
 struct Nowhere {
     manager: Arc<VfsManager>,
-    anonymous: [Path; NAMES.len()],
 }
 
 impl Nowhere {
-    fn new() -> Result<Self> {
+    fn new() -> Self {
         let environment = session::environment();
-        let manager = VfsManager::new(Tmpfs::new(TmpfsOptions::default(), &environment), environment);
-        let context = manager.root_context();
-        let make = |name: &[u8]| -> Result<Path> {
-            let path = [b"/", name].concat();
-            manager.make_node(&context, &path, NewKind::Regular, 0o600)?;
-            let place = manager.resolve(&context, &path, Follow::No)?;
-            begin_sealing(place.node()?, Seals::all());
-            Ok(place)
-        };
-        let [epoll, event, inotify, process, signals, timer] = NAMES.map(make);
-        let anonymous = [epoll?, event?, inotify?, process?, signals?, timer?];
-        Ok(Self { manager, anonymous })
+        Self { manager: VfsManager::new(Tmpfs::new(TmpfsOptions::default(), &environment), environment) }
     }
 
-    fn get() -> Result<&'static Self> {
+    fn get() -> &'static Self {
         static NOWHERE: Once<Nowhere> = Once::new();
-        NOWHERE.try_call_once(Self::new)
+        NOWHERE.call_once(Self::new)
     }
 }
 
@@ -79,24 +44,9 @@ fn begin_sealing(node: &NodeRef, seals: Seals) {
     }
 }
 
-/// An open file that reads and writes `stream`, and is nothing else.
-///
-/// # Errors
-/// `ENOMEM`.
-pub fn of_stream(what: Anonymous, flags: OpenFlags, stream: Arc<dyn OpenStream>) -> Result<Arc<FileObject>> {
-    FileObject::of_stream(Nowhere::get()?.anonymous[what as usize].clone(), flags, stream)
-}
-
-/// What programs see of a place that is one of [`Anonymous`].
-pub fn shown_name(path: &Path) -> Option<&'static [u8]> {
-    let places = &Nowhere::get().ok()?.anonymous;
-    places.iter().zip(NAMES).find_map(|(place, name)| place.is(path).then_some(name))
-}
-
 /// Whether a place is that of something without a name here. There are no handles of that (`name_to_handle_at(2)`).
 pub fn holds(path: &Path) -> bool {
-    let is_here = |nowhere: &Nowhere| Arc::ptr_eq(path.mount.superblock(), nowhere.manager.tree().root().superblock());
-    Nowhere::get().is_ok_and(is_here)
+    Arc::ptr_eq(path.mount.superblock(), Nowhere::get().manager.tree().root().superblock())
 }
 
 /// Does something with a new node of that mode, which loses its name after that.
@@ -109,7 +59,7 @@ pub fn with_node<R>(
     body: impl FnOnce(&VfsManager, &Context, &[u8]) -> Result<R>,
 ) -> Result<R> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let manager = &Nowhere::get()?.manager;
+    let manager = &Nowhere::get().manager;
     let context = manager.root_context();
     let name = format!("/{}", NEXT.fetch_add(1, Ordering::Relaxed)).into_bytes();
     manager.make_node(&context, &name, kind, mode)?;
@@ -131,7 +81,7 @@ pub fn open_device(device: DeviceNumber, flags: OpenFlags) -> Result<Arc<FileObj
 /// # Errors
 /// `ENOMEM`.
 pub fn new_file(mode: u32, seals: Seals) -> Result<Arc<FileObject>> {
-    let manager = &Nowhere::get()?.manager;
+    let manager = &Nowhere::get().manager;
     let flags = OpenFlags::READ | OpenFlags::WRITE | OpenFlags::TEMPORARY | OpenFlags::EXCLUSIVE;
     let file = manager.open(&manager.root_context(), b"/", flags, mode)?;
     begin_sealing(file.node(), seals);

@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use alloc::task::Wake;
+use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use vfs::environment::{OpenStream, Ready};
@@ -10,8 +11,8 @@ use vfs::file::{FileObject, OpenFlags};
 use vfs::inotify::{Inotify, InotifyLimits};
 use vfs::io::{Sink, Source};
 
+use super::anonymous::{self, Anonymous};
 use super::readiness;
-use super::unnamed::{self, Anonymous};
 use crate::task::wait::WaitQueue;
 
 /// Bytes of heap that one takes, about, besides its watches and events.
@@ -54,7 +55,7 @@ pub fn open(flags: OpenFlags) -> Result<Arc<FileObject>> {
     let bell: Arc<Bell> = Arc::default();
     let inotify = Inotify::new(InotifyLimits::default(), bell.clone().into())?;
     let watching = Arc::new(Watching { inotify, bell, may_wait: AtomicBool::new(true) });
-    unnamed::of_stream(Anonymous::Inotify, OpenFlags::READ | flags, watching)
+    anonymous::of_stream(Anonymous::Inotify, OpenFlags::READ | flags, watching)
 }
 
 impl Watching {
@@ -102,6 +103,10 @@ impl OpenStream for Watching {
 
     fn changes(&self, of: Ready) -> Option<u64> {
         of.contains(Ready::READ).then(|| self.bell.rings.load(Ordering::Relaxed))
+    }
+
+    fn describe(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        self.inotify.describe(out)
     }
 
     fn readable(&self) -> Result<usize> {

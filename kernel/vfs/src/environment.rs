@@ -12,6 +12,7 @@ use crate::time::{Clock, Timestamp};
 use alloc::sync::Arc;
 use bitflags::bitflags;
 use core::any::Any;
+use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 bitflags! {
@@ -73,6 +74,14 @@ pub trait OpenStream: Any + Send + Sync {
     /// Whether it has positions: `lseek` on one without answers `ESPIPE`.
     fn seekable(&self) -> bool {
         false
+    }
+
+    /// Writes what is said of it besides what is said of every open file (`proc_pid_fdinfo(5)`).
+    ///
+    /// # Errors
+    /// Those of `out`.
+    fn describe(&self, _out: &mut dyn fmt::Write) -> fmt::Result {
+        Ok(())
     }
 
     /// Whether it is a terminal (`isatty(3)`).

@@ -6,6 +6,7 @@
 //! Locks: `position` is held over a read, write or listing that moves it, before any lock of the file system.
 
 mod copy;
+mod flags;
 mod lease;
 mod lock;
 mod write;
@@ -26,6 +27,7 @@ use crate::usage::Used;
 use alloc::sync::Arc;
 use bitflags::bitflags;
 use core::any::Any;
+use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 bitflags! {
@@ -64,6 +66,8 @@ bitflags! {
         const SYNC = 1 << 14;
         /// `O_ASYNC`: its owner is sent a signal when it can be read or written, once that is asked for after opening.
         const ASYNC = 1 << 15;
+        /// `O_LARGEFILE`: but kept, as every file that is opened by a path has it.
+        const LARGE = 1 << 16;
     }
 }
 
@@ -175,30 +179,6 @@ impl FileObject {
         OpenFlags::from_bits_truncate(self.flags.load(Ordering::Relaxed))
     }
 
-    /// Changes the flags that can be changed (`F_SETFL`): append, non-blocking, direct, no access time,
-    /// telling its owner, which is but kept.
-    ///
-    /// # Errors
-    /// `EPERM` for no access time, which only the owner may ask for, and for appending to what is append-only: that stays
-    /// as it is.
-    pub fn set_flags(&self, credentials: &Credentials, flags: OpenFlags) -> Result<()> {
-        let changeable = OpenFlags::APPEND | OpenFlags::NON_BLOCKING | OpenFlags::NO_ACCESS_TIME;
-        let changeable = changeable | OpenFlags::DIRECT | OpenFlags::ASYNC;
-        let (present, flags) = (self.flags(), flags & changeable);
-        let permissions = self.node.permissions();
-        let owns = !(flags - present).contains(OpenFlags::NO_ACCESS_TIME) || credentials.owns(permissions);
-        let as_before = !(flags ^ present).contains(OpenFlags::APPEND);
-        if !owns || !as_before && permissions.flags.contains(FileFlags::APPEND_ONLY) {
-            return fail(FileSystemErrorKind::NotPermitted);
-        }
-        let flags = (present - changeable) | flags;
-        self.flags.store(flags.bits(), Ordering::Relaxed);
-        if let Some(stream) = &self.stream {
-            stream.set_non_blocking(flags.contains(OpenFlags::NON_BLOCKING));
-        }
-        Ok(())
-    }
-
     /// Whether it is a terminal.
     pub fn is_terminal(&self) -> bool {
         self.stream.as_ref().is_some_and(|stream| stream.is_terminal())
@@ -230,6 +210,14 @@ impl FileObject {
             (None, FileType::Regular) => Ok(self.node.metadata()?.size.saturating_sub(self.position()) as usize),
             (None, _) => fail(FileSystemErrorKind::NotATerminal),
         }
+    }
+
+    /// Writes what its stream says of itself ([`OpenStream::describe`]).
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn describe(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        self.stream.as_ref().map_or(Ok(()), |stream| stream.describe(out))
     }
 
     /// Where the next read, write or listing starts.

@@ -33,6 +33,8 @@ use crate::io::Sink;
 use crate::node::NodeRef;
 use crate::sync::Mutex;
 use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::fmt;
 use core::task::Waker;
 use hashbrown::HashMap;
 use queue::{Event, Queue};
@@ -171,6 +173,29 @@ impl Inotify {
                 Ok(None) | Err(_) => return Ok(count),
             }
         }
+    }
+
+    /// Writes what is watched, each with its number, the file and the mask, as `/proc/PID/fdinfo` shows it; but for handles
+    /// of the files.
+    ///
+    /// # Errors
+    /// Those of `out`; when there is no memory.
+    pub fn describe(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let state = self.state.lock();
+        page::admit(state.watches.len() * size_of::<Arc<Watch>>()).map_err(|_| fmt::Error)?;
+        let mut watches: Vec<_> = state.watches.values().cloned().collect();
+        drop(state);
+        watches.sort_unstable_by_key(|watch| core::cmp::Reverse(watch.number));
+        for watch in watches {
+            let (number, node, mask) = (watch.number, watch.node(), watch.mask());
+            let (inode, device) = (node.inode, node.file_system.0);
+            writeln!(
+                out,
+                "inotify wd:{number:x} ino:{inode:x} sdev:{device:x} mask:{:x} ignored_mask:0 ",
+                mask.bits()
+            )?;
+        }
+        Ok(())
     }
 
     /// Whether there is something to read (`POLLIN`).

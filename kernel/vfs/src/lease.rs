@@ -15,7 +15,7 @@
 mod tests;
 
 use crate::error::{FileSystemErrorKind, Result, fail};
-use crate::lock::LockKind;
+use crate::lock::{LockFamily, LockKind, LockRange, ShownLock};
 use crate::metadata::NodeId;
 use crate::node::{Access, NodeRef};
 use crate::sync::Mutex;
@@ -61,6 +61,8 @@ struct Lease {
     /// The open file, by an address that is its own while it lives.
     file: usize,
     kind: LockKind,
+    /// The process that has asked for it.
+    pid: u32,
     /// To make it a shared one.
     to_share: Option<Asked>,
     /// To give it back.
@@ -179,7 +181,7 @@ pub(crate) fn take(
     node: NodeId,
     file: usize,
     (usage, own): (&Usage, Access),
-    kind: LockKind,
+    (kind, pid): (LockKind, u32),
     holder: Arc<dyn LeaseHolder>,
 ) -> Result<()> {
     with_leases(node, true, |leases, changed| {
@@ -198,7 +200,7 @@ pub(crate) fn take(
             None => {
                 page::admit(2 * (leases.len() + 1) * size_of::<Lease>())?;
                 leases.try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
-                leases.push(Lease { file, kind, to_share: None, to_end: None, holder });
+                leases.push(Lease { file, kind, pid, to_share: None, to_end: None, holder });
             }
         }
         Ok(())
@@ -211,15 +213,19 @@ pub(crate) fn take(
     Ok(())
 }
 
-/// The kind of lease that an open file has, or is to have when it has answered.
-pub(crate) fn of(node: NodeId, file: usize) -> Option<LockKind> {
-    with_leases(node, false, |leases, _| {
-        let own = leases.iter().find(|lease| lease.file == file);
-        Ok(own
-            .filter(|lease| lease.to_end.is_none())
-            .map(|lease| lease.to_share.as_ref().map_or(lease.kind, |_| LockKind::Shared)))
-    })
-    .unwrap_or(None)
+/// The lease that an open file has, or what it is to have when it has answered.
+pub(crate) fn shown(node: NodeId, file: usize) -> Option<ShownLock> {
+    let shown = |lease: &Lease| {
+        let kind = if lease.to_share.is_some() { LockKind::Shared } else { lease.kind };
+        let is_asked_for = lease.to_share.is_some() || lease.to_end.is_some();
+        ShownLock {
+            family: LockFamily::Lease { is_asked_for },
+            kind: lease.to_end.is_none().then_some(kind),
+            range: LockRange::WHOLE,
+            pid: Some(lease.pid),
+        }
+    };
+    with_leases(node, false, |leases, _| Ok(leases.iter().find(|lease| lease.file == file).map(shown))).unwrap_or(None)
 }
 
 /// Gives back what an open file has; whether it had one.

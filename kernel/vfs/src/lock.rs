@@ -19,7 +19,7 @@ mod table;
 #[cfg(any(test, feature = "selftest"))]
 mod tests;
 
-pub(crate) use table::{Holder, Wanted, acquire, conflict, release, release_all};
+pub(crate) use table::{Holder, Wanted, acquire, conflict, held_through, release, release_all};
 
 use crate::error::{FileSystemErrorKind, Result, fail};
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -127,6 +127,35 @@ pub struct HeldRecord {
     /// The bytes.
     pub range: LockRange,
     /// The process that holds it; `None` for an open file (`l_pid` is -1).
+    pub pid: Option<u32>,
+}
+
+/// What kind of promise a lock is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LockFamily {
+    /// On the whole file (`flock(2)`).
+    Whole,
+    /// On a range, of a process (`F_SETLK`).
+    Process,
+    /// On a range, of an open file (`F_OFD_SETLK`).
+    OpenFile,
+    /// A lease (`F_SETLEASE`).
+    Lease {
+        /// Whether somebody waits for it, or has.
+        is_asked_for: bool,
+    },
+}
+
+/// What somebody has on a file through an open file, as `/proc/locks` shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ShownLock {
+    /// What it is.
+    pub family: LockFamily,
+    /// What it keeps others from; of a lease that is to be given back, `None`.
+    pub kind: Option<LockKind>,
+    /// The bytes.
+    pub range: LockRange,
+    /// The process that has asked for it; `None` for an open file's.
     pub pid: Option<u32>,
 }
 

@@ -43,6 +43,8 @@ pub enum FileType {
     Fifo,
     /// Socket bound to a name.
     Socket,
+    /// Of no type: what is nothing but open, and on no file system that can be mounted.
+    Anonymous,
 }
 
 impl FileType {
@@ -56,6 +58,7 @@ impl FileType {
             Self::Regular => 0o100_000,
             Self::Symlink => 0o120_000,
             Self::Socket => 0o140_000,
+            Self::Anonymous => 0,
         }
     }
 

@@ -184,7 +184,7 @@ fn stat_of(found: &Metadata) -> Stat {
             FileType::Symlink => 's',
             FileType::CharDevice => 'c',
             FileType::BlockDevice => 'b',
-            FileType::Fifo | FileType::Socket => 'p',
+            FileType::Fifo | FileType::Socket | FileType::Anonymous => 'p',
         },
         mode: found.mode,
         uid: found.uid,

@@ -109,6 +109,8 @@ fn make_node(place: &Place, node: &Node, is_root: bool, steps: &mut Vec<Step>) {
         }
         FileType::Fifo => step(Operation::Mknod { place: place.clone(), kind: Special::Fifo, mode }),
         FileType::Socket => step(Operation::Mknod { place: place.clone(), kind: Special::Socket, mode }),
+        // There is none in any tree.
+        FileType::Anonymous => {}
     }
     for (name, value) in &node.xattrs {
         let (name, value) = (String::from_utf8_lossy(name).into_owned(), value.clone());

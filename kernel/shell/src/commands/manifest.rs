@@ -99,6 +99,7 @@ fn line(
         FileType::BlockDevice => 'b',
         FileType::Fifo => 'p',
         FileType::Socket => 's',
+        FileType::Anonymous => '?',
     };
     let (links, size) = match metadata.kind {
         FileType::Directory => ("-".into(), "-".into()),

@@ -119,5 +119,6 @@ fn type_name(metadata: &Metadata) -> &'static str {
         FileType::BlockDevice => "block special file",
         FileType::Fifo => "fifo",
         FileType::Socket => "socket",
+        FileType::Anonymous => "weird file",
     }
 }

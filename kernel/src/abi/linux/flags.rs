@@ -39,7 +39,7 @@ pub const OPEN_KNOWN: u32 = 0o37_777_703;
 pub const O_PATH_KNOWN: u32 = O_PATH | 0o2_600_000;
 
 /// Linux's bits and ours, but for the rights to read and write. (`O_TMPFILE` includes `O_DIRECTORY`.)
-const OPEN_FLAGS: [(u32, OpenFlags); 13] = [
+const OPEN_FLAGS: [(u32, OpenFlags); 14] = [
     (0o100, OpenFlags::CREATE),
     (0o200, OpenFlags::EXCLUSIVE),
     (0o1_000, OpenFlags::TRUNCATE),
@@ -51,6 +51,7 @@ const OPEN_FLAGS: [(u32, OpenFlags); 13] = [
     (0o1_000_000, OpenFlags::NO_ACCESS_TIME),
     (0o10_000, OpenFlags::DATA_SYNC),
     (0o4_000_000, OpenFlags::SYNC),
+    (O_LARGEFILE, OpenFlags::LARGE),
     (O_PATH, OpenFlags::PATH),
     (O_TMPFILE, OpenFlags::TEMPORARY),
 ];
@@ -80,7 +81,7 @@ pub fn shown_flags(flags: OpenFlags) -> u32 {
     };
     let gone = OpenFlags::CREATE | OpenFlags::EXCLUSIVE | OpenFlags::TRUNCATE;
     let kept = OPEN_FLAGS.iter().filter(|(_, flag)| (flags - gone).contains(*flag));
-    kept.fold(access | O_LARGEFILE, |shown, (bit, _)| shown | bit)
+    kept.fold(access, |shown, (bit, _)| shown | bit)
 }
 
 /// Whether links are followed, by a flag that says they are not.

@@ -48,7 +48,7 @@ pub fn flock(call: &mut Call<'_>) -> Result<u64> {
     };
     let file = call.file(0)?;
     let waiter = Waiting::of(operation & LOCK_NB == 0)?;
-    file.lock_whole(kind, waiter.as_ref())?;
+    file.lock_whole(kind, call.process.pid(), waiter.as_ref())?;
     Ok(0)
 }
 

@@ -48,7 +48,7 @@ mod descriptors;
 mod events;
 mod file_flags;
 mod file_handles;
-mod flags;
+pub mod flags;
 mod foreign_memory;
 mod futex_rows;
 mod futexes;

@@ -103,7 +103,7 @@ fn new_kind(mode: u32, device: u32) -> Result<NewKind<'static>> {
         Some(FileType::Fifo) => Ok(NewKind::Fifo),
         Some(FileType::Socket) => Ok(NewKind::Socket),
         Some(FileType::Directory) => fail(FileSystemErrorKind::NotPermitted),
-        Some(FileType::Symlink) | None => fail(FileSystemErrorKind::InvalidArgument),
+        Some(FileType::Symlink | FileType::Anonymous) | None => fail(FileSystemErrorKind::InvalidArgument),
     }
 }
 

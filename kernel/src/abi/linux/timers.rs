@@ -22,14 +22,13 @@ const TFD_TIMER_ABSTIME: u32 = 1;
 const TFD_TIMER_CANCEL_ON_SET: u32 = 2;
 
 pub fn timerfd_create(call: &mut Call<'_>) -> Result<u64> {
-    let is_of_wall = match call.word(0) {
-        CLOCK_REALTIME => true,
-        CLOCK_MONOTONIC | CLOCK_BOOTTIME => false,
-        _ => return fail(FileSystemErrorKind::InvalidArgument),
-    };
+    let clock = call.word(0);
+    if !matches!(clock, CLOCK_REALTIME | CLOCK_MONOTONIC | CLOCK_BOOTTIME) {
+        return fail(FileSystemErrorKind::InvalidArgument);
+    }
     let flags = call.flags(1, O_NONBLOCK | O_CLOEXEC)?;
     let non_blocking = if flags & O_NONBLOCK != 0 { OpenFlags::NON_BLOCKING } else { OpenFlags::empty() };
-    let file = timer::open(is_of_wall, non_blocking)?;
+    let file = timer::open(clock, non_blocking)?;
     call.process.files().add(Descriptor { file, close_on_exec: flags & O_CLOEXEC != 0 }, 0)
 }
 
@@ -52,7 +51,7 @@ pub fn timerfd_settime(call: &mut Call<'_>) -> Result<u64> {
     let is_absolute = flags & TFD_TIMER_ABSTIME != 0;
     let wait = if is_absolute { value.saturating_sub(timer.now()) } else { value };
     let next = (!value.is_zero()).then(|| time::monotonic().saturating_add(wait));
-    let old = timer.set(Setting { next, interval });
+    let old = timer.set(Setting { next, interval }, flags);
     call.tell_words(3, told(old, time::monotonic()))
 }
 

@@ -287,6 +287,8 @@ pub fn sync_file_range(call: &mut Call<'_>) -> Result<u64> {
     }
     match file.node().kind() {
         FileType::Regular | FileType::Directory | FileType::BlockDevice | FileType::Symlink => file.sync().map(|()| 0),
-        FileType::CharDevice | FileType::Fifo | FileType::Socket => fail(FileSystemErrorKind::IllegalSeek),
+        FileType::CharDevice | FileType::Fifo | FileType::Socket | FileType::Anonymous => {
+            fail(FileSystemErrorKind::IllegalSeek)
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod memory;
 mod mounts;
 mod node;
+mod open_files;
 mod state;
 mod usage;
 

@@ -8,7 +8,8 @@ use crate::lock::LockKind;
 use alloc::sync::Arc;
 
 impl FileObject {
-    /// Gives it a lease, or another in place of its own; `None` gives that back (`F_SETLEASE`).
+    /// Gives it a lease, or another in place of its own; `None` gives that back (`F_SETLEASE`). Others are shown the number
+    /// of the process.
     ///
     /// # Errors
     /// `EBADF` for a place only (`O_PATH`), `EACCES` for who does not own the file and may not (`CAP_LEASE`), `EINVAL`
@@ -18,6 +19,7 @@ impl FileObject {
         &self,
         credentials: &Credentials,
         kind: Option<LockKind>,
+        pid: u32,
         holder: Arc<dyn LeaseHolder>,
     ) -> Result<()> {
         self.require_more_than_place()?;
@@ -27,7 +29,7 @@ impl FileObject {
         let usage = self.node.usage().ok_or(FileSystemErrorKind::InvalidArgument)?;
         let (node, file) = (self.node.id(), self.address());
         match kind {
-            Some(kind) => lease::take(node, file, (usage, self.flags().access()), kind, holder),
+            Some(kind) => lease::take(node, file, (usage, self.flags().access()), (kind, pid), holder),
             None if lease::release(node, file) => Ok(()),
             None => fail(FileSystemErrorKind::WouldBlock),
         }
@@ -35,6 +37,6 @@ impl FileObject {
 
     /// The lease it has; what that is to become, where its holder was asked (`F_GETLEASE`).
     pub fn lease(&self) -> Option<LockKind> {
-        lease::of(self.node.id(), self.address())
+        lease::shown(self.node.id(), self.address())?.kind
     }
 }

@@ -3,19 +3,21 @@
 use super::{FileObject, OpenFlags, SeekFrom};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::lease;
-use crate::lock::{self, HeldRecord, Holder, LockKind, LockOwner, LockRange, RecordOwner, Waiter, Wanted};
+use crate::lock::{self, HeldRecord, Holder, LockKind, LockOwner, LockRange, RecordOwner, ShownLock, Waiter, Wanted};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 impl FileObject {
     /// Locks the whole file for everyone who has this open file, or gives that back (`None`). A lock of the other kind
-    /// is given back first, and so lost if the new one cannot be had. Waits if there is a `waiter`.
+    /// is given back first, and so lost if the new one cannot be had. Waits if there is a `waiter`. Others are shown the
+    /// number of the process.
     ///
     /// # Errors
     /// `EBADF` for a place only (`O_PATH`), `EAGAIN` when somebody else's lock excludes it and there is no waiter,
     /// `EINTR` from the waiter, `ENOLCK`.
-    pub fn lock_whole(&self, kind: Option<LockKind>, waiter: Option<&Arc<dyn Waiter>>) -> Result<()> {
+    pub fn lock_whole(&self, kind: Option<LockKind>, pid: u32, waiter: Option<&Arc<dyn Waiter>>) -> Result<()> {
         self.require_more_than_place()?;
-        lock::acquire(self.node.id(), Wanted::Whole { file: self.address(), kind }, waiter)
+        lock::acquire(self.node.id(), Wanted::Whole { file: self.address(), kind, pid }, waiter)
     }
 
     /// Locks a range of bytes for `owner`, or gives it back (`None`): whatever the owner had there is replaced. Waits if
@@ -41,7 +43,8 @@ impl FileObject {
             None => {}
         }
         let (holder, pid) = self.holder(owner);
-        lock::acquire(self.node.id(), Wanted::Record { holder, pid, kind, range }, waiter)
+        let file = self.address();
+        lock::acquire(self.node.id(), Wanted::Record { holder, file, pid, kind, range }, waiter)
     }
 
     /// The first lock that keeps `owner` from one of that kind (`F_GETLK`); for no kind, the first that the owner has
@@ -57,6 +60,21 @@ impl FileObject {
     ) -> Result<Option<HeldRecord>> {
         self.require_more_than_place()?;
         Ok(lock::conflict(self.node.id(), self.holder(owner).0, kind, &range))
+    }
+
+    /// What it has locked, and `owner` through it; its lease comes last.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn locks(&self, owner: LockOwner) -> Result<Vec<ShownLock>> {
+        let (node, file) = (self.node.id(), self.address());
+        let mut locks = lock::held_through(node, file, owner)?;
+        if let Some(lease) = lease::shown(node, file) {
+            page::admit((locks.len() + 1) * size_of::<ShownLock>())?;
+            locks.try_reserve(1).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+            locks.push(lease);
+        }
+        Ok(locks)
     }
 
     /// The range that a `struct flock` means: `length` bytes from where `start` leads.

@@ -5,7 +5,7 @@
 
 use super::mask::WatchMask;
 use crate::entry::VfsEntry;
-use crate::metadata::FileType;
+use crate::metadata::{FileType, NodeId};
 use crate::mount::Path;
 use crate::node::{NodeRef, VfsNode};
 use crate::sync::RwLock;
@@ -29,7 +29,7 @@ pub(crate) struct Watch {
     pub(super) number: i32,
     owner: Weak<dyn Watcher>,
     watches: Weak<Watches>,
-    inode: u64,
+    node: NodeId,
     mask: AtomicU32,
 }
 
@@ -42,11 +42,16 @@ impl Watch {
         mask: WatchMask,
     ) -> Arc<Self> {
         let watches = Arc::downgrade(watches);
-        Arc::new(Self { number, owner, watches, inode: node.id().inode, mask: AtomicU32::new(mask.bits()) })
+        Arc::new(Self { number, owner, watches, node: node.id(), mask: AtomicU32::new(mask.bits()) })
     }
 
     pub(super) fn mask(&self) -> WatchMask {
         WatchMask::from_bits_retain(self.mask.load(Ordering::Relaxed))
+    }
+
+    /// What is watched.
+    pub(super) fn node(&self) -> NodeId {
+        self.node
     }
 
     pub(super) fn set_mask(&self, mask: WatchMask) {
@@ -110,16 +115,16 @@ impl Watches {
     pub(super) fn add(&self, node: &NodeRef, watch: Arc<Watch>) {
         let mut nodes = self.nodes.write();
         let fresh = || Watched { node: node.clone(), by: Told::new() };
-        nodes.entry(watch.inode).or_insert_with(fresh).by.push(watch);
+        nodes.entry(watch.node.inode).or_insert_with(fresh).by.push(watch);
         self.count.store(nodes.len(), Ordering::Relaxed);
     }
 
     fn remove(&self, watch: &Watch) {
         let mut nodes = self.nodes.write();
-        let Some(watched) = nodes.get_mut(&watch.inode) else { return };
+        let Some(watched) = nodes.get_mut(&watch.node.inode) else { return };
         let index = watched.by.iter().position(|known| core::ptr::eq(&**known, watch));
         let gone = index.map(|index| watched.by.swap_remove(index));
-        let unwatched = if watched.by.is_empty() { nodes.remove(&watch.inode) } else { None };
+        let unwatched = if watched.by.is_empty() { nodes.remove(&watch.node.inode) } else { None };
         self.count.store(nodes.len(), Ordering::Relaxed);
         drop(nodes);
         drop((gone, unwatched));

@@ -87,7 +87,7 @@ impl Held {
     }
 
     fn take(&self, kind: impl Into<Option<LockKind>>) -> Result<()> {
-        self.file.set_lease(&self.world.root.credentials, kind.into(), self.holder.clone())
+        self.file.set_lease(&self.world.root.credentials, kind.into(), 1, self.holder.clone())
     }
 
     fn opens(&self, flags: OpenFlags) -> Result<()> {
@@ -138,14 +138,14 @@ vfs_test! {
         let one = Held::new(world(), READ);
         let (other, holder) = (open(&one.world, READ), Arc::new(Holder::default()));
         let credentials = &one.world.root.credentials;
-        assert_eq!(one.take(Shared).and(other.set_lease(credentials, Some(Shared), holder.clone())), Ok(()));
+        assert_eq!(one.take(Shared).and(other.set_lease(credentials, Some(Shared), 1, holder.clone())), Ok(()));
         fails(one.take(Exclusive), AGAIN);
         fails(one.opens(WRITE | NOW), AGAIN);
         assert_eq!((one.file.lease(), other.lease()), (None, None));
         assert_eq!((one.holder.seen().0, holder.seen().0), (1, 1));
         // What is to go keeps others from coming.
         let third = open(&one.world, READ);
-        fails(third.set_lease(credentials, Some(Shared), holder.clone()), AGAIN);
+        fails(third.set_lease(credentials, Some(Shared), 1, holder.clone()), AGAIN);
         drop((other, third));
         assert_eq!(one.take(None), Ok(()));
         assert_eq!(one.opens(WRITE | NOW), Ok(()));
@@ -156,13 +156,13 @@ vfs_test! {
         let (mut stranger, holder) = (world.root.credentials.clone(), Arc::new(Holder::default()));
         (stranger.uid, stranger.capabilities) = (1000, Capabilities::empty());
         let file = open(&world, READ);
-        fails(file.set_lease(&stranger, Some(Shared), holder.clone()), FileSystemErrorKind::PermissionDenied);
+        fails(file.set_lease(&stranger, Some(Shared), 1, holder.clone()), FileSystemErrorKind::PermissionDenied);
         stranger.capabilities = Capabilities::LEASE;
-        assert_eq!(file.set_lease(&stranger, Some(Shared), holder.clone()), Ok(()));
+        assert_eq!(file.set_lease(&stranger, Some(Shared), 1, holder.clone()), Ok(()));
         let directory = world.open("/d", READ).unwrap_or_else(|error| panic!("{error:?}"));
-        fails(directory.set_lease(&stranger, Some(Shared), holder.clone()), FileSystemErrorKind::InvalidArgument);
+        fails(directory.set_lease(&stranger, Some(Shared), 1, holder.clone()), FileSystemErrorKind::InvalidArgument);
         let place = open(&world, OpenFlags::PATH);
-        fails(place.set_lease(&stranger, Some(Shared), holder), FileSystemErrorKind::BadFileDescriptor);
+        fails(place.set_lease(&stranger, Some(Shared), 1, holder), FileSystemErrorKind::BadFileDescriptor);
     }
 
     /// Who only reads is content with a shared one, who writes is not.
@@ -173,14 +173,14 @@ vfs_test! {
         assert_eq!(held.file.lease(), Some(Shared), "what it is to become");
         let (file, holder) = (held.file.clone(), held.holder.clone());
         let credentials = held.world.root.credentials.clone();
-        held.holder.then(move || assert_eq!(file.set_lease(&credentials, Some(Shared), holder), Ok(())));
+        held.holder.then(move || assert_eq!(file.set_lease(&credentials, Some(Shared), 1, holder), Ok(())));
         assert_eq!(held.opens(READ), Ok(()));
         assert_eq!(held.holder.seen(), (1, [Some(Shared)].into()));
         let (file, holder) = (held.file.clone(), held.holder.clone());
         let credentials = held.world.root.credentials.clone();
         held.holder.then(move || {
-            fails(file.set_lease(&credentials, Some(Shared), holder.clone()), AGAIN);
-            assert_eq!(file.set_lease(&credentials, None, holder), Ok(()));
+            fails(file.set_lease(&credentials, Some(Shared), 1, holder.clone()), AGAIN);
+            assert_eq!(file.set_lease(&credentials, None, 1, holder), Ok(()));
         });
         assert_eq!(held.opens(WRITE), Ok(()));
         assert_eq!(held.holder.seen(), (2, [Some(Shared), None].into()));

@@ -3,7 +3,7 @@
 //! A file is in the table while somebody holds a lock on it; the table takes no memory when nobody does.
 
 use super::ranges::{self, Held};
-use super::{HeldRecord, LockKind, LockOwner, LockRange, Waiter};
+use super::{HeldRecord, LockFamily, LockKind, LockOwner, LockRange, ShownLock, Waiter};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::metadata::NodeId;
 use crate::sync::Mutex;
@@ -31,9 +31,9 @@ pub(crate) enum Holder {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wanted {
     /// The whole file, for the open file of that address.
-    Whole { file: usize, kind: Option<LockKind> },
-    /// A range; `pid` is what others are told of its holder.
-    Record { holder: Holder, pid: Option<u32>, kind: Option<LockKind>, range: LockRange },
+    Whole { file: usize, kind: Option<LockKind>, pid: u32 },
+    /// A range, through the open file of that address; `pid` is what others are told of its holder.
+    Record { holder: Holder, file: usize, pid: Option<u32>, kind: Option<LockKind>, range: LockRange },
 }
 
 struct Table {
@@ -52,11 +52,14 @@ struct FileLocks {
 struct Whole {
     file: usize,
     kind: LockKind,
+    pid: u32,
 }
 
 /// What one holder has locked of a file, which is something.
 struct Records {
     holder: Holder,
+    /// Through which open file it locked last.
+    file: usize,
     pid: Option<u32>,
     ranges: Vec<Held>,
 }
@@ -110,6 +113,36 @@ pub(crate) fn conflict(node: NodeId, holder: Holder, kind: Option<LockKind>, ran
     })
 }
 
+/// What an open file has locked, and `owner` through it.
+///
+/// # Errors
+/// `ENOMEM`.
+pub(crate) fn held_through(node: NodeId, file: usize, owner: LockOwner) -> Result<Vec<ShownLock>> {
+    let table = TABLE.lock();
+    let Some(locks) = table.files.get(&node) else { return Ok(Vec::new()) };
+    let whole = locks.whole.iter().filter(|whole| whole.file == file).map(|whole| {
+        let (range, pid) = (LockRange::WHOLE, Some(whole.pid));
+        ShownLock { family: LockFamily::Whole, kind: Some(whole.kind), range, pid }
+    });
+    let records = locks.records.iter().filter_map(|records| match records.holder {
+        Holder::OpenFile(holder) if holder == file => Some((LockFamily::OpenFile, records)),
+        Holder::Process(holder) if (holder, records.file) == (owner, file) => Some((LockFamily::Process, records)),
+        _ => None,
+    });
+    let records = records.flat_map(|(family, records)| {
+        let shown = move |held: &Held| (family, held.kind, held.range, records.pid);
+        records.ranges.iter().map(shown)
+    });
+    let records = records.map(|(family, kind, range, pid)| ShownLock { family, kind: Some(kind), range, pid });
+    let shown = whole.chain(records);
+    let count = shown.clone().count();
+    page::admit(count * size_of::<ShownLock>())?;
+    let mut all = Vec::new();
+    all.try_reserve(count).map_err(|_| FileSystemErrorKind::OutOfMemory)?;
+    all.extend(shown);
+    Ok(all)
+}
+
 /// Gives back all record locks that somebody has on a file.
 pub(crate) fn release(node: NodeId, holder: Holder) {
     if FILES.load(Ordering::Relaxed) != 0 {
@@ -146,7 +179,7 @@ impl FileLocks {
     /// Whether somebody else's lock excludes that; of a record lock, whose.
     fn excludes(&self, wanted: &Wanted) -> Option<Option<Holder>> {
         match *wanted {
-            Wanted::Whole { file, kind } => {
+            Wanted::Whole { file, kind, .. } => {
                 let kind = kind?;
                 let excluded = self.whole.iter().any(|whole| whole.file != file && whole.kind.excludes(kind));
                 excluded.then_some(None)
@@ -166,22 +199,22 @@ impl FileLocks {
     /// `ENOLCK`.
     fn set(&mut self, wanted: &Wanted) -> Result<()> {
         match *wanted {
-            Wanted::Whole { file, kind } => {
+            Wanted::Whole { file, kind, pid } => {
                 let Some(kind) = kind else { return Ok(()) };
                 reserve(&mut self.whole, 1)?;
-                self.whole.push(Whole { file, kind });
+                self.whole.push(Whole { file, kind, pid });
             }
-            Wanted::Record { holder, pid, kind, range } => {
+            Wanted::Record { holder, file, pid, kind, range } => {
                 let known = self.records.iter().position(|records| records.holder == holder);
                 let held = known.map_or(&[][..], |index| &self.records[index].ranges);
                 let ranges = ranges::set(held, kind, range)?;
                 match known {
                     Some(index) if ranges.is_empty() => drop(self.records.remove(index)),
-                    Some(index) => self.records[index].ranges = ranges,
+                    Some(index) => (self.records[index].ranges, self.records[index].file) = (ranges, file),
                     None if ranges.is_empty() => {}
                     None => {
                         reserve(&mut self.records, 1)?;
-                        self.records.push(Records { holder, pid, ranges });
+                        self.records.push(Records { holder, file, pid, ranges });
                     }
                 }
             }
@@ -193,7 +226,7 @@ impl FileLocks {
 impl Table {
     /// Gets a lock if nobody's excludes it; else queues who has a waiter.
     fn attempt(&mut self, node: NodeId, wanted: Wanted, waiter: Option<&Arc<dyn Waiter>>) -> Result<Option<Queued>> {
-        if let Wanted::Whole { file, kind } = wanted
+        if let Wanted::Whole { file, kind, .. } = wanted
             && self.has_whole(node, file, kind)
         {
             return Ok(None);

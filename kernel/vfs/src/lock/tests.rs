@@ -113,27 +113,27 @@ vfs_test! {
     fn whole_files_are_locked_by_open_files() {
         let world = world();
         let (one, other) = (open(&world, "/f"), open(&world, "/f"));
-        assert_eq!(one.lock_whole(Some(Shared), None), Ok(()));
-        assert_eq!(other.lock_whole(Some(Shared), None), Ok(()));
-        assert_eq!(one.lock_whole(Some(Exclusive), None), AGAIN);
+        assert_eq!(one.lock_whole(Some(Shared), 1, None), Ok(()));
+        assert_eq!(other.lock_whole(Some(Shared), 1, None), Ok(()));
+        assert_eq!(one.lock_whole(Some(Exclusive), 1, None), AGAIN);
         // What was to be converted is gone, as the manual says it may be.
-        assert_eq!(other.lock_whole(Some(Exclusive), None), Ok(()));
-        assert_eq!(one.lock_whole(Some(Shared), None), AGAIN);
+        assert_eq!(other.lock_whole(Some(Exclusive), 1, None), Ok(()));
+        assert_eq!(one.lock_whole(Some(Shared), 1, None), AGAIN);
         let duplicate = other.clone();
-        assert_eq!(duplicate.lock_whole(Some(Exclusive), None), Ok(()));
+        assert_eq!(duplicate.lock_whole(Some(Exclusive), 1, None), Ok(()));
         drop(other);
-        assert_eq!(one.lock_whole(Some(Shared), None), AGAIN);
+        assert_eq!(one.lock_whole(Some(Shared), 1, None), AGAIN);
         drop(duplicate);
-        assert_eq!(one.lock_whole(Some(Exclusive), None), Ok(()));
-        assert_eq!(one.lock_whole(None, None), Ok(()));
-        assert_eq!(one.lock_whole(None, None), Ok(()), "nothing to give back is no error");
+        assert_eq!(one.lock_whole(Some(Exclusive), 1, None), Ok(()));
+        assert_eq!(one.lock_whole(None, 1, None), Ok(()));
+        assert_eq!(one.lock_whole(None, 1, None), Ok(()), "nothing to give back is no error");
         assert!(is_free(one.node().id()));
     }
 
     fn families_do_not_see_each_other() {
         let world = world();
         let (process, file) = (Process::new(&world, 1, "/f"), open(&world, "/f"));
-        assert_eq!(file.lock_whole(Some(Exclusive), None), Ok(()));
+        assert_eq!(file.lock_whole(Some(Exclusive), 1, None), Ok(()));
         assert_eq!(process.lock(Exclusive, 0, 0), Ok(()));
         // Those of open files and of processes do, even of the same process.
         assert_eq!(process.file.lock_record(RecordOwner::OpenFile, Some(Shared), LockRange::WHOLE, None), AGAIN);
@@ -227,9 +227,9 @@ vfs_test! {
         assert_eq!(ask(OpenFlags::READ, None), Ok(()));
         assert_eq!(ask(OpenFlags::PATH, None), bad);
         let reader = world.open("/f", OpenFlags::READ).unwrap_or_else(|error| panic!("{error:?}"));
-        assert_eq!(reader.lock_whole(Some(Exclusive), None), Ok(()), "flock(2) asks for no right");
+        assert_eq!(reader.lock_whole(Some(Exclusive), 1, None), Ok(()), "flock(2) asks for no right");
         let place = world.open("/f", OpenFlags::PATH).unwrap_or_else(|error| panic!("{error:?}"));
-        assert_eq!(place.lock_whole(Some(Shared), None), bad);
+        assert_eq!(place.lock_whole(Some(Shared), 1, None), bad);
         assert_eq!(place.test_record(owner, Some(Shared), LockRange::WHOLE), fail(Kind::BadFileDescriptor));
     }
 
@@ -243,18 +243,18 @@ vfs_test! {
         world.mount("overlay", "/m", "lowerdir=/1,upperdir=/u,workdir=/w").unwrap_or_else(|error| panic!("{error}"));
         let reader = world.open("/m/f", OpenFlags::READ).unwrap_or_else(|error| panic!("{error:?}"));
         let early = Process { owner: LockOwner::fresh(), pid: 1, file: reader.clone() };
-        assert_eq!(reader.lock_whole(Some(Exclusive), None), Ok(()));
+        assert_eq!(reader.lock_whole(Some(Exclusive), 1, None), Ok(()));
         assert_eq!(early.lock(Shared, 0, 2), Ok(()));
         assert_eq!(world.list("/u"), "");
         world.append("/m/f", "+");
         let late = open(&world, "/m/f");
-        assert_eq!(late.lock_whole(Some(Shared), None), AGAIN);
+        assert_eq!(late.lock_whole(Some(Shared), 1, None), AGAIN);
         assert_eq!(world.read("/u/f"), "lower+");
         assert_eq!(shown(&late), "S 0-1 of 1");
         let below = open(&world, "/1/f");
-        assert_eq!(below.lock_whole(Some(Exclusive), None), Ok(()));
+        assert_eq!(below.lock_whole(Some(Exclusive), 1, None), Ok(()));
         let above = open(&world, "/u/f");
-        assert_eq!(above.lock_whole(Some(Exclusive), None), Ok(()));
+        assert_eq!(above.lock_whole(Some(Exclusive), 1, None), Ok(()));
         assert_eq!(shown(&above), "");
     }
 
@@ -275,13 +275,13 @@ vfs_test! {
         assert_eq!(waiting.lock_waiting(Exclusive, 5, 5, &waiter), Ok(()));
         assert_eq!(shown(&open(&world, "/f")), "X 3-4 of 1, X 5-9 of 2");
         let (one, other) = (open(&world, "/f"), open(&world, "/f"));
-        assert_eq!(one.lock_whole(Some(Exclusive), None), Ok(()));
+        assert_eq!(one.lock_whole(Some(Exclusive), 1, None), Ok(()));
         let held = crate::sync::Mutex::new(Some(one));
         let waiter = meanwhile(move |done| {
             drop(held.lock().take());
             if done() { Ok(()) } else { fail(Kind::Io) }
         });
-        assert_eq!(other.lock_whole(Some(Shared), Some(&waiter)), Ok(()));
+        assert_eq!(other.lock_whole(Some(Shared), 1, Some(&waiter)), Ok(()));
     }
 
     /// A signal ends the wait, and leaves nothing behind: neither a lock nor a place in the queue.
@@ -354,7 +354,7 @@ vfs_test! {
         assert!(refused > 0);
         assert_eq!(shown(&file), "X 0-3 of 1, X 6-9 of 1");
         let armed = page::faults::fail_nth(1);
-        assert_eq!(open(&world, "/g").lock_whole(Some(Shared), None), fail(Kind::NoLocks));
+        assert_eq!(open(&world, "/g").lock_whole(Some(Shared), 1, None), fail(Kind::NoLocks));
         assert!(armed.fired());
         assert!(is_free(open(&world, "/g").node().id()));
     }

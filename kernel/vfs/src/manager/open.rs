@@ -239,7 +239,7 @@ fn opened(
         Some(used) => used,
         None => Used::new(place.node()?.clone(), flags)?,
     };
-    let file = FileObject::new(place, used, flags, stream)?;
+    let file = FileObject::new(place, used, flags | OpenFlags::LARGE, stream)?;
     file.path().tell_of_use(WatchMask::OPEN);
     Ok(file)
 }

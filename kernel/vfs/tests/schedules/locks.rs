@@ -80,10 +80,10 @@ protocols! {
         INSIDE.store(0, Ordering::SeqCst);
         let lock = |stage: &Stage, unlock: bool| {
             let file = stage.open("/m/f", OpenFlags::READ).expect("it is there");
-            assert_eq!(file.lock_whole(Some(LockKind::Exclusive), Some(&waiter())), Ok(()));
+            assert_eq!(file.lock_whole(Some(LockKind::Exclusive), 1, Some(&waiter())), Ok(()));
             alone(&INSIDE);
             if unlock {
-                assert_eq!(file.lock_whole(None, None), Ok(()));
+                assert_eq!(file.lock_whole(None, 1, None), Ok(()));
             }
         };
         stage.at_once(&[&|stage| lock(stage, true), &|stage| lock(stage, false), &|stage| lock(stage, false)]);

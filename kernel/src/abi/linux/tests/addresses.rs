@@ -488,7 +488,7 @@ ktest! {
             let terminal = unnamed::open_device(devices::CONSOLE, OpenFlags::READ).expect("it is there");
             let ([stream, datagrams, epoll, listening], _kept) = sockets(&machine);
             let [read, write] = pipe::new(OpenFlags::empty()).expect("there is memory");
-            let timer = timer::open(false, OpenFlags::empty()).expect("there is memory");
+            let timer = timer::open(1, OpenFlags::empty()).expect("there is memory");
             let watches = watching::open(OpenFlags::empty()).expect("there is memory");
             let more = [file, terminal, directory, stream, datagrams, epoll, listening, read, write, timer, watches];
             let process = machine.start("/program", &["x"], &more).expect("it begins");

@@ -13,7 +13,7 @@ use vfs::mount::MountFlags;
 use vfs::node::DirectoryItem;
 
 use super::program::{Act, Machine, Program, Slot};
-use super::{EACCES, EBADF, ENOENT, ENXIO, EPERM, error};
+use super::{EACCES, EBADF, EINVAL, ENODEV, ENOENT, ENXIO, error};
 use crate::fs::pipe;
 use crate::ktest;
 use crate::task::process::{Ending, Process};
@@ -108,7 +108,7 @@ ktest! {
             let shown = &words.as_flattened()[..machine.result(length) as usize];
             assert_eq!(String::from_utf8_lossy(shown), format!("anon_inode:{expected}"));
         }
-        assert_eq!(grown.map(|call| machine.result(call)), [error(EPERM); 2]);
+        assert_eq!(grown.map(|call| machine.result(call)), [error(EINVAL), error(ENODEV)]);
     }
 
     /// What is the same process in `/proc` can be sent a signal; a thread's directory and any other file cannot.

@@ -15,9 +15,9 @@ use vfs::metadata::{FileType, Metadata, NodeId, Permissions, SetAttributes};
 use vfs::mount::Path;
 use vfs::node::{Access, DirectoryItem, EmitItem, FIRST_CURSOR, NewNode, NodeRef, Rename, VfsNode};
 
-use super::{Subject, decimal, memory, mounts, state, usage};
+use super::{Subject, decimal, memory, mounts, open_files, state, usage};
 use crate::fs::generated::{Text, Tree};
-use crate::fs::{namespaces, unnamed};
+use crate::fs::{anonymous, namespaces};
 use crate::task::exec::Running;
 use crate::task::place::Place;
 use crate::task::process::{self, FIRST};
@@ -29,6 +29,8 @@ pub(super) enum What {
     Directory,
     /// An open file.
     File(u32),
+    /// What it is like.
+    Info(u32),
     /// One of [`NAMES`].
     Named(usize),
     /// The namespace of mounts, in the directory of namespaces.
@@ -44,6 +46,7 @@ impl What {
     fn file_type(self) -> FileType {
         match self {
             Self::Directory => FileType::Directory,
+            Self::Info(_) => FileType::Regular,
             Self::File(_) | Self::Namespace => FileType::Symlink,
             Self::Named(index) => NAMES[index].1.file_type(),
         }
@@ -55,6 +58,8 @@ impl What {
 enum Kind {
     /// The directory of open files.
     Files,
+    /// That of what they are like.
+    Infos,
     /// The directory of threads, in that of a process only.
     Threads,
     /// The directory of namespaces.
@@ -66,16 +71,21 @@ enum Kind {
 }
 
 impl Kind {
+    /// What is there of an open file.
+    fn of_file(&self, number: u32) -> What {
+        if let Self::Infos = self { What::Info(number) } else { What::File(number) }
+    }
+
     fn file_type(&self) -> FileType {
         match self {
             Self::Text(_) | Self::Memory(_) => FileType::Regular,
             Self::Link(_) => FileType::Symlink,
-            Self::Files | Self::Threads | Self::Namespaces => FileType::Directory,
+            Self::Files | Self::Infos | Self::Threads | Self::Namespaces => FileType::Directory,
         }
     }
 }
 
-static NAMES: [(&str, Kind); 19] = [
+static NAMES: [(&str, Kind); 20] = [
     ("auxv", Kind::Memory(|program| &program.told)),
     ("cmdline", Kind::Memory(|program| &program.arguments)),
     ("comm", Kind::Text(state::comm)),
@@ -83,6 +93,7 @@ static NAMES: [(&str, Kind); 19] = [
     ("environ", Kind::Memory(|program| &program.environment)),
     ("exe", Kind::Link(memory::executable)),
     ("fd", Kind::Files),
+    ("fdinfo", Kind::Infos),
     ("limits", Kind::Text(usage::limits)),
     ("maps", Kind::Text(memory::maps)),
     ("mountinfo", Kind::Text(mounts::mountinfo)),
@@ -107,7 +118,7 @@ const NAMESPACE: &str = "mnt";
 const CODE_BITS: u32 = 20;
 const THREAD_BITS: u32 = 22;
 
-const _: () = assert!(files::LIMIT_MAX + 1024 <= 1 << CODE_BITS && number::END <= 1 << THREAD_BITS);
+const _: () = assert!(2 * files::LIMIT_MAX + 1024 <= 1 << CODE_BITS && number::END <= 1 << THREAD_BITS);
 
 pub(super) fn inode(subject: Subject, what: What) -> u64 {
     let code = match what {
@@ -115,13 +126,14 @@ pub(super) fn inode(subject: Subject, what: What) -> u64 {
         What::Namespace => 1,
         What::Named(index) => 2 + index as u64,
         What::File(number) => 1024 + u64::from(number),
+        What::Info(number) => (1024 + files::LIMIT_MAX) as u64 + u64::from(number),
     };
     (subject.serial << THREAD_BITS | u64::from(subject.thread.unwrap_or(0))) << CODE_BITS | code
 }
 
 pub(super) fn node(tree: &Arc<Tree>, subject: Subject, what: What) -> Result<NodeRef> {
     let changes = match (what.kind(), subject.process()) {
-        (Some(Kind::Files), Ok(Some(process))) => Some(process.files().changes().clone()),
+        (Some(Kind::Files | Kind::Infos), Ok(Some(process))) => Some(process.files().changes().clone()),
         _ => None,
     };
     let tree = tree.clone();
@@ -147,7 +159,7 @@ pub(super) fn shown_name(reader: &Place, target: &Path) -> Result<Arc<[u8]>> {
     if let Ok(name) = reader.manager.path_name(&reader.context, target) {
         return Ok(Arc::from(name));
     }
-    if let Some(name) = unnamed::shown_name(target) {
+    if let Some(name) = anonymous::shown_name(target) {
         return Ok(Arc::from(name));
     }
     let node = target.node()?;
@@ -162,7 +174,7 @@ struct Node {
     tree: Arc<Tree>,
     subject: Subject,
     what: What,
-    /// Of the directory of open files.
+    /// Of the directories of open files.
     changes: Option<Arc<ChangeCell>>,
 }
 
@@ -192,7 +204,7 @@ impl Node {
                 None => fail(FileSystemErrorKind::NotFound),
             },
             What::Namespace => namespaces::path(&self.subject.place()?.manager),
-            What::Named(_) | What::Directory => match self.what.kind() {
+            What::Named(_) | What::Directory | What::Info(_) => match self.what.kind() {
                 Some(Kind::Link(target)) => target(self.subject),
                 _ => fail(FileSystemErrorKind::InvalidArgument),
             },
@@ -282,11 +294,11 @@ impl VfsNode for Node {
                 let index = NAMES.iter().position(|(known, _)| known.as_bytes() == name);
                 (self.subject, What::Named(index.filter(|&index| self.has(index)).ok_or_else(none)?))
             }
-            (_, Some(Kind::Files)) => {
+            (_, Some(kind @ (Kind::Files | Kind::Infos))) => {
                 let number = decimal(name).ok_or_else(none)?;
                 let process = self.subject.process()?.ok_or_else(none)?;
                 process.files().get(u64::from(number)).map_err(|_| none())?;
-                (self.subject, What::File(number))
+                (self.subject, kind.of_file(number))
             }
             (_, Some(Kind::Threads)) => {
                 let thread = decimal(name).ok_or_else(none)?;
@@ -308,11 +320,11 @@ impl VfsNode for Node {
                     at = index;
                     (NAMES[index].0.to_string(), self.subject, What::Named(index))
                 }),
-                (_, Some(Kind::Files)) => {
+                (_, Some(kind @ (Kind::Files | Kind::Infos))) => {
                     let next = self.subject.process()?.and_then(|process| process.files().next(at));
                     next.map(|number| {
                         at = number;
-                        (number.to_string(), self.subject, What::File(number as u32))
+                        (number.to_string(), self.subject, kind.of_file(number as u32))
                     })
                 }
                 (_, Some(Kind::Threads)) => self.next_thread(at)?.map(|thread| {
@@ -352,6 +364,7 @@ impl VfsNode for Node {
         let text = match self.what.kind() {
             Some(Kind::Text(make)) => make(self.subject)?.into_bytes(),
             Some(Kind::Memory(range)) => memory::content(self.subject, range)?,
+            None if let What::Info(number) = self.what => open_files::info(self.subject, number)?.into_bytes(),
             _ => return Ok(None),
         };
         Ok(Some(Arc::new(Text::new(text, FileSystemErrorKind::InvalidArgument))))

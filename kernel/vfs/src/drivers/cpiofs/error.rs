@@ -201,6 +201,7 @@ fn with_article(kind: FileType) -> &'static str {
         FileType::BlockDevice => "a block device",
         FileType::Fifo => "a FIFO",
         FileType::Socket => "a socket",
+        FileType::Anonymous => "of no type",
     }
 }
 

@@ -306,6 +306,7 @@ impl OverlayFS {
             FileType::BlockDevice => NewKind::BlockDevice(metadata.device),
             FileType::Fifo => NewKind::Fifo,
             FileType::Socket => NewKind::Socket,
+            FileType::Anonymous => return fail(FileSystemErrorKind::InvalidArgument),
         };
         let new = NewNode { kind, mode: metadata.mode, uid: metadata.uid, gid: metadata.gid };
         let staged = parent.node().create_unnamed(&new)?;
