@@ -5,7 +5,7 @@
 use alloc::sync::Arc;
 
 use vfs::context::Context;
-use vfs::environment::{Devices, OpenStream};
+use vfs::environment::{Devices, OpenStream, Positions};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::io::{Sink, Source};
 use vfs::metadata::{DeviceNumber, FileType};
@@ -89,6 +89,10 @@ fn swallow(source: &mut dyn Source) -> Result<usize> {
 struct Null;
 
 impl OpenStream for Null {
+    fn positions(&self) -> Positions {
+        Positions::Same
+    }
+
     fn read(&self, _offset: u64, _sink: &mut dyn Sink) -> Result<usize> {
         Ok(0)
     }
@@ -103,6 +107,10 @@ struct Zero {
 }
 
 impl OpenStream for Zero {
+    fn positions(&self) -> Positions {
+        Positions::Same
+    }
+
     fn read(&self, _offset: u64, sink: &mut dyn Sink) -> Result<usize> {
         let count = sink.room();
         sink.put_zeros(count)?;
@@ -117,6 +125,10 @@ impl OpenStream for Zero {
 struct Random;
 
 impl OpenStream for Random {
+    fn positions(&self) -> Positions {
+        Positions::Same
+    }
+
     fn read(&self, _offset: u64, sink: &mut dyn Sink) -> Result<usize> {
         let mut chunk = [0; CHUNK];
         let mut given = 0;

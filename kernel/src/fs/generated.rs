@@ -12,7 +12,7 @@ use core::any::Any;
 
 use vfs::change::ChangeCell;
 use vfs::driver::MountRequest;
-use vfs::environment::OpenStream;
+use vfs::environment::{OpenStream, Positions};
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file_system::FileSystemOperations;
 use vfs::io::{Sink, Source};
@@ -393,8 +393,8 @@ impl OpenStream for Text {
         fail(self.refusal)
     }
 
-    fn seekable(&self) -> bool {
-        true
+    fn positions(&self) -> Positions {
+        Positions::Kept
     }
 }
 

@@ -71,9 +71,9 @@ pub trait OpenStream: Any + Send + Sync {
         fail(FileSystemErrorKind::NotATerminal)
     }
 
-    /// Whether it has positions: `lseek` on one without answers `ESPIPE`.
-    fn seekable(&self) -> bool {
-        false
+    /// What positions are to it.
+    fn positions(&self) -> Positions {
+        Positions::None
     }
 
     /// Writes what is said of it besides what is said of every open file (`proc_pid_fdinfo(5)`).
@@ -88,6 +88,17 @@ pub trait OpenStream: Any + Send + Sync {
     fn is_terminal(&self) -> bool {
         false
     }
+}
+
+/// What the positions of an open file are to what is read and written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Positions {
+    /// It has none: who gives one is answered `ESPIPE`.
+    None,
+    /// It is the same at all: seeking leads to 0, as in `/dev/zero`.
+    Same,
+    /// They are as a file's.
+    Kept,
 }
 
 /// Opens what device, FIFO and socket nodes stand for.

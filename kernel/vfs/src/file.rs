@@ -14,7 +14,7 @@ mod write;
 pub use write::TransferFlags;
 
 use crate::context::Credentials;
-use crate::environment::{OpenStream, Ready};
+use crate::environment::{OpenStream, Positions, Ready};
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::inotify::WatchMask;
 use crate::io::Sink;
@@ -234,10 +234,10 @@ impl FileObject {
         if self.flags().contains(OpenFlags::PATH) { fail(FileSystemErrorKind::BadFileDescriptor) } else { Ok(()) }
     }
 
-    fn seekable(&self) -> bool {
+    fn positions(&self) -> Positions {
         match &self.stream {
-            Some(stream) => stream.seekable(),
-            None => true,
+            Some(stream) => stream.positions(),
+            None => Positions::Kept,
         }
     }
 
@@ -247,7 +247,7 @@ impl FileObject {
     /// `EBADF` when not open for reading, `EISDIR`, and what the node answers.
     pub fn read(&self, sink: &mut dyn Sink) -> Result<usize> {
         let mut position = self.position.lock();
-        if !self.seekable() {
+        if self.positions() != Positions::Kept {
             // A stream may wait for long, and has no position to keep.
             drop(position);
             return self.read_from(0, sink);
@@ -262,7 +262,7 @@ impl FileObject {
     /// # Errors
     /// Those of [`FileObject::read`]; `ESPIPE` where there are no positions.
     pub fn read_at(&self, offset: u64, sink: &mut dyn Sink) -> Result<usize> {
-        if !self.seekable() {
+        if self.positions() == Positions::None {
             return fail(FileSystemErrorKind::IllegalSeek);
         }
         self.read_from(offset, sink)
@@ -317,8 +317,10 @@ impl FileObject {
     /// `ESPIPE` where there are no positions, `EINVAL` for one before the start, `ENXIO` when there is no data or hole.
     pub fn seek(&self, to: SeekFrom) -> Result<u64> {
         self.require_more_than_place()?;
-        if !self.seekable() {
-            return fail(FileSystemErrorKind::IllegalSeek);
+        match self.positions() {
+            Positions::None => return fail(FileSystemErrorKind::IllegalSeek),
+            Positions::Same => return Ok(0),
+            Positions::Kept => {}
         }
         let mut position = self.position.lock();
         let (base, by) = match to {

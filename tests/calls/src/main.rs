@@ -80,6 +80,7 @@ fn main() {
         Some("mounts") => {
             mounts::rows();
             mappings::of_layers();
+            mappings::devices();
             return println!("done");
         }
         Some("any-mounts") => {

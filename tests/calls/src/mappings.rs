@@ -158,3 +158,34 @@ pub fn of_layers() {
     }
     println!("layers: unmounted {busy} {}", call!(SYS_umount2, target, 0));
 }
+
+/// Devices of memory: every position is the first, and zeros can be mapped.
+pub fn devices() {
+    for name in ["null", "zero", "urandom"] {
+        let Ok(file) = fs::OpenOptions::new().read(true).write(true).open(format!("/dev/{name}")) else {
+            println!("devices: no {name}");
+            continue;
+        };
+        let (file, byte) = (file.as_raw_fd(), at(&mut [1u8]));
+        let read = call!(SYS_pread64, file, byte, 1, 736_094_256_614_697_478u64);
+        let written = call!(SYS_pwrite64, file, byte, 1, 7);
+        let seeks = [(5isize, 0), (5, 1), (0, 2), (0, 9), (-5, 0)]
+            .map(|(offset, whence)| call!(SYS_lseek, file, offset, whence));
+        let moved = [call!(SYS_read, file, byte, 1), call!(SYS_lseek, file, 0, 1)];
+        println!("devices: {name} {read} {written} {seeks:?} {moved:?} {}", call!(SYS_pread64, file, byte, 1, -1isize));
+    }
+    let Ok(zeros) = fs::OpenOptions::new().read(true).write(true).open("/dev/zero") else { return };
+    let zeros = zeros.as_raw_fd();
+    for flags in [libc::MAP_PRIVATE, libc::MAP_SHARED] {
+        let memory = call!(SYS_mmap, 0, 2 * PAGE, READ_WRITE, flags, zeros, 0) as usize;
+        put(memory, b'p');
+        let of_child = child(|| {
+            put(memory + PAGE, b'c');
+            0
+        });
+        println!("devices: mapped {of_child} {}", shown(memory, 2));
+        call!(SYS_munmap, memory, 2 * PAGE);
+    }
+    let Ok(null) = fs::File::open("/dev/null") else { return };
+    println!("devices: {}", call!(SYS_mmap, 0, PAGE, libc::PROT_READ, libc::MAP_PRIVATE, null.as_raw_fd(), 0));
+}

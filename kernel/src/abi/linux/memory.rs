@@ -5,7 +5,7 @@ use core::ops::Range;
 use vfs::content::Content;
 use vfs::error::{FileSystemErrorKind, Result, fail};
 use vfs::file::OpenFlags;
-use vfs::metadata::FileFlags;
+use vfs::metadata::{FileFlags, FileType};
 use vfs::mount::MountFlags;
 use vfs::seals::Seals;
 
@@ -13,7 +13,7 @@ use super::call::Call;
 use super::memory_locks::check_lock_of_new;
 use crate::arch::trap::{Access, PageFault};
 use crate::arch::user::USER_END;
-use crate::fs::unnamed;
+use crate::fs::{devices, unnamed};
 use crate::mm::PAGE_SIZE;
 use crate::mm::space::{Failure, Mapping, Marks, Place, Remap, Rights, SharedSpace};
 use crate::task::files::Descriptor;
@@ -81,7 +81,7 @@ pub fn mmap(call: &mut Call<'_>) -> Result<u64> {
     let mapping = match anonymous {
         true if grows => Mapping::growing(length.next_multiple_of(PAGE_SIZE as u64), rights)?,
         true => Mapping::anonymous(length.next_multiple_of(PAGE_SIZE as u64), rights, shared)?,
-        false => of_file(call, offset, rights, shared)?,
+        false => of_file(call, offset..offset.saturating_add(length), rights, shared)?,
     };
     let space = call.process.space()?;
     let locks = flags & MAP_LOCKED != 0 || space.lock().locks_new();
@@ -118,7 +118,7 @@ pub fn populate(call: &Call<'_>, space: &SharedSpace, range: Range<u64>, access:
 
 /// What of the file whose number is argument 4 is mapped. As on Linux a file must be open for reading, and for writing too
 /// if what is written is to be the file's.
-fn of_file(call: &Call<'_>, offset: u64, rights: Rights, shared: bool) -> Result<Mapping> {
+fn of_file(call: &Call<'_>, bytes: Range<u64>, rights: Rights, shared: bool) -> Result<Mapping> {
     let file = call.file(4)?;
     let opened = file.flags();
     let mut allowed = Rights::all();
@@ -142,12 +142,17 @@ fn of_file(call: &Call<'_>, offset: u64, rights: Rights, shared: bool) -> Result
             return fail(FileSystemErrorKind::NotPermitted);
         }
     }
-    if !file.node().is_mappable() {
+    let is_zeros = file.node().kind() == FileType::CharDevice && file.node().metadata()?.device == devices::ZERO;
+    if !is_zeros && !file.node().is_mappable() {
         return fail(FileSystemErrorKind::NoSuchDevice);
     }
     let mapping = match shared {
-        true => Mapping::shared(file, offset, rights),
-        false => Mapping::private(file, Content::new(), offset, rights)?,
+        // Memory by its name of old.
+        _ if is_zeros => {
+            Mapping::anonymous((bytes.end - bytes.start).next_multiple_of(PAGE_SIZE as u64), rights, shared)?
+        }
+        true => Mapping::shared(file, bytes.start, rights),
+        false => Mapping::private(file, Content::new(), bytes.start, rights)?,
     };
     Ok(mapping.allow(allowed))
 }

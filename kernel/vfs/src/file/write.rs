@@ -2,6 +2,7 @@
 
 use super::{FileObject, OpenFlags};
 use crate::context::Credentials;
+use crate::environment::Positions;
 use crate::error::{FileSystemErrorKind, Result, fail};
 use crate::inotify::WatchMask;
 use crate::io::Source;
@@ -77,11 +78,11 @@ impl FileObject {
             || opened.contains(OpenFlags::APPEND) && !flags.contains(TransferFlags::NO_APPEND);
         let at = |offset| if appends { WriteAt::End } else { WriteAt::Offset(offset) };
         let count = match offset {
-            Some(_) if !self.seekable() => return fail(FileSystemErrorKind::IllegalSeek),
+            Some(_) if self.positions() == Positions::None => return fail(FileSystemErrorKind::IllegalSeek),
             Some(offset) => self.write_to(writer, at(offset), source)?.1,
             None => {
                 let mut position = self.position.lock();
-                if !self.seekable() {
+                if self.positions() != Positions::Kept {
                     drop(position);
                     return Ok(self.write_to(writer, WriteAt::Offset(0), source)?.1);
                 }
