@@ -234,6 +234,31 @@ fn busybox_edits_lines_and_controls_jobs() -> Result<()> {
 }
 
 /// Programs that draw on the whole screen, and read keys as they come; the end of the first program.
+/// The script that shows what layers do, as users have it from the documents, is typed line by line: at the end nothing is
+/// left of it. `ls` says what is there of each layer.
+#[test]
+fn busybox_runs_the_example_of_layers() -> Result<()> {
+    let Some(mut terminal) = Terminal::start_busybox()? else { return Ok(()) };
+    terminal.run("PS1='strata:/# '; cd /tmp", "")?;
+    let case = include_str!("programs/cases/example.sh").split_once("cd /tmp\n").context("the case begins in /tmp")?.1;
+    for line in case.replace("\\\n", "").lines() {
+        let answer = match line {
+            "ls overlay/" => "test1  test2\r\n",
+            "ls diff/" => "test2\r\n",
+            "cat diff/test1" => "test data\r\nmodified test data\r\n",
+            "cat base/test1" => "test data\r\n",
+            _ => "",
+        };
+        terminal.run(line, answer)?;
+    }
+    terminal.run("echo \"status $?\"; ls todel", "status 0\r\nls: todel: No such file or directory\r\n")?;
+    terminal.run("mkdir -p a/b d; rm -d a", "invalid option -- 'd'")?;
+    terminal.run("rm -fdr a; rm -rd d; rm -r d; ls", "rm: can't remove 'd': No such file or directory\r\n")?;
+    terminal.press("poweroff\r")?;
+    ensure!(terminal.end()? == Some(0), "it did not end well");
+    Ok(())
+}
+
 #[test]
 fn busybox_draws_on_the_screen() -> Result<()> {
     let Some(mut terminal) = Terminal::start_busybox()? else { return Ok(()) };
