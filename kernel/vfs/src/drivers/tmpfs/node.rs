@@ -1,5 +1,7 @@
 //! The inode of a tmpfs.
 
+mod making;
+
 use super::attributes::Attributes;
 use super::directory::Directory;
 use super::handles::Whereabouts;
@@ -64,55 +66,6 @@ pub(super) enum Body {
 }
 
 impl TmpfsNode {
-    /// The root directory. It has a name, so to speak: the place it is mounted on.
-    pub(super) fn root(shared: &Arc<Shared>, new: &NewNode<'_>) -> Arc<Self> {
-        let root = Self::build(shared, new, FileFlags::empty(), Body::directory());
-        root.names.store(1, Ordering::Relaxed);
-        root.nameless.store(false, Ordering::Relaxed);
-        // A limit is at least one node, and this is the first.
-        let _ = shared.limits.nodes().take(1);
-        root
-    }
-
-    /// A node without a name.
-    ///
-    /// # Errors
-    /// `ENOSPC`, `ENOMEM`, `ENAMETOOLONG` for a target that is no path's length.
-    fn new(shared: &Arc<Shared>, new: &NewNode<'_>, flags: FileFlags) -> Result<Arc<Self>> {
-        let target = match new.kind {
-            NewKind::Symlink(target) => target.len(),
-            _ => 0,
-        };
-        page::admit(size_of::<Self>() + target)?;
-        let body = match new.kind {
-            NewKind::Regular => Body::Regular(RegularFile::default()),
-            NewKind::Directory => Body::directory(),
-            NewKind::Symlink(target) => Body::Symlink(target.into()),
-            NewKind::CharDevice(device) | NewKind::BlockDevice(device) => Body::Special(new.kind.file_type(), device),
-            NewKind::Fifo | NewKind::Socket => Body::Special(new.kind.file_type(), DeviceNumber::default()),
-        };
-        shared.limits.nodes().take(1)?;
-        let flags = if body.has_flags() { flags } else { FileFlags::empty() };
-        Ok(Self::build(shared, new, flags, body))
-    }
-
-    fn build(shared: &Arc<Shared>, new: &NewNode<'_>, flags: FileFlags, body: Body) -> Arc<Self> {
-        let now = shared.clock.now();
-        Arc::new_cyclic(|me| Self {
-            me: me.clone(),
-            shared: shared.clone(),
-            inode: shared.fresh_inode(),
-            attributes: Attributes::new(new, flags, now),
-            names: AtomicU64::new(0),
-            nameless: AtomicBool::new(true),
-            xattrs: RwLock::new(Xattrs::default()),
-            body,
-            whereabouts: Whereabouts::default(),
-            doomed: Mutex::new(None),
-            dismantled: false,
-        })
-    }
-
     /// The node of a tmpfs that `node` is.
     ///
     /// # Errors
@@ -195,21 +148,6 @@ impl TmpfsNode {
     ) -> Result<()> {
         let old = old.map(Self::of).transpose()?;
         names::change(&[Change { directory: self, name, old, new }], DirectoryTimes::Touch, emptiness)
-    }
-}
-
-impl Body {
-    /// Whether it can be marked.
-    fn has_flags(&self) -> bool {
-        matches!(self, Self::Regular(_) | Self::Directory { .. })
-    }
-
-    fn directory() -> Self {
-        Self::Directory {
-            names: RwLock::new(Directory::default()),
-            changes: ChangeCell::default(),
-            directories: AtomicU64::new(0),
-        }
     }
 }
 
